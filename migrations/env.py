@@ -1,0 +1,30 @@
+"""How migrations find their database: a connection that is handed in, or `alembic -x url=…` by hand."""
+
+from alembic import context
+from sqlalchemy import Connection, create_engine
+
+from tracker.adapters.store.tables import metadata
+
+
+def run(connection: Connection) -> None:
+    context.configure(
+        connection=connection,
+        target_metadata=metadata,
+        render_as_batch=True,
+        compare_type=True,
+        transaction_per_migration=False,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+given = context.config.attributes.get("connection")
+if given is not None:
+    run(given)
+else:
+    url = context.get_x_argument(as_dictionary=True).get("url")
+    if not url:
+        message = "Name the database: alembic -x url=sqlite:///tracker.db …, or use `tracker db upgrade`."
+        raise SystemExit(message)
+    with create_engine(url).begin() as connection:
+        run(connection)

@@ -1,0 +1,71 @@
+"""Configuration files to begin with."""
+
+CLIENT = """
+[[client]]
+client_id = "tpp-client-001"
+profile = "uae-v2.1"
+signing_jwks = "keys/signing.jwks.json"
+encryption_jwks = "keys/encryption.jwks.json"
+"""
+
+PROVIDER = """
+[[provider]]
+id = "demobank"
+profile = "uae-v2.1"
+client_id = "tpp-client-001"
+issuer = "https://auth1.demobank.example"
+resource_url = "https://rs1.demobank.example"
+"""
+
+WHOLE = (
+    CLIENT
+    + 'transport_certificate = "keys/transport.pem"\ntransport_key = "keys/transport.key"\n'
+    + PROVIDER
+    + """
+api_version = "v2.1"
+ca = "keys/ca.pem"
+requests_per_second = 2.5
+
+[database]
+url = "sqlite:////var/lib/tracker/tracker.db"
+
+[http]
+host = "::1"
+port = 0
+
+[receiver]
+inbox_max_events = 10
+inbox_max_age_seconds = 1.5
+body_timeout_seconds = 2
+
+[polling]
+awaiting_authorization = 0.25
+authorized = 60
+suspended = 120
+authorization_overdue = 5
+
+[notifications]
+allow_networks = ["127.0.0.0/8", "fd00::/8"]
+
+[audit]
+origin = "tracker.bank.example/journal"
+checkpoint_key = "keys/checkpoint.jwk.json"
+
+[security]
+key_file_mode = "warn"
+
+[log]
+level = "debug"
+format = "json"
+"""
+)
+
+KEY_FILES = (
+    "signing.jwks.json",
+    "encryption.jwks.json",
+    "transport.pem",
+    "transport.key",
+    "ca.pem",
+    "checkpoint.jwk.json",
+)
+"""In `keys/`: every file that the examples name."""

@@ -1,0 +1,244 @@
+"""What the configuration means, and where it is read from."""
+
+import os
+from datetime import timedelta
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from tests.settings.examples import CLIENT, WHOLE
+from tracker.domain.errors import ConfigurationError
+from tracker.settings import Settings, load_settings
+from tracker.settings_sections import ClientSettings, PollingSettings, ProviderSettings
+
+# ------------------------------------------------------------------------------------------------ what is accepted
+
+
+def test_no_file_and_no_variables_give_the_defaults(tmp_path):
+    settings = load_settings({}, tmp_path)
+    assert settings == Settings()
+    assert settings.database.url.get_secret_value() == "sqlite:///tracker.db"
+    assert (settings.http.host, settings.http.port) == ("127.0.0.1", 8080)
+    assert settings.receiver.model_dump() == {
+        "inbox_max_events": 200_000,
+        "inbox_max_age_seconds": 300,
+        "body_timeout_seconds": 10,
+    }
+    assert (settings.client, settings.provider) == ((), ())
+    assert [interval.total_seconds() for _, interval in settings.polling] == [30, 19_800, 19_800, 900]
+    assert settings.notifications.allow_networks == ()
+    assert (settings.audit.origin, settings.audit.checkpoint_key) == ("tracker.example/journal", None)
+    assert settings.security.key_file_mode == "refuse"
+    assert (settings.log.level, settings.log.format) == ("info", "text")
+
+
+def test_every_setting_can_stand_in_the_file(load, folder):
+    settings = load(WHOLE)
+    assert settings.database.url.get_secret_value() == "sqlite:////var/lib/tracker/tracker.db"
+    assert (settings.http.host, settings.http.port) == ("::1", 0)
+    assert settings.receiver.model_dump() == {
+        "inbox_max_events": 10,
+        "inbox_max_age_seconds": 1.5,
+        "body_timeout_seconds": 2,
+    }
+    assert settings.client == (
+        ClientSettings(
+            client_id="tpp-client-001",
+            profile="uae-v2.1",
+            signing_jwks=folder / "keys/signing.jwks.json",
+            encryption_jwks=folder / "keys/encryption.jwks.json",
+            transport_certificate=folder / "keys/transport.pem",
+            transport_key=folder / "keys/transport.key",
+        ),
+    )
+    assert settings.provider == (
+        ProviderSettings(
+            id="demobank",
+            profile="uae-v2.1",
+            client_id="tpp-client-001",
+            issuer="https://auth1.demobank.example",
+            resource_url="https://rs1.demobank.example",
+            api_version="v2.1",
+            ca=folder / "keys/ca.pem",
+            requests_per_second=2.5,
+        ),
+    )
+    assert [interval.total_seconds() for _, interval in settings.polling] == [0.25, 60, 120, 5]
+    assert settings.notifications.allow_networks == (ip_network("127.0.0.0/8"), ip_network("fd00::/8"))
+    assert settings.audit.origin == "tracker.bank.example/journal"
+    assert settings.audit.checkpoint_key == folder / "keys/checkpoint.jwk.json"
+    assert settings.security.key_file_mode == "warn"
+    assert (settings.log.level, settings.log.format) == ("debug", "json")
+
+
+OVERRIDES = {
+    "TRACKER_DATABASE__URL": "sqlite:///other.db",
+    "TRACKER_HTTP__HOST": "0.0.0.0",
+    "TRACKER_HTTP__PORT": "9000",
+    "TRACKER_RECEIVER__INBOX_MAX_EVENTS": "11",
+    "TRACKER_RECEIVER__INBOX_MAX_AGE_SECONDS": "12.5",
+    "TRACKER_RECEIVER__BODY_TIMEOUT_SECONDS": "13",
+    "TRACKER_POLLING__AWAITING_AUTHORIZATION": "14",
+    "TRACKER_POLLING__AUTHORIZED": "15",
+    "TRACKER_POLLING__SUSPENDED": "16",
+    "TRACKER_POLLING__AUTHORIZATION_OVERDUE": "17",
+    "TRACKER_AUDIT__ORIGIN": "other.example/journal",
+    "TRACKER_AUDIT__CHECKPOINT_KEY": "keys/ca.pem",
+    "TRACKER_SECURITY__KEY_FILE_MODE": "refuse",
+    "TRACKER_LOG__LEVEL": "error",
+    "TRACKER_LOG__FORMAT": "text",
+}
+
+
+@pytest.mark.parametrize("text", [WHOLE, ""], ids=["over a file", "without one"])
+def test_variables_override_every_single_value(load, folder, text):
+    settings = load(text, OVERRIDES)
+    assert settings.database.url.get_secret_value() == "sqlite:///other.db"
+    assert (settings.http.host, settings.http.port) == ("0.0.0.0", 9000)
+    assert list(settings.receiver.model_dump().values()) == [11, 12.5, 13]
+    assert [interval.total_seconds() for _, interval in settings.polling] == [14, 15, 16, 17]
+    assert settings.audit.origin == "other.example/journal"
+    assert settings.audit.checkpoint_key == folder / "keys/ca.pem"
+    assert settings.security.key_file_mode == "refuse"
+    assert (settings.log.level, settings.log.format) == ("error", "text")
+
+
+def test_a_variable_leaves_the_rest_of_its_section_alone(load):
+    settings = load('[http]\nhost = "::1"\nport = 1', {"TRACKER_HTTP__PORT": "2"})
+    assert (settings.http.host, settings.http.port) == ("::1", 2)
+
+
+def test_every_single_value_has_a_variable_in_these_tests():
+    sections = {name: value for name, value in Settings() if not isinstance(value, tuple)}
+    names = {f"TRACKER_{s}__{n}".upper() for s, v in sections.items() for n, x in v if not isinstance(x, tuple)}
+    assert names == set(OVERRIDES)
+
+
+def test_the_process_environment_and_directory_are_read_when_none_is_given(monkeypatch, folder):
+    monkeypatch.chdir(folder)
+    for name in [name for name in os.environ if name.startswith("TRACKER_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("TRACKER_HTTP__PORT", "9000")
+    (folder / "tracker.toml").write_text('[http]\nhost = "::1"', encoding="utf-8")
+    settings = load_settings()
+    assert (settings.http.host, settings.http.port) == ("::1", 9000)
+
+
+def test_the_process_environment_is_not_read_when_one_is_given(monkeypatch, tmp_path):
+    monkeypatch.setenv("TRACKER_HTTP__PORT", "9000")
+    assert load_settings({}, tmp_path).http.port == 8080
+
+
+def test_settings_made_in_code_read_nothing(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TRACKER_HTTP__PORT", "9000")
+    (tmp_path / "tracker.toml").write_text("[http]\nport = 9001", encoding="utf-8")
+    settings = Settings(polling=PollingSettings(authorized=timedelta(seconds=3)))
+    assert settings.http.port == 8080
+    assert settings.polling.authorized == timedelta(seconds=3)
+
+
+def test_settings_cannot_be_changed():
+    with pytest.raises(ValidationError):
+        Settings().http.port = 1
+
+
+def test_variables_of_other_programs_are_left_alone(load):
+    assert load("", {"PATH": "/bin", "TRACKERX": "1", "tracker_nope": "1", "MY_TRACKER_HTTP__PORT": "1"}) == Settings()
+
+
+# ------------------------------------------------------------------------------------------------ where the file is
+
+
+def test_tracker_config_names_the_file_from_the_working_directory(folder):
+    (folder / "keys" / "other.toml").write_text("[http]\nport = 1", encoding="utf-8")
+    assert load_settings({"TRACKER_CONFIG": "keys/other.toml"}, folder).http.port == 1
+    assert load_settings({"TRACKER_CONFIG": str(folder / "keys/other.toml")}, Path("/")).http.port == 1
+
+
+def test_tracker_config_is_read_instead_of_tracker_toml(folder):
+    (folder / "tracker.toml").write_text("[http]\nport = 1", encoding="utf-8")
+    (folder / "other.toml").write_text("", encoding="utf-8")
+    assert load_settings({"TRACKER_CONFIG": "other.toml"}, folder).http.port == 8080
+
+
+def test_a_missing_file_named_by_tracker_config_is_refused(tmp_path):
+    with pytest.raises(ConfigurationError, match=r"^TRACKER_CONFIG names gone\.toml, which does not exist"):
+        load_settings({"TRACKER_CONFIG": "gone.toml"}, tmp_path)
+
+
+def test_an_empty_tracker_config_is_refused(tmp_path):
+    (tmp_path / "tracker.toml").touch()
+    with pytest.raises(ConfigurationError, match=r"^TRACKER_CONFIG is empty"):
+        load_settings({"TRACKER_CONFIG": ""}, tmp_path)
+
+
+def test_a_folder_instead_of_the_file_is_refused(tmp_path):
+    (tmp_path / "tracker.toml").mkdir()
+    with pytest.raises(ConfigurationError, match=r"^tracker\.toml cannot be read: Is a directory\.$"):
+        load_settings({}, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"[http", b"\xff\xfe", b"x = " + b"[" * 100_000, b"x = 1" + b"0" * 10_000, b"[http]\nport = 1\nport = 2"],
+    ids=["bracket open", "not UTF-8", "nested too deep", "number too long", "named twice"],
+)
+def test_what_is_not_toml_is_refused(folder, content):
+    (folder / "tracker.toml").write_bytes(content)
+    with pytest.raises(ConfigurationError, match=r"^tracker\.toml is not valid TOML.*\.$"):
+        load_settings({}, folder)
+
+
+def test_key_files_are_found_beside_the_configuration_file(folder):
+    (folder / "keys" / "tracker.toml").write_text(CLIENT.replace("keys/", ""), encoding="utf-8")
+    settings = load_settings({"TRACKER_CONFIG": "keys/tracker.toml"}, folder)
+    assert settings.client[0].signing_jwks == folder / "keys" / "signing.jwks.json"
+
+
+def test_absolute_paths_of_key_files_are_kept(load, folder):
+    assert load(CLIENT.replace("keys/", f"{folder}/keys/")).client[0].signing_jwks == folder / "keys/signing.jwks.json"
+
+
+# ------------------------------------------------------------------------------------------------ files
+
+
+@pytest.mark.parametrize("half", ["transport_certificate", "transport_key"])
+def test_half_a_transport_identity_is_refused(refusal, half):
+    assert refusal(f'{CLIENT}{half} = "keys/ca.pem"') == (
+        "tracker.toml: [[client]] no. 1 should have both transport_certificate and transport_key, or neither."
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("signing.jwks.json", "[[client]] no. 1 signing_jwks"),
+        ("encryption.jwks.json", "[[client]] no. 1 encryption_jwks"),
+        ("transport.pem", "[[client]] no. 1 transport_certificate"),
+        ("transport.key", "[[client]] no. 1 transport_key"),
+        ("ca.pem", "[[provider]] no. 1 ca"),
+        ("checkpoint.jwk.json", "[audit] checkpoint_key"),
+    ],
+)
+def test_a_missing_file_is_refused(refusal, folder, name, path):
+    (folder / "keys" / name).unlink()
+    sentence = f"tracker.toml: {path} names no file; relative paths count from {folder}."
+    assert refusal(WHOLE) == sentence
+    (folder / "keys" / name).mkdir()
+    assert refusal(WHOLE) == sentence
+
+
+@pytest.mark.parametrize("pasted", ["", "x" * 5000, "\\u0000", '{\\"keys\\": [{\\"d\\": \\"hunter2\\"}]}'])
+def test_a_key_pasted_where_its_file_belongs_is_not_repeated(refusal, pasted):
+    sentence = refusal(CLIENT.replace("keys/signing.jwks.json", pasted))
+    assert sentence.startswith("tracker.toml: [[client]] no. 1 signing_jwks names no file; ")
+    assert "hunter2" not in sentence
+
+
+def test_a_missing_file_that_a_variable_names_is_refused_by_the_variable(refusal):
+    assert refusal("", {"TRACKER_AUDIT__CHECKPOINT_KEY": "gone"}).startswith(
+        "TRACKER_AUDIT__CHECKPOINT_KEY names no file;"
+    )

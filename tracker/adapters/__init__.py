@@ -1,0 +1,1 @@
+"""The world behind the ports: one library or one remote system in each module."""

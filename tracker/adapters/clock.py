@@ -1,0 +1,59 @@
+"""Time, ids and randomness of the real world."""
+
+import secrets
+import time
+import uuid
+from datetime import UTC, datetime
+from threading import Lock
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        """The time, UTC."""
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        """Seconds of a clock that is never set."""
+        return time.monotonic()
+
+
+class SystemIds:
+    """UUIDs; the ordered ones also rise within a millisecond and while the clock steps back.
+
+    Spec: RFC 9562 §5.7 and §6.2, method 2 (monotonic random).
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._last = 0
+
+    def ordered(self) -> str:
+        """Make a UUIDv7."""
+        fresh = (time.time_ns() // 1_000_000) << 74 | secrets.randbits(74)
+        with self._lock:
+            self._last = fresh if fresh > self._last else self._last + 1 + secrets.randbits(32)
+            value = self._last
+        high, low = value >> 62, value & ((1 << 62) - 1)
+        stamp, random_a = high >> 12, high & 0xFFF
+        return str(uuid.UUID(int=stamp << 80 | 0x7 << 76 | random_a << 64 | 0b10 << 62 | low))
+
+    def random(self) -> str:
+        """Make a UUIDv4."""
+        return str(uuid.uuid4())
+
+
+class SystemEntropy:
+    """The machine's randomness."""
+
+    def __init__(self) -> None:
+        self._random = secrets.SystemRandom()
+
+    def token(self, size: int) -> bytes:
+        """So many unguessable bytes."""
+        return secrets.token_bytes(size)
+
+    def fraction(self) -> float:
+        """A number from 0 up to 1."""
+        return self._random.random()

@@ -1,0 +1,109 @@
+"""Taking the envelope off a holder's answer about a consent, and checking it."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from tracker.adapters.hub.jwks import HolderKeySet
+from tracker.adapters.hub.session import Reply
+from tracker.domain import strict_json
+from tracker.domain.errors import (
+    ConsentApiContractError,
+    ConsentApiUnavailableError,
+    KeysUnavailableError,
+    RejectedEventError,
+)
+from tracker.ports import Answer, Clock, EventCrypto, Provider, Token
+from tracker.profiles import compact
+from tracker.profiles.profile import Kind
+
+LEEWAY_SECONDS: Final = 60
+"""How far the holder's clock may be from ours."""
+
+
+class AnswerReader:
+    """Reads answers of one provider, signed or not."""
+
+    def __init__(self, provider: Provider, keys: HolderKeySet, crypto: EventCrypto, clock: Clock) -> None:
+        self._provider = provider
+        self._keys = keys
+        self._crypto = crypto
+        self._clock = clock
+
+    async def read(self, reply: Reply, kind: Kind) -> Answer:
+        """Read a 200.
+
+        Raises:
+            ConsentApiContractError: It is not of the form, or not to be believed.
+            ConsentApiUnavailableError: The key that signed it cannot be had just now.
+        """
+        match reply.media_type:
+            case "application/jwt":
+                return await self._read_signed(reply.body.strip())
+            case "application/json" if not kind.must_be_signed:
+                return Answer(body=self._read_plain(reply.body), token=None)
+            case "application/json":
+                raise self._broken(f"is not signed, and {kind.name} consents are")
+            case _:
+                raise self._broken("is neither application/jwt nor application/json")
+
+    async def _read_signed(self, jws: bytes) -> Answer:
+        try:
+            kid = compact.protected_header(jws, compact.JWS_PARTS)["kid"]
+            key = await self._keys.find_published(kid)
+        except RejectedEventError as error:
+            raise self._broken(f"is no signed token ({error.reason})") from error
+        except KeysUnavailableError as error:
+            raise ConsentApiUnavailableError(f"An answer could not be verified: {error}") from error
+        if key is None:
+            raise self._broken("is signed with a key that the holder does not publish")
+        try:
+            claims = self._crypto.verify(jws, key, self._provider.profile.push.jws_algs)
+        except RejectedEventError as error:
+            raise self._broken(f"cannot be verified ({error.reason})") from error
+        if (problem := claims_problem(claims, self._provider, self._clock.now())) is not None:
+            raise self._broken(problem)
+        token = Token(jws=jws, kid=key.kid, jwk=key.jwk, jwk_thumbprint=key.jwk_thumbprint, jwks_uri=key.jwks_uri)
+        return Answer(body=claims["message"], token=token)
+
+    def _read_plain(self, body: bytes) -> Mapping[str, Any]:
+        try:
+            value = strict_json.loads(body)
+        except strict_json.NotStrictJsonError as error:
+            raise self._broken("is not JSON") from error
+        if not isinstance(value, dict):
+            raise self._broken("is no JSON object")
+        return value
+
+    def _broken(self, problem: str) -> ConsentApiContractError:
+        return ConsentApiContractError(f"The answer of {self._provider.id} {problem}.")
+
+
+def claims_problem(claims: Mapping[str, Any], provider: Provider, now: datetime) -> str | None:
+    """Say what keeps a verified answer's claims from being believed; None if nothing does.
+
+    Spec: UAE Open Finance v2.1, the `application/jwt` schemas of the consent GETs: `iss`, `exp`, `nbf` and `message` are
+    required, `aud` is optional.
+    Conflict: holders are seen to leave `nbf` out, so that it is checked when it is there.
+    """
+    if claims.get("iss") != provider.issuer:
+        return "has another issuer"
+    expires, begins = _instant(claims.get("exp")), _instant(claims.get("nbf"))
+    if expires is None or now.timestamp() > expires + LEEWAY_SECONDS:
+        return "has lapsed or does not say when it does"
+    if "nbf" in claims and (begins is None or now.timestamp() < begins - LEEWAY_SECONDS):
+        return "is not valid yet"
+    if "aud" in claims and not _is_for(claims["aud"], provider.client_id):
+        return "is meant for another client"
+    if not isinstance(claims.get("message"), dict):
+        return "has no message"
+    return None
+
+
+def _instant(value: Any) -> float | None:
+    """A NumericDate: any JSON number, and nothing else. Spec: RFC 7519 §2."""
+    return None if isinstance(value, bool) or not isinstance(value, int | float) else value
+
+
+def _is_for(audience: Any, client_id: str) -> bool:
+    return audience == client_id or (isinstance(audience, list) and client_id in audience)

@@ -1,0 +1,58 @@
+"""Asking one provider about one consent."""
+
+from http import HTTPStatus
+from typing import Final
+
+from yarl import URL
+
+from tracker.adapters.hub.answers import AnswerReader
+from tracker.adapters.hub.refusals import consent_refused
+from tracker.adapters.hub.session import HolderSession, Reply
+from tracker.adapters.hub.tokens import AccessTokens
+from tracker.adapters.hub.urls import consent_url
+from tracker.domain.consent import ConsentId
+from tracker.ports import Answer, Clock, Provider
+from tracker.profiles.profile import Kind
+
+_MAX_BYTES: Final = 1024 * 1024
+
+
+class ConsentEndpoint:
+    """One provider's consent resources."""
+
+    def __init__(self, provider: Provider, session: HolderSession, answers: AnswerReader, clock: Clock) -> None:
+        self._provider = provider
+        self._session = session
+        self._answers = answers
+        self._clock = clock
+
+    async def read(self, kind: Kind, consent_id: ConsentId, tokens: AccessTokens, interaction_id: str) -> Answer:
+        """GET one consent.
+
+        A 401 can mean that the token was withdrawn early, so one more is fetched and tried.
+
+        Raises:
+            ConsentNotStagedError: 400 or 404.
+            ConsentApiRefusedError: 401 twice, or 403.
+            ConsentApiUnavailableError: 429, 5xx, no answer.
+            ConsentApiContractError: Anything else outside the standard.
+            InvalidRequestError: This is no consent id.
+        """
+        url = consent_url(self._provider, kind, consent_id)
+        token = await tokens.get()
+        reply = await self._get(url, kind, token.value, interaction_id)
+        if reply.status == HTTPStatus.UNAUTHORIZED:
+            tokens.invalidate(token)
+            token = await tokens.get()
+            reply = await self._get(url, kind, token.value, interaction_id)
+        if reply.status != HTTPStatus.OK:
+            raise consent_refused(reply, self._clock.now())
+        return await self._answers.read(reply, kind)
+
+    async def _get(self, url: URL, kind: Kind, token: str, interaction_id: str) -> Reply:
+        headers = {
+            "Authorization": f"Bearer {token}",
+            "Accept": kind.accept,
+            "x-fapi-interaction-id": interaction_id,
+        }
+        return await self._session.get(url, headers, max_bytes=_MAX_BYTES)

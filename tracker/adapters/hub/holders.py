@@ -1,0 +1,205 @@
+"""All configured holders, as the use cases ask for them: `ports.HolderApi` and `ports.HolderKeys`."""
+
+import asyncio
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from tracker.adapters.hub.answers import AnswerReader
+from tracker.adapters.hub.consents import ConsentEndpoint
+from tracker.adapters.hub.discovery import Discovery
+from tracker.adapters.hub.jwks import HolderKeySet
+from tracker.adapters.hub.session import HolderSession
+from tracker.adapters.hub.tokens import AccessTokens, Client
+from tracker.adapters.hub.urls import require_secure
+from tracker.adapters.jose import SigningKey
+from tracker.domain.consent import ConsentId, ProviderId
+from tracker.domain.errors import ConsentApiUnavailableError, ProviderNotFoundError
+from tracker.ports import Answer, Clock, EventCrypto, Ids, Provider, VerificationKey
+from tracker.profiles.profile import Kind
+
+TIMEOUT_SECONDS: Final = 10.0
+"""For one question from beginning to end, tokens and keys included; and for each request by itself."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class HolderConnection:
+    """What it takes to speak to one provider.
+
+    Attributes:
+        provider: The provider.
+        signing_key: What our application signs its assertions with.
+        ssl_context: Our transport certificate and whom to trust; None: no certificate, the machine's trust.
+    """
+
+    provider: Provider
+    signing_key: SigningKey = field(repr=False)
+    ssl_context: ssl.SSLContext | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HolderDescription:
+    """What a holder publishes, as found just now.
+
+    Attributes:
+        issuer: As its discovery document names it.
+        token_endpoint: Where tokens are.
+        jwks_uri: Where its keys are.
+        key_ids: Those that we could verify with, sorted.
+    """
+
+    issuer: str
+    token_endpoint: str
+    jwks_uri: str
+    key_ids: tuple[str, ...]
+
+
+class _Issuer:
+    """What providers with the same issuer share."""
+
+    def __init__(self, issuer: str, session: HolderSession, clock: Clock) -> None:
+        self.discovery = Discovery(issuer, session, clock)
+        self.keys = HolderKeySet(self.discovery, session, clock)
+
+    async def close(self) -> None:
+        await self.keys.close()
+        await self.discovery.close()
+
+
+class _Holder:
+    """One provider: its tokens and its consents."""
+
+    def __init__(
+        self,
+        connection: HolderConnection,
+        session: HolderSession,
+        issuer: _Issuer,
+        clock: Clock,
+        ids: Ids,
+        crypto: EventCrypto,
+    ) -> None:
+        provider = connection.provider
+        self.issuer = issuer
+        self._session = session
+        self._client = Client(client_id=provider.client_id, signing_key=connection.signing_key)
+        self._clock = clock
+        self._ids = ids
+        self._tokens: dict[str, AccessTokens] = {}
+        self.consents = ConsentEndpoint(provider, session, AnswerReader(provider, issuer.keys, crypto, clock), clock)
+
+    def tokens(self, scope: str) -> AccessTokens:
+        """Its tokens for a scope."""
+        if scope not in self._tokens:
+            self._tokens[scope] = AccessTokens(
+                self._client, scope, self.issuer.discovery, self._session, self._clock, self._ids
+            )
+        return self._tokens[scope]
+
+    async def close(self) -> None:
+        for tokens in self._tokens.values():
+            await tokens.close()
+
+
+class Holders:
+    """The holders' consent endpoints and signing keys. Belongs to one event loop, but for `find`."""
+
+    def __init__(
+        self,
+        connections: Sequence[HolderConnection],
+        clock: Clock,
+        ids: Ids,
+        crypto: EventCrypto,
+        *,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+    ) -> None:
+        """Prepare to ask; nothing is sent before the first question.
+
+        Raises:
+            ConfigurationError: An address of a provider may not be asked.
+        """
+        self._timeout_seconds = timeout_seconds
+        self._sessions: list[HolderSession] = []
+        self._issuers: dict[str, _Issuer] = {}
+        self._holders: dict[ProviderId, _Holder] = {}
+        for connection in connections:
+            provider = connection.provider
+            require_secure(provider)
+            session = HolderSession(connection.ssl_context, timeout_seconds=timeout_seconds)
+            self._sessions.append(session)
+            if provider.issuer not in self._issuers:
+                self._issuers[provider.issuer] = _Issuer(provider.issuer, session, clock)
+            issuer = self._issuers[provider.issuer]
+            self._holders[provider.id] = _Holder(connection, session, issuer, clock, ids, crypto)
+
+    async def read_consent(self, provider: Provider, kind: Kind, consent_id: ConsentId, interaction_id: str) -> Answer:
+        """Ask about one consent, within 10 s.
+
+        Raises:
+            ConsentNotStagedError: The holder does not know it (400 or 404).
+            ConsentApiRefusedError: Our credentials or scope were refused, also with a fresh token.
+            ConsentApiUnavailableError: No answer now, or none whose key can be had now.
+            ConsentApiContractError: An answer outside the standard.
+            InvalidRequestError: This is no consent id.
+            ProviderNotFoundError: The provider is not among those configured.
+        """
+        holder = self._holder(provider)
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                return await holder.consents.read(kind, consent_id, holder.tokens(kind.scope), interaction_id)
+        except TimeoutError as error:
+            raise ConsentApiUnavailableError(f"{provider.id} did not answer in time.") from error
+
+    def find(self, provider: Provider, kid: str) -> VerificationKey | None:
+        """Look a key up among those fetched already. Fast, callable from any thread.
+
+        None also while the keys are stale and have not been asked for again: `refresh`, then look once more.
+
+        Raises:
+            ProviderNotFoundError: The provider is not among those configured.
+        """
+        return self._holder(provider).issuer.keys.find(kid)
+
+    async def refresh(self, provider: Provider) -> None:
+        """Fetch the keys if they are stale or a key was missing; many callers share one request.
+
+        Raises:
+            KeysUnavailableError: They cannot be had now, and the old ones, which serve for a day, do not have the key that
+                was missing.
+            ProviderNotFoundError: The provider is not among those configured.
+        """
+        await self._holder(provider).issuer.keys.refresh()
+
+    async def describe(self, provider: Provider) -> HolderDescription:
+        """Fetch what the holder publishes, whatever is known already.
+
+        Raises:
+            ConsentApiUnavailableError: The discovery document cannot be had.
+            ConsentApiContractError: It is not this issuer's, or sends us where we do not go.
+            KeysUnavailableError: The keys cannot be had, or there are none that we could verify with.
+            ProviderNotFoundError: The provider is not among those configured.
+        """
+        issuer = self._holder(provider).issuer
+        metadata = await issuer.discovery.renew()
+        key_set = await issuer.keys.renew()
+        return HolderDescription(
+            issuer=metadata.issuer,
+            token_endpoint=str(metadata.token_endpoint),
+            jwks_uri=str(metadata.jwks_uri),
+            key_ids=tuple(sorted(key_set.keys)),
+        )
+
+    async def close(self) -> None:
+        """Stop what nobody waits for any more, and close all connections. Call it when no question is open."""
+        for holder in self._holders.values():
+            await holder.close()
+        for issuer in self._issuers.values():
+            await issuer.close()
+        for session in self._sessions:
+            await session.close()
+
+    def _holder(self, provider: Provider) -> _Holder:
+        try:
+            return self._holders[provider.id]
+        except KeyError as error:
+            raise ProviderNotFoundError(f"No provider {provider.id} is configured.") from error

@@ -1,0 +1,150 @@
+"""An issuer's signing keys, kept in memory."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Final
+
+from yarl import URL
+
+from tracker.adapters.hub.discovery import Discovery
+from tracker.adapters.hub.headers import fresh_seconds
+from tracker.adapters.hub.kept import Kept
+from tracker.adapters.hub.refusals import unusable
+from tracker.adapters.hub.session import HolderSession
+from tracker.adapters.jose import verification_keys
+from tracker.domain.errors import ConsentApiError, KeysUnavailableError
+from tracker.ports import Clock, VerificationKey
+
+_log = logging.getLogger(__name__)
+
+_MAX_BYTES: Final = 256 * 1024
+_ASK_AGAIN_SECONDS: Final = 30.0
+"""Key ids are in the hands of whoever sends us tokens: for their sake the holder is not asked more often."""
+_ASK_AGAIN_WITHOUT_KEYS_SECONDS: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeySet:
+    """The keys that a holder published at one time.
+
+    Attributes:
+        keys: By key id; never empty.
+        uri: Where they came from.
+        etag: What the server calls this version of them.
+    """
+
+    keys: Mapping[str, VerificationKey]
+    uri: URL
+    etag: str | None
+
+
+class HolderKeySet:
+    """Fetches one issuer's keys and keeps them as long as the holder says.
+
+    A set that is fetched replaces the one before: a key that is no longer published verifies nothing from then on. While
+    none can be fetched the old one serves, for a day at most.
+
+    `find` may be called from any thread; the rest belongs to the event loop.
+    """
+
+    def __init__(self, discovery: Discovery, session: HolderSession, clock: Clock) -> None:
+        self._discovery = discovery
+        self._session = session
+        self._clock = clock
+        self._kept: Kept[KeySet] = Kept(self._fetch, clock)
+        self._missed = False  # whether a key was looked for in vain since the last fetch began
+
+    def find(self, kid: str) -> VerificationKey | None:
+        """Look a key up. None: it is not among those fetched, or they are stale and `refresh` must see to them first."""
+        current = self._kept.current()
+        key_set = current or self._kept.latest()
+        key = None if key_set is None else key_set.keys.get(kid)
+        if key is None:
+            self._missed = True
+        return None if current is None else key
+
+    async def refresh(self) -> None:
+        """Fetch the keys if they are stale or one was missed, but not twice within 30 s.
+
+        Raises:
+            KeysUnavailableError: They cannot be had, and the old ones do not help: there are none, or the one that was
+                looked for is not among them.
+        """
+        if self._kept.is_under_way or self._is_due():
+            try:
+                await self._kept.renew()
+            except KeysUnavailableError:
+                if self._is_in_need():
+                    raise
+        elif self._kept.has_failed and self._is_in_need():
+            raise KeysUnavailableError("The holder's keys could not be fetched a moment ago; asking again shortly.")
+
+    async def find_published(self, kid: str) -> VerificationKey | None:
+        """Look a key up, fetching if need be. None: the holder does not publish it.
+
+        Raises:
+            KeysUnavailableError: Whether it does cannot be said just now.
+        """
+        if (key := self.find(kid)) is not None:
+            return key
+        missed_at = self._clock.monotonic()
+        await self.refresh()
+        key = self.find(kid)
+        if key is None and self._kept.asked_at < missed_at:
+            raise KeysUnavailableError("The key is not among those fetched a moment ago; asking again shortly.")
+        return key
+
+    async def renew(self) -> KeySet:
+        """Fetch the keys, whatever is kept.
+
+        Raises:
+            KeysUnavailableError: They cannot be had.
+        """
+        return await self._kept.renew()
+
+    async def close(self) -> None:
+        """Stop a fetch that is under way."""
+        await self._kept.close()
+
+    def _is_in_need(self) -> bool:
+        return self._missed or self._kept.latest() is None
+
+    def _is_due(self) -> bool:
+        if self._kept.current() is not None and not self._missed:
+            return False
+        wait = _ASK_AGAIN_WITHOUT_KEYS_SECONDS if self._kept.latest() is None else _ASK_AGAIN_SECONDS
+        return self._clock.monotonic() >= self._kept.attempted_at + wait
+
+    async def _fetch(self, latest: KeySet | None) -> tuple[KeySet, float]:
+        missed, self._missed = self._missed, False
+        try:
+            return await self._ask(latest)
+        except (ConsentApiError, KeysUnavailableError) as error:
+            self._missed = self._missed or missed
+            if latest is not None:
+                _log.warning("Signing keys could not be fetched from %s: %s", latest.uri, error)
+            if isinstance(error, KeysUnavailableError):
+                raise
+            raise KeysUnavailableError(f"The holder's keys cannot be had: {error}") from error
+
+    async def _ask(self, latest: KeySet | None) -> tuple[KeySet, float]:
+        uri = (await self._discovery.get()).jwks_uri
+        known = latest if latest is not None and latest.uri == uri else None
+        headers = {"Accept": "application/jwk-set+json, application/json"}
+        if known is not None and known.etag is not None:
+            headers["If-None-Match"] = known.etag
+        reply = await self._session.get(uri, headers, max_bytes=_MAX_BYTES)
+        if reply.status == HTTPStatus.NOT_MODIFIED and known is not None:
+            return known, fresh_seconds(reply.headers)
+        if reply.status != HTTPStatus.OK:
+            raise unusable(reply, self._clock.now())
+        # Off the event loop: fifty keys are some milliseconds of big numbers.
+        keys = await asyncio.to_thread(verification_keys, reply.body, str(uri))
+        if not keys:
+            # Whoever withdraws all keys has withdrawn the old ones too. Tokens wait until there are new ones.
+            self._kept.forget()
+            raise KeysUnavailableError(f"{uri} has no key that we could verify with.")
+        return KeySet(keys=keys, uri=uri, etag=reply.headers.get("ETag")), fresh_seconds(reply.headers)

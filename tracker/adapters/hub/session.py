@@ -1,0 +1,123 @@
+"""One provider's connections: what is sent and received, within limits, and with one family of errors."""
+
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import aiohttp
+from yarl import URL
+
+from tracker.domain.errors import ConsentApiContractError, ConsentApiUnavailableError
+
+_KEEP_ALIVE_SECONDS: Final = 60.0
+_CONNECT_SECONDS: Final = 3.0
+_CHUNK_BYTES: Final = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """A holder's response.
+
+    Attributes:
+        url: What was asked, without what was sent in headers or body.
+        status: The HTTP status.
+        headers: Its headers, names case-insensitive.
+        body: All of it.
+    """
+
+    url: URL
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def media_type(self) -> str:
+        """The content type without parameters, in lower case; empty if there is none."""
+        return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+
+
+class HolderSession:
+    """Asks one provider: no redirects, no cookies, no proxies from the environment, nothing unbounded."""
+
+    def __init__(self, ssl_context: ssl.SSLContext | None, *, timeout_seconds: float) -> None:
+        """Prepare; nothing is opened before the first request.
+
+        Args:
+            ssl_context: The transport certificate and whom to trust; None: the machine's trust, no certificate.
+            timeout_seconds: For one request, from waiting for a connection to the last byte.
+        """
+        self._ssl_context = ssl_context
+        self._timeout = aiohttp.ClientTimeout(total=timeout_seconds, sock_connect=_CONNECT_SECONDS)
+        self._session: aiohttp.ClientSession | None = None
+        self._closed = False
+
+    async def get(self, url: URL, headers: Mapping[str, str], *, max_bytes: int) -> Reply:
+        """Read something.
+
+        Raises:
+            ConsentApiUnavailableError: No answer, or not all of it.
+            ConsentApiContractError: It is larger than `max_bytes`.
+        """
+        return await self._request("GET", url, headers, None, max_bytes)
+
+    async def post_form(self, url: URL, fields: Mapping[str, str], *, max_bytes: int) -> Reply:
+        """Post a form and ask for JSON.
+
+        Raises:
+            ConsentApiUnavailableError: No answer, or not all of it.
+            ConsentApiContractError: It is larger than `max_bytes`.
+        """
+        return await self._request("POST", url, {"Accept": "application/json"}, fields, max_bytes)
+
+    async def close(self) -> None:
+        """Close the connections, for good."""
+        self._closed = True
+        if self._session is not None:
+            await self._session.close()
+
+    async def _request(
+        self, method: str, url: URL, headers: Mapping[str, str], fields: Mapping[str, str] | None, max_bytes: int
+    ) -> Reply:
+        try:
+            async with self._open().request(
+                method, url, headers=headers, data=fields, allow_redirects=False
+            ) as response:
+                body = await _read(response, max_bytes)
+                return Reply(url=url, status=response.status, headers=response.headers, body=body)
+        except TimeoutError as error:
+            raise ConsentApiUnavailableError(f"{url.host} did not answer in time.") from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise ConsentApiUnavailableError(f"{url.host} could not be asked: {_reason(error)}.") from error
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._closed:
+            raise ConsentApiUnavailableError("The connections to the holder are closed.")
+        if self._session is None:  # made here because it belongs to the running event loop
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(ssl=self._ssl_context or True, keepalive_timeout=_KEEP_ALIVE_SECONDS),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trust_env=False,
+                timeout=self._timeout,
+                headers={"User-Agent": "consent-tracker", "Accept-Encoding": "identity"},
+            )
+        return self._session
+
+
+async def _read(response: aiohttp.ClientResponse, max_bytes: int) -> bytes:
+    body = bytearray()
+    async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
+        body += chunk
+        if len(body) > max_bytes:
+            response.close()
+            raise ConsentApiContractError(f"{response.url.host} sent more than {max_bytes} bytes.")
+    return bytes(body)
+
+
+def _reason(error: aiohttp.ClientError | OSError) -> str:
+    """What went wrong, in words that cannot hold anything that we sent."""
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return "its certificate is not trusted"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return error.strerror or type(error.os_error).__name__
+    return type(error).__name__

@@ -1,0 +1,266 @@
+"""Our private keys, in files: read once and parsed, made, written.
+
+A file holds a private JWK Set (for signing, for decrypting events) or one JWK (for checkpoints). Whatever is wrong with
+one is found at start and said in a sentence that names the file and what to do; no message holds any part of a key.
+
+Spec: RFC 7517 §5 (JWK Set), RFC 7518 §6.3 (RSA), RFC 7638 (thumbprint as key id), RFC 8037 §2 (Ed25519).
+"""
+
+import json
+import logging
+import os
+import stat
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
+from cryptography.hazmat.primitives.hashes import SHA256
+
+from tracker.adapters.jose import DecryptionKey, EventKeys, SigningKey
+from tracker.adapters.locked_jwcrypto import JWK, refusing
+from tracker.adapters.public_keys import is_sound_rsa
+from tracker.domain import strict_json
+from tracker.domain.errors import ConfigurationError
+from tracker.profiles.compact import is_key_id
+
+_log = logging.getLogger(__name__)
+
+Kind = Literal["signing", "encryption"]
+
+ModePolicy = Literal["refuse", "warn"]
+"""What to do about a key file that others than its owner can read."""
+
+_MAX_FILE_BYTES: Final = 1024 * 1024
+_RSA_BITS: Final = 2048
+_OAEP: Final = padding.OAEP(padding.MGF1(SHA256()), SHA256(), None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Purpose:
+    """What the keys of a file are for: its name, and JWK's words for it. The first algorithm is that of new keys."""
+
+    kind: Kind
+    use: str
+    algorithms: tuple[str, ...]
+    operation: str
+
+
+_PURPOSES: Final[Mapping[Kind, _Purpose]] = {
+    "signing": _Purpose("signing", "sig", ("PS256",), "sign"),
+    "encryption": _Purpose("encryption", "enc", ("RSA-OAEP-256", "RSA-OAEP"), "unwrapKey"),
+}
+
+_RSA_SECRETS: Final = ("d", "p", "q", "dp", "dq", "qi")
+
+_PUBLIC_MEMBERS: Final = ("kty", "kid", "use", "alg", "n", "e", "crv", "x", "y", "x5c", "x5t", "x5t#S256", "x5u")
+
+
+# ---------------------------------------------------------------------------------------------- loading
+
+
+def load_signing_keys(path: Path, mode_policy: ModePolicy = "refuse") -> tuple[SigningKey, ...]:
+    """Load a client's signing keys, ready for use; the first one signs.
+
+    Raises:
+        ConfigurationError: The file or one of its keys cannot be used.
+    """
+    return tuple(SigningKey(kid, jwk) for kid, jwk in _load_set(path, _PURPOSES["signing"], mode_policy))
+
+
+def load_encryption_keys(path: Path, mode_policy: ModePolicy = "refuse") -> tuple[DecryptionKey, ...]:
+    """Load the keys that a client's events are encrypted for, ready for use; retired ones too.
+
+    Raises:
+        ConfigurationError: The file or one of its keys cannot be used.
+    """
+    return tuple(DecryptionKey(kid, jwk) for kid, jwk in _load_set(path, _PURPOSES["encryption"], mode_policy))
+
+
+def event_keys(clients: Mapping[str, Sequence[DecryptionKey]]) -> EventKeys:
+    """Put the encryption keys of all clients together.
+
+    Args:
+        clients: The keys of each, by client id.
+
+    Raises:
+        ConfigurationError: One key id stands for two keys: an event would not say which client it is for.
+    """
+    keys: dict[str, tuple[str, DecryptionKey]] = {}
+    for client_id, key in ((client_id, key) for client_id, keys_of in clients.items() for key in keys_of):
+        if key.kid in keys:
+            raise ConfigurationError(
+                f"The clients {keys[key.kid][0]} and {client_id} both have an encryption key {key.kid!r}; "
+                "register a key of its own, with an id of its own, for one of them."
+            )
+        keys[key.kid] = (client_id, key)
+    return keys
+
+
+def load_checkpoint_key(path: Path, mode_policy: ModePolicy = "refuse") -> ed25519.Ed25519PrivateKey:
+    """Load the key that signs checkpoints.
+
+    Raises:
+        ConfigurationError: The file or its key cannot be used.
+    """
+    unusable = ConfigurationError(
+        f"The key file {path} does not hold one private Ed25519 JWK; make one with `tracker keys make checkpoint`."
+    )
+    member = _read_json(path, "checkpoint", mode_policy)
+    if (
+        not isinstance(member, dict)
+        or (member.get("kty"), member.get("crv")) != ("OKP", "Ed25519")
+        or "d" not in member
+    ):
+        raise unusable
+    with refusing(unusable):
+        jwk = JWK(kty="OKP", crv="Ed25519", x=member["x"], d=member["d"])
+        key: ed25519.Ed25519PrivateKey = jwk.get_op_key("sign")
+        if key.public_key() != jwk.get_op_key("verify"):
+            raise unusable
+    return key
+
+
+def _load_set(path: Path, purpose: _Purpose, mode_policy: ModePolicy) -> Iterator[tuple[str, JWK]]:
+    document = _read_json(path, purpose.kind, mode_policy)
+    members = document.get("keys") if isinstance(document, dict) else None
+    if not isinstance(members, list) or not members:
+        raise ConfigurationError(
+            f'The key file {path} is not a JWK Set with a list "keys"; '
+            f"make one with `tracker keys make {purpose.kind}`."
+        )
+    seen: set[str] = set()
+    for position, member in enumerate(members, start=1):
+        kid = member.get("kid") if isinstance(member, dict) else None
+        if not is_key_id(kid):
+            raise ConfigurationError(f'Key {position} in {path} has no "kid"; add the id under which it is registered.')
+        if kid in seen:
+            raise ConfigurationError(f'Two keys in {path} have the "kid" {kid!r}; remove one of them.')
+        seen.add(kid)
+        yield kid, _private_rsa(member, f"The key {kid!r} in {path}", purpose)
+
+
+def _private_rsa(member: Mapping[str, Any], subject: str, purpose: _Purpose) -> JWK:
+    remedy = f"make one with `tracker keys make {purpose.kind}` and register it."
+    if member.get("kty") != "RSA":
+        raise ConfigurationError(f"{subject} is not an RSA key; {remedy}")
+    if any(name not in member for name in _RSA_SECRETS):
+        raise ConfigurationError(f"{subject} lacks its private part; put the whole private key there, or {remedy}")
+    if (
+        member.get("use", purpose.use) != purpose.use
+        or member.get("alg", purpose.algorithms[0]) not in purpose.algorithms
+    ):
+        raise ConfigurationError(f'{subject} is not for {purpose.kind} by its "use" or "alg"; {remedy}')
+    with refusing(ConfigurationError(f"{subject} is damaged or not for {purpose.kind}; {remedy}")):
+        jwk = JWK(**member)
+        key = jwk.get_op_key(purpose.operation)
+        is_sound = is_sound_rsa(key.public_key())
+        if is_sound:
+            _warm(key)
+    if not is_sound:
+        raise ConfigurationError(
+            f"{subject} is not of 2048 to 8192 bits with a public exponent of 65537 or more; {remedy}"
+        )
+    return jwk
+
+
+def _warm(key: rsa.RSAPrivateKey) -> None:
+    # Parsing costs tens of milliseconds and the first operation some more. Both are spent here, before an event waits.
+    key.decrypt(key.public_key().encrypt(b"warm", _OAEP), _OAEP)
+
+
+def _read_json(path: Path, kind: str, mode_policy: ModePolicy) -> Any:
+    try:
+        with path.open("rb") as file:
+            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+            data = file.read(_MAX_FILE_BYTES)
+    except (OSError, ValueError) as error:  # ValueError: the path holds a NUL
+        raise ConfigurationError(
+            f"The key file {path} cannot be read ({getattr(error, 'strerror', error)}); "
+            f"correct the path or make the file with `tracker keys make {kind} --out {path}`."
+        ) from error
+    if mode & 0o077:
+        complaint = f"The key file {path} is open to others than its owner (mode {mode:04o})"
+        if mode_policy != "warn":
+            raise ConfigurationError(f'{complaint}; run `chmod 600 {path}`, or set [security] key_file_mode = "warn".')
+        _log.warning("%s; run `chmod 600 %s`.", complaint, path)
+    try:
+        return strict_json.loads(data)
+    except strict_json.NotStrictJsonError as error:
+        raise ConfigurationError(
+            f"The key file {path} is not JSON; make a new one with `tracker keys make {kind}`."
+        ) from error
+
+
+# ---------------------------------------------------------------------------------------------- making and writing
+
+
+def make_jwks(kind: Kind, kid: str | None = None) -> str:
+    """Make a private JWK Set with one new RSA key.
+
+    Args:
+        kind: What it is for.
+        kid: Its id; its RFC 7638 thumbprint if none is given.
+
+    Raises:
+        ConfigurationError: This cannot be a key id.
+    """
+    if kid is not None and not is_key_id(kid):
+        raise ConfigurationError("A key id is 1 to 256 printable ASCII characters; choose such a one.")
+    purpose = _PURPOSES[kind]
+    jwk = JWK.generate(kty="RSA", size=_RSA_BITS)
+    named = {"kty": "RSA", "kid": kid or jwk.thumbprint(), "use": purpose.use, "alg": purpose.algorithms[0]}
+    return _written({"keys": [named | jwk.export(as_dict=True)]})
+
+
+def make_checkpoint_key() -> str:
+    """Make a private Ed25519 JWK; its id is its RFC 7638 thumbprint."""
+    return _written(JWK.from_pyca(ed25519.Ed25519PrivateKey.generate()).export(as_dict=True))
+
+
+def public_jwks(private_json: str) -> str:
+    """Write the public half of a private JWK Set, for the directory.
+
+    Raises:
+        ConfigurationError: It is not a JWK Set.
+    """
+    unusable = ConfigurationError(
+        "This is not a JWK Set; name a file made by `tracker keys make signing` or `encryption`."
+    )
+    try:
+        document = strict_json.loads(private_json)
+    except strict_json.NotStrictJsonError as error:
+        raise unusable from error
+    members = document.get("keys") if isinstance(document, dict) else None
+    if not isinstance(members, list) or not all(isinstance(m, dict) and m.get("kty") == "RSA" for m in members):
+        raise unusable
+    return _written({"keys": [{name: m[name] for name in _PUBLIC_MEMBERS if name in m} for m in members]})
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a new file that only its owner can read.
+
+    Raises:
+        ConfigurationError: It exists already, or cannot be written.
+    """
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError as error:
+        raise ConfigurationError(f"{path} exists already and may hold a key in use; choose another file.") from error
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be written ({error.strerror}); choose another file.") from error
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(descriptor)
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        raise ConfigurationError(
+            f"{path} cannot be written ({error.strerror}); make room or choose another."
+        ) from error
+
+
+def _written(value: Mapping[str, Any]) -> str:
+    return json.dumps(value, indent=2) + "\n"

@@ -1,0 +1,6 @@
+"""The database, behind the ports.
+
+`tables` is the schema; `rows` turns rows into what the domain knows and back; `transaction` is a transaction as its script
+sees it; `readings` are the queries; `sqlite` knows how SQLite is driven. What is shared speaks SQLAlchemy Core on a plain
+synchronous connection, so that another database needs a driver module of its own and nothing else.
+"""

@@ -1,0 +1,49 @@
+"""Migrations, run from inside the tracker."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, inspect
+
+import tracker
+from tracker.domain.errors import ConfigurationError
+
+
+def _config(connection: Connection | None = None) -> Config:
+    # In a checkout they lie beside the package, in an installed wheel inside it.
+    package = Path(tracker.__file__).parent
+    folder = next((p for p in (package / "migrations", package.parent / "migrations") if p.is_dir()), None)
+    if folder is None:
+        raise ConfigurationError("The migrations are missing from this installation: install the package again.")
+    config = Config()
+    config.set_main_option("script_location", str(folder).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def newest() -> str:
+    """The revision that this version of the tracker works on."""
+    return str(ScriptDirectory.from_config(_config()).get_current_head())
+
+
+def current(connection: Connection) -> str | None:
+    """The revision that a database is at; None for an empty one."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def is_empty(connection: Connection) -> bool:
+    """Whether a database has no tables of ours."""
+    return set(inspect(connection).get_table_names()) <= {"alembic_version"}
+
+
+def upgrade(connection: Connection, revision: str = "head") -> None:
+    """Bring a database to a revision, inside the caller's transaction."""
+    command.upgrade(_config(connection), revision)
+
+
+def downgrade(connection: Connection, revision: str) -> None:
+    """Take a database back to a revision, inside the caller's transaction."""
+    command.downgrade(_config(connection), revision)

@@ -1,0 +1,171 @@
+"""The queries: what is asked of the database outside of a transaction that writes."""
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, case, func, or_, select
+
+from tracker.adapters.store import rows
+from tracker.adapters.store.tables import (
+    api_key,
+    consent,
+    entry,
+    identity,
+    inbox,
+    journal,
+    parked,
+    quarantine,
+    report,
+    subscription,
+)
+from tracker.domain.consent import OPEN, Status, TrackingId
+from tracker.domain.subscription import Parked, Subscription
+from tracker.domain.tracked import TrackedConsent
+from tracker.journal.entry import Entry
+from tracker.ports import ApiKey, ConsentQuery, InboxItem, Name, Quarantined, StoredReport
+
+
+def inbox_waiting(connection: Connection, now: datetime, limit: int) -> list[InboxItem]:
+    """Read what is due to be opened, in order of arrival."""
+    query = select(inbox).where(inbox.c.due_at <= now).order_by(inbox.c.due_at, inbox.c.id).limit(limit)
+    return [rows.to_inbox_item(row) for row in connection.execute(query)]
+
+
+def inbox_depth(connection: Connection) -> tuple[int, datetime | None]:
+    """How many items wait, and since when the most overdue one should have been opened."""
+    row = connection.execute(select(func.count(), func.min(inbox.c.due_at)).select_from(inbox)).one()
+    return row[0], row[1]
+
+
+def quarantined(connection: Connection, limit: int, before: str | None) -> list[Quarantined]:
+    """Read the quarantine, the newest first."""
+    query = select(quarantine).order_by(quarantine.c.id.desc()).limit(limit)
+    if before is not None:
+        query = query.where(quarantine.c.id < before)
+    return [rows.to_quarantined(row) for row in connection.execute(query)]
+
+
+def find_consent(connection: Connection, name: Name) -> TrackedConsent | None:
+    """Look a consent up by what the world calls it."""
+    provider, consent_id = name
+    return _one_consent(
+        connection,
+        select(consent)
+        .join(identity, identity.c.tracking_id == consent.c.tracking_id)
+        .where(identity.c.provider == provider, identity.c.kind == "consent_id", identity.c.value == consent_id),
+    )
+
+
+def get_consent(connection: Connection, tracking_id: TrackingId) -> TrackedConsent | None:
+    """Look a consent up by our key."""
+    return _one_consent(connection, select(consent).where(consent.c.tracking_id == tracking_id))
+
+
+def _one_consent(connection: Connection, query: Select[Any]) -> TrackedConsent | None:
+    row = connection.execute(query).one_or_none()
+    return None if row is None else rows.to_consent(row)
+
+
+def search(connection: Connection, query: ConsentQuery, now: datetime) -> list[TrackedConsent]:
+    """Search, in order of tracking id."""
+    found = select(consent).order_by(consent.c.tracking_id).limit(query.limit)
+    for condition in _conditions(query, now):
+        found = found.where(condition)
+    return [rows.to_consent(row) for row in connection.execute(found)]
+
+
+def _conditions(query: ConsentQuery, now: datetime) -> list[ColumnElement[bool]]:
+    equal = {
+        consent.c.provider: query.provider,
+        consent.c.kind: query.kind,
+        consent.c.status: query.status,
+        consent.c.user_ref: query.user_ref,
+        consent.c.base_consent_id: query.base_consent_id,
+    }
+    conditions = [column == value for column, value in equal.items() if value is not None]
+    if query.effective_status is not None:
+        conditions.append(_effective_status(now) == query.effective_status.value)
+    if query.expiring_before is not None:
+        conditions.append(consent.c.expiration_date_time < query.expiring_before)
+    if query.updated_since is not None:
+        conditions.append(consent.c.updated_at >= query.updated_since)
+    if query.after is not None:
+        conditions.append(consent.c.tracking_id > query.after)
+    return conditions
+
+
+def _effective_status(now: datetime) -> ColumnElement[str]:
+    """The domain's `Decision.effective_status`, in SQL."""
+    expiry = consent.c.expiration_date_time
+    lapsed = consent.c.status.in_([s.value for s in OPEN]) & or_(expiry <= now, expiry <= consent.c.judged_at)
+    return case((lapsed, Status.EXPIRED.value), else_=consent.c.status)
+
+
+def reports_of(connection: Connection, tracking_id: TrackingId) -> list[StoredReport]:
+    """All reports on record about a consent, in the order of recording."""
+    query = select(report).where(report.c.tracking_id == tracking_id).order_by(report.c.recorded_at, report.c.asks)
+    return [rows.to_report(row) for row in connection.execute(query)]
+
+
+def next_ask_at(connection: Connection, tracking_id: TrackingId) -> datetime | None:
+    """When the consent is due to be asked about."""
+    return connection.execute(select(consent.c.next_ask_at).where(consent.c.tracking_id == tracking_id)).scalar()
+
+
+def entries_of(connection: Connection, tracking_id: TrackingId) -> list[Entry]:
+    """All entries about a consent, in sequence."""
+    query = select(entry).where(entry.c.tracking_id == tracking_id).order_by(entry.c.sequence)
+    return [rows.to_entry(row) for row in connection.execute(query)]
+
+
+def entries_after(connection: Connection, sequence: int, limit: int, up_to: int | None) -> list[Entry]:
+    """Read the journal in sequence."""
+    query = select(entry).where(entry.c.sequence > sequence).order_by(entry.c.sequence).limit(limit)
+    if up_to is not None:
+        query = query.where(entry.c.sequence <= up_to)
+    return [rows.to_entry(row) for row in connection.execute(query)]
+
+
+def entries_at(connection: Connection, sequences: Collection[int]) -> dict[int, Entry]:
+    """Read some entries."""
+    query = select(entry).where(entry.c.sequence.in_(sorted(sequences)))
+    return {row.sequence: rows.to_entry(row) for row in connection.execute(query)}
+
+
+def journal_id(connection: Connection) -> str:
+    """The UUID of this journal."""
+    return str(connection.execute(select(journal.c.journal_id)).scalar_one())
+
+
+def head(connection: Connection) -> int:
+    """The sequence of the last entry."""
+    return int(connection.execute(select(journal.c.next_sequence)).scalar_one()) - 1
+
+
+def subscriptions(connection: Connection) -> list[Subscription]:
+    """All subscriptions, in order of id."""
+    return [rows.to_subscription(row) for row in connection.execute(select(subscription).order_by(subscription.c.id))]
+
+
+def get_subscription(connection: Connection, subscription_id: str) -> Subscription | None:
+    """One subscription."""
+    row = connection.execute(select(subscription).where(subscription.c.id == subscription_id)).one_or_none()
+    return None if row is None else rows.to_subscription(row)
+
+
+def parked_of(connection: Connection, subscription_id: str) -> list[Parked]:
+    """What a subscription has parked, in sequence."""
+    query = select(parked).where(parked.c.subscription_id == subscription_id).order_by(parked.c.sequence)
+    return [rows.to_parked(row) for row in connection.execute(query)]
+
+
+def api_keys(connection: Connection) -> list[ApiKey]:
+    """All API keys, in order of id."""
+    return [rows.to_api_key(row) for row in connection.execute(select(api_key).order_by(api_key.c.id))]
+
+
+def get_api_key(connection: Connection, key_id: str) -> ApiKey | None:
+    """One API key."""
+    row = connection.execute(select(api_key).where(api_key.c.id == key_id)).one_or_none()
+    return None if row is None else rows.to_api_key(row)

@@ -1,0 +1,47 @@
+"""One service a SQLite file: the second one is told so, instead of both asking and telling everything twice."""
+
+import fcntl
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tracker.domain.errors import ConfigurationError
+
+
+class ServiceLock:
+    """Held while a service runs on a file. The operating system lets go of it when the process dies, however it dies."""
+
+    def __init__(self, database: Path) -> None:
+        self._path = database.with_name(database.name + ".lock")
+        self._file: int | None = None
+
+    def __enter__(self) -> Self:
+        """Take it.
+
+        Raises:
+            ConfigurationError: Another service has it, or the folder cannot be written to.
+        """
+        try:
+            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise ConfigurationError(
+                f"{self._path} cannot be written ({error.strerror}); see [database] url."
+            ) from error
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(self._file)
+            self._file = None
+            raise ConfigurationError(
+                f"Another service runs on {self._path.with_suffix('').name}: stop it, or give this one a database of its own."
+            ) from error
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Let go of it."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None

@@ -1,0 +1,245 @@
+"""SQLite: one writer, a few readers beside it, and a flush before anything counts as done.
+
+All writes go through one thread. It takes whatever waits, runs it in one transaction, each piece under a savepoint of its
+own so that a poisoned one fails alone, commits once, and only then lets the callers go. `synchronous=FULL`: a commit that
+returned survives the power supply. Other processes may write to the same file (the command line does): `BEGIN IMMEDIATE`
+waits for them in turn.
+"""
+
+import asyncio
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event, select
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.pool import QueuePool, StaticPool
+
+from tracker.adapters.store.tables import batch
+from tracker.domain.errors import StorageError
+
+T = TypeVar("T")
+_log = logging.getLogger(__name__)
+
+_MOST_AT_ONCE = 256
+_READERS = 3
+_BUSY_MILLISECONDS = 10_000
+
+
+@dataclass(eq=False, slots=True)
+class _Write:
+    """One caller's piece of work.
+
+    Attributes:
+        work: What to do on the connection; gives the answer and the batch id that marks it, if it left one.
+        loop: The caller's loop.
+        answer: Where the caller waits.
+        outcome: Set while the transaction runs, handed over after the commit.
+        batch_id: What to look up when the commit's own answer is lost.
+    """
+
+    work: Callable[[Connection], tuple[Any, str | None]]
+    loop: asyncio.AbstractEventLoop
+    answer: asyncio.Future[Any]
+    outcome: Any = None
+    error: BaseException | None = None
+    batch_id: str | None = field(default=None)
+
+    def hand_over(self) -> None:
+        """Let the caller go; runs on its loop."""
+        if self.answer.done():  # it was cancelled: the write is done all the same
+            return
+        if self.error is None:
+            self.answer.set_result(self.outcome)
+        else:
+            self.answer.set_exception(self.error)
+
+
+def engine_for(path: str, *, writer: bool) -> Engine:
+    """Make an engine whose connections are set up as the tracker needs them.
+
+    Args:
+        path: The database file.
+        writer: Whether transactions begin with the write lock; readers cannot write at all.
+    """
+    engine = create_engine(
+        f"sqlite:///{path}",
+        hide_parameters=True,  # they may be personal, and errors end up in logs
+        poolclass=StaticPool if writer else QueuePool,
+        connect_args={"check_same_thread": False, "timeout": _BUSY_MILLISECONDS / 1000},
+        **({} if writer else {"pool_size": _READERS, "max_overflow": 0}),
+    )
+
+    @event.listens_for(engine, "connect")
+    def _set_up(dbapi_connection: Any, _: Any) -> None:
+        dbapi_connection.isolation_level = None  # SQLAlchemy's own BEGIN below, not the driver's guess
+        for pragma in (
+            f"busy_timeout={_BUSY_MILLISECONDS}",
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            "cache_size=-32000",
+            "temp_store=MEMORY",
+            *(() if writer else ("query_only=ON",)),
+        ):
+            dbapi_connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writer else "BEGIN")
+
+    return engine
+
+
+class SqliteDatabase:
+    """A SQLite file that is open for one writer and a few readers of this process."""
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = str(path)
+        self._write_engine = engine_for(self.path, writer=True)
+        self._read_engine = engine_for(self.path, writer=False)
+        self._waiting: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
+        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="sqlite-reader")
+        self._writer = threading.Thread(target=self._write_forever, name="sqlite-writer", daemon=True)
+        self._closed = False
+        self._writer.start()
+
+    @property
+    def waiting(self) -> int:
+        """How many writes wait; roughly."""
+        return self._waiting.qsize()
+
+    async def write(self, work: Callable[[Connection], tuple[T, str | None]]) -> T:
+        """Run work in a transaction that may be shared with others', and give its answer after the commit.
+
+        Raises:
+            StorageError: The database could not do it; nothing of it is kept.
+        """
+        if self._closed:
+            raise StorageError("The database is closed.")
+        loop = asyncio.get_running_loop()
+        piece = _Write(work, loop, loop.create_future())
+        self._waiting.put(piece)
+        answer: T = await piece.answer
+        return answer
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """Run a query beside the writer."""
+        if self._closed:
+            raise StorageError("The database is closed.")
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
+
+    def _read(self, work: Callable[[Connection], T]) -> T:
+        try:
+            with self._read_engine.connect() as connection:
+                return work(connection)
+        except SQLAlchemyError as error:
+            raise _storage_error(error) from error
+
+    async def close(self) -> None:
+        """Do all that waits, then close. Writes that come later are refused."""
+        if self._closed:
+            return
+        self._closed = True
+        self._waiting.put(None)
+        await asyncio.get_running_loop().run_in_executor(None, self._writer.join)
+        self._readers.shutdown()
+        self._read_engine.dispose()
+        self._write_engine.dispose()
+
+    # ------------------------------------------------------------------------------------------ the writer's thread
+
+    def _write_forever(self) -> None:
+        while True:
+            pieces, last = self._take()
+            if pieces:
+                self._run(pieces)
+                _hand_over(pieces)
+            if last:
+                return
+
+    def _take(self) -> tuple[list[_Write], bool]:
+        pieces: list[_Write] = []
+        piece = self._waiting.get()
+        while piece is not None:
+            pieces.append(piece)
+            if len(pieces) >= _MOST_AT_ONCE:
+                return pieces, False
+            try:
+                piece = self._waiting.get_nowait()
+            except queue.Empty:
+                return pieces, False
+        return pieces, True
+
+    def _run(self, pieces: list[_Write]) -> None:
+        """Run all in one transaction. Whatever happens, each piece has an outcome or an error afterwards."""
+        try:
+            with self._write_engine.connect() as connection:
+                transaction = connection.begin()
+                try:
+                    for piece in pieces:
+                        self._run_one(connection, piece, alone=len(pieces) == 1)
+                    transaction.commit()
+                except BaseException:
+                    with suppress(SQLAlchemyError):
+                        transaction.rollback()
+                    raise
+        except BaseException as error:  # noqa: BLE001 - handed to every caller, none is left waiting
+            if not self._did_commit(pieces):
+                for piece in pieces:
+                    piece.error = piece.error or _storage_error(error)
+
+    @staticmethod
+    def _run_one(connection: Connection, piece: _Write, *, alone: bool) -> None:
+        try:
+            if alone:
+                piece.outcome, piece.batch_id = piece.work(connection)
+                return
+            with connection.begin_nested():
+                piece.outcome, piece.batch_id = piece.work(connection)
+        except Exception as error:
+            piece.error = _storage_error(error) if isinstance(error, SQLAlchemyError) else error
+            dbapi = connection.connection.dbapi_connection
+            if alone or dbapi is None or not dbapi.in_transaction:
+                raise  # SQLite gave the whole transaction up: nobody's piece is kept
+
+    def _did_commit(self, pieces: list[_Write]) -> bool:
+        """Whether a transaction whose commit gave no answer took place all the same."""
+        marks = [piece.batch_id for piece in pieces if piece.batch_id is not None and piece.error is None]
+        if not marks:
+            return False
+        try:
+            with self._read_engine.connect() as connection:
+                return connection.execute(select(batch.c.id).where(batch.c.id == marks[0])).first() is not None
+        except SQLAlchemyError:
+            _log.exception("The outcome of a commit could not be looked up; its callers are told that it failed.")
+            return False
+
+
+def _hand_over(pieces: list[_Write]) -> None:
+    by_loop: dict[asyncio.AbstractEventLoop, list[_Write]] = {}
+    for piece in pieces:
+        by_loop.setdefault(piece.loop, []).append(piece)
+    for loop, theirs in by_loop.items():
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(_hand_over_all, theirs)
+
+
+def _hand_over_all(pieces: list[_Write]) -> None:
+    for piece in pieces:
+        piece.hand_over()
+
+
+def _storage_error(error: BaseException) -> BaseException:
+    if not isinstance(error, SQLAlchemyError):
+        return error
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    wrapped = StorageError(f"The database could not do it: {cause}.")
+    wrapped.__cause__ = error
+    return wrapped

@@ -1,0 +1,243 @@
+"""The store: `ports.Store` on any database that can run a piece of work in a transaction."""
+
+from collections.abc import Callable, Collection
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Protocol, TypeVar
+
+from sqlalchemy import Connection, delete, insert, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from tracker.adapters.store import readings, rows
+from tracker.adapters.store.tables import api_key, batch, confirmation, dead_letter, inbox, parked, subscription
+from tracker.adapters.store.transaction import SqlTransaction
+from tracker.domain.consent import TrackingId
+from tracker.domain.subscription import Parked, Subscription
+from tracker.domain.tracked import TrackedConsent
+from tracker.journal.entry import Entry
+from tracker.ports import ApiKey, ConsentQuery, Ids, InboxItem, Name, Progress, Quarantined, StoredReport, Transaction
+
+T = TypeVar("T")
+
+_CONFIRMATIONS_KEPT = timedelta(days=400)
+_BATCHES_KEPT = timedelta(days=1)
+
+
+class Database(Protocol):
+    """What the store needs of a database."""
+
+    async def write(self, work: Callable[[Connection], tuple[T, str | None]]) -> T:
+        """Run work in a transaction and give its answer after the commit; with it, the batch id that it left."""
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """Run a query."""
+
+    async def close(self) -> None:
+        """Finish what waits."""
+
+
+class SqlStore:
+    """Implements `ports.Store`."""
+
+    def __init__(self, database: Database, ids: Ids) -> None:
+        self._database = database
+        self._ids = ids
+
+    async def close(self) -> None:
+        """Finish what waits, and close."""
+        await self._database.close()
+
+    async def transact(self, script: Callable[[Transaction], T]) -> T:
+        """Run a script in one transaction and give its answer after the commit."""
+
+        def work(connection: Connection) -> tuple[T, str | None]:
+            batch_id = self._ids.ordered()
+            transaction = SqlTransaction(connection, batch_id)
+            answer = script(transaction)
+            transaction.finish()
+            return answer, batch_id if transaction.appended else None
+
+        return await self._database.write(work)
+
+    async def _write(self, work: Callable[[Connection], T]) -> T:
+        return await self._database.write(lambda connection: (work(connection), None))
+
+    # ------------------------------------------------------------------------------------------ inbox
+
+    async def admit(self, item: InboxItem) -> None:
+        """Keep an event before it is answered for."""
+        values = rows.inbox_values(item)
+        await self._write(lambda connection: connection.execute(insert(inbox), values))
+
+    async def inbox_waiting(self, now: datetime, limit: int) -> list[InboxItem]:
+        """Read what is due to be opened."""
+        return await self._database.read(partial(readings.inbox_waiting, now=now, limit=limit))
+
+    async def postpone(self, ids: Collection[str], until: datetime) -> None:
+        """Put off opening some items, and count the attempt."""
+        statement = update(inbox).where(inbox.c.id.in_(sorted(ids))).values(due_at=until, attempts=inbox.c.attempts + 1)
+        await self._write(lambda connection: connection.execute(statement))
+
+    async def hasten(self, ids: Collection[str], now: datetime) -> None:
+        """Make items due at once that were put off."""
+        statement = update(inbox).where(inbox.c.id.in_(sorted(ids)), inbox.c.due_at > now).values(due_at=now)
+        await self._write(lambda connection: connection.execute(statement))
+
+    async def inbox_depth(self) -> tuple[int, datetime | None]:
+        """How many items wait, and since when the oldest does."""
+        return await self._database.read(readings.inbox_depth)
+
+    async def quarantined(self, limit: int, before: str | None = None) -> list[Quarantined]:
+        """Read the quarantine."""
+        return await self._database.read(partial(readings.quarantined, limit=limit, before=before))
+
+    # ------------------------------------------------------------------------------------------ consents
+
+    async def find_consent(self, name: Name) -> TrackedConsent | None:
+        """Look a consent up by what the world calls it."""
+        return await self._database.read(partial(readings.find_consent, name=name))
+
+    async def get_consent(self, tracking_id: TrackingId) -> TrackedConsent | None:
+        """Look a consent up by our key."""
+        return await self._database.read(partial(readings.get_consent, tracking_id=tracking_id))
+
+    async def search(self, query: ConsentQuery, now: datetime) -> list[TrackedConsent]:
+        """Search, in order of tracking id."""
+        return await self._database.read(partial(readings.search, query=query, now=now))
+
+    async def reports_of(self, tracking_id: TrackingId) -> list[StoredReport]:
+        """All reports on record about a consent."""
+        return await self._database.read(partial(readings.reports_of, tracking_id=tracking_id))
+
+    async def entries_of(self, tracking_id: TrackingId) -> list[Entry]:
+        """All entries about a consent."""
+        return await self._database.read(partial(readings.entries_of, tracking_id=tracking_id))
+
+    async def next_ask_at(self, tracking_id: TrackingId) -> datetime | None:
+        """When the consent is due to be asked about."""
+        return await self._database.read(partial(readings.next_ask_at, tracking_id=tracking_id))
+
+    # ------------------------------------------------------------------------------------------ journal
+
+    async def journal_id(self) -> str:
+        """The UUID of this journal."""
+        return await self._database.read(readings.journal_id)
+
+    async def head(self) -> int:
+        """The sequence of the last entry."""
+        return await self._database.read(readings.head)
+
+    async def entries_after(self, sequence: int, limit: int, up_to: int | None = None) -> list[Entry]:
+        """Read the journal in sequence."""
+        return await self._database.read(partial(readings.entries_after, sequence=sequence, limit=limit, up_to=up_to))
+
+    async def entries_at(self, sequences: Collection[int]) -> dict[int, Entry]:
+        """Read some entries."""
+        return await self._database.read(partial(readings.entries_at, sequences=sequences))
+
+    # ------------------------------------------------------------------------------------------ subscriptions
+
+    async def add_subscription(self, new: Subscription) -> None:
+        """Keep a new subscription."""
+        values = rows.subscription_values(new)
+        await self._write(lambda connection: connection.execute(insert(subscription), values))
+
+    async def subscriptions(self) -> list[Subscription]:
+        """All of them."""
+        return await self._database.read(readings.subscriptions)
+
+    async def get_subscription(self, subscription_id: str) -> Subscription | None:
+        """One of them."""
+        return await self._database.read(partial(readings.get_subscription, subscription_id=subscription_id))
+
+    async def delete_subscription(self, subscription_id: str) -> bool:
+        """Forget one, and what it had parked or lost."""
+
+        def work(connection: Connection) -> bool:
+            for table in (parked, dead_letter):
+                connection.execute(delete(table).where(table.c.subscription_id == subscription_id))
+            return connection.execute(delete(subscription).where(subscription.c.id == subscription_id)).rowcount > 0
+
+        return await self._write(work)
+
+    async def parked(self, subscription_id: str) -> list[Parked]:
+        """What a subscription has parked."""
+        return await self._database.read(partial(readings.parked_of, subscription_id=subscription_id))
+
+    async def save_progress(self, progress: Progress) -> bool:
+        """Write how far a subscription has come, all in one."""
+
+        def work(connection: Connection) -> bool:
+            mine = progress.subscription
+            values = rows.subscription_values(mine)
+            for fixed in ("id", "secret", "created_at"):
+                del values[fixed]
+            found = connection.execute(update(subscription).where(subscription.c.id == mine.id).values(values))
+            if not found.rowcount:
+                return False
+            _write_parked(connection, progress)
+            return True
+
+        return await self._write(work)
+
+    # ------------------------------------------------------------------------------------------ keys of our callers
+
+    async def add_api_key(self, key: ApiKey) -> None:
+        """Keep a new key's hash."""
+        values = rows.api_key_values(key)
+        await self._write(lambda connection: connection.execute(insert(api_key), values))
+
+    async def api_keys(self) -> list[ApiKey]:
+        """All of them."""
+        return await self._database.read(readings.api_keys)
+
+    async def get_api_key(self, key_id: str) -> ApiKey | None:
+        """One of them."""
+        return await self._database.read(partial(readings.get_api_key, key_id=key_id))
+
+    async def revoke_api_key(self, key_id: str, at: datetime) -> bool:
+        """Revoke one."""
+        statement = update(api_key).where(api_key.c.id == key_id, api_key.c.revoked_at.is_(None)).values(revoked_at=at)
+        return await self._write(lambda connection: connection.execute(statement).rowcount > 0)
+
+    # ------------------------------------------------------------------------------------------ housekeeping
+
+    async def trim(self, now: datetime) -> None:
+        """Forget old confirmations and marks of batches."""
+
+        def work(connection: Connection) -> None:
+            connection.execute(delete(confirmation).where(confirmation.c.recorded_at < now - _CONFIRMATIONS_KEPT))
+            connection.execute(delete(batch).where(batch.c.recorded_at < now - _BATCHES_KEPT))
+
+        await self._write(work)
+
+
+def _write_parked(connection: Connection, progress: Progress) -> None:
+    mine = progress.subscription.id
+    gone = [*progress.settled, *(lost.sequence for lost in progress.given_up)]
+    if gone:
+        connection.execute(delete(parked).where(parked.c.subscription_id == mine, parked.c.sequence.in_(gone)))
+    if progress.park:
+        new = upsert(parked)
+        connection.execute(
+            new.on_conflict_do_update(
+                index_elements=["subscription_id", "sequence"],
+                set_={name: new.excluded[name] for name in ("attempts", "next_attempt_at", "last_error")},
+            ),
+            [rows.parked_values(mine, waiting) for waiting in progress.park],
+        )
+    if progress.given_up:
+        connection.execute(
+            upsert(dead_letter).on_conflict_do_nothing(),
+            [
+                {
+                    "subscription_id": mine,
+                    "sequence": lost.sequence,
+                    "tracking_id": lost.tracking_id,
+                    "attempts": lost.attempts,
+                    "last_error": lost.last_error,
+                    "given_up_at": lost.next_attempt_at,
+                }
+                for lost in progress.given_up
+            ],
+        )

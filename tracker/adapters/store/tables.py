@@ -1,0 +1,301 @@
+"""The schema. Changes to it are migrations; a test holds the two against each other."""
+
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    text,
+)
+
+from tracker.adapters.store.columns import Instant
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+_COUNTER = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itself only in a column called INTEGER
+
+
+def _only(condition: str) -> dict[str, Any]:
+    """Make an index hold only some rows."""
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
+
+
+# Events that were answered for and wait to be opened.
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("profile", String(64), nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Column("interaction_id", String(128), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Index("ix_inbox_due_at_id", "due_at", "id"),
+)
+
+# Events that could not be opened or not be believed.
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("profile", String(64), nullable=False),
+    Column("step", String(16), nullable=False),
+    Column("reason", String(64), nullable=False),
+    Column("verified", Boolean, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Column("quarantined_at", Instant, nullable=False),
+    Column("interaction_id", String(128), nullable=False),
+    Column("provider", String(64)),
+    Column("kid", String(512)),
+    Index("ix_quarantine_verified_id", "verified", "id"),
+)
+
+consent = Table(
+    "consent",
+    metadata,
+    Column("tracking_id", String(36), primary_key=True),
+    Column("provider", String(64), nullable=False),
+    Column("consent_id", String(128), nullable=False),
+    Column("profile", String(64), nullable=False),
+    Column("client_id", String(256), nullable=False),
+    Column("kind", String(64), nullable=False),
+    Column("registered_at", Instant, nullable=False),
+    Column("registered_expiry", Instant),
+    # What is kept of the reports, and what follows from it: the columns after it are for searching, never for judging.
+    Column("summary", JSON, nullable=False),
+    Column("status", String(32), nullable=False),
+    Column("status_date_time", Instant),
+    Column("expiration_date_time", Instant),
+    Column("told_status", String(32), nullable=False),
+    Column("told_confirmed", Boolean, nullable=False),
+    Column("told_usable", Boolean, nullable=False),
+    Column("judged_at", Instant),
+    Column("paused", Boolean, nullable=False),
+    Column("revoking", Boolean, nullable=False),
+    Column("asked_at", Instant),
+    Column("leased_until", Instant),
+    Column("requested_at", Instant),
+    Column("failures", Integer, nullable=False),
+    Column("not_before", Instant),
+    Column("doubted_at", Instant),
+    Column("learned_at", Instant),
+    Column("confirmed_at", Instant),
+    Column("confirmed_by", String(16)),
+    Column("revoked_by", String(64)),
+    Column("base_consent_id", String(128)),
+    Column("user_ref", String(256)),
+    Column("permissions", JSON, nullable=False),
+    Column("terms", JSON(none_as_null=True)),
+    Column("creation_date_time", Instant),
+    Column("authorization_expiration_date_time", Instant),
+    Column("last_sequence", BigInteger),
+    Column("version", Integer, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    Column("next_ask_at", Instant),
+    Column("next_tick_at", Instant),
+    Index("ix_consent_user_ref", "user_ref", **_only("user_ref IS NOT NULL")),
+    Index("ix_consent_base_consent_id", "base_consent_id", **_only("base_consent_id IS NOT NULL")),
+    # Due work is found in time that grows with what is due, not with what there is.
+    Index("ix_consent_next_ask_at", "provider", "next_ask_at", **_only("next_ask_at IS NOT NULL")),
+    Index("ix_consent_next_tick_at", "next_tick_at", **_only("next_tick_at IS NOT NULL")),
+)
+
+# What the world calls a consent. In some ecosystems that changes on the way.
+identity = Table(
+    "identity",
+    metadata,
+    Column("provider", String(64), primary_key=True),
+    Column("kind", String(32), primary_key=True),
+    Column("value", String(128), primary_key=True),
+    Column("tracking_id", String(36), nullable=False, index=True),
+)
+
+# Every verified claim about a consent, registered yet or not (then tracking_id is null).
+report = Table(
+    "report",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("tracking_id", String(36)),
+    Column("provider", String(64), nullable=False),
+    Column("consent_id", String(128), nullable=False),
+    Column("channel", String(16), nullable=False),
+    Column("status", String(32), nullable=False),
+    Column("raw_status", String(64)),
+    Column("status_date_time", Instant, nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Column("recorded_at", Instant, nullable=False),
+    Column("asks", Integer, nullable=False),
+    Column("asked_at", Instant),
+    Column("ask", Integer),
+    Column("expiration_date_time", Instant),
+    Column("revoked_by", String(64)),
+    Column("event_type", String(128)),
+    Column("event_date_time", Instant),
+    Column("vouched_at", Instant, nullable=False),
+    Column("terms", JSON, nullable=False),
+    Column("permissions", JSON, nullable=False),
+    Column("creation_date_time", Instant),
+    Column("authorization_expiration_date_time", Instant),
+    Column("base_consent_id", String(128)),
+    Column("jws_sha256", String(64)),
+    Column("jwe_sha256", String(64)),
+    Column("kid", String(512)),
+    Column("jwk_thumbprint", String(64)),
+    Column("zone_assumed", Boolean, nullable=False),
+    Column("verdict", String(16)),
+    Column("repeats", Integer, nullable=False),
+    Index("ix_report_tracking_id_recorded_at", "tracking_id", "recorded_at"),
+    Index("ix_report_waiting", "provider", "consent_id", **_only("tracking_id IS NULL")),
+)
+
+# Verified events about other things than a consent's status: payments, quotes, openings of accounts.
+other_event = Table(
+    "other_event",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("provider", String(64), nullable=False),
+    Column("family", String(32), nullable=False),
+    Column("consent_id", String(128)),
+    Column("event_type", String(128), nullable=False),
+    Column("event_date_time", Instant, nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Column("recorded_at", Instant, nullable=False),
+    Column("data", JSON(none_as_null=True)),
+    Column("jws_sha256", String(64), nullable=False),
+    Column("repeats", Integer, nullable=False),
+    Index("ix_other_event_provider_consent_id", "provider", "consent_id"),
+)
+
+# The holder's signed tokens, and the keys that verified them.
+evidence = Table(
+    "evidence",
+    metadata,
+    Column("jws_sha256", String(64), primary_key=True),
+    Column("jwe_sha256", String(64)),
+    Column("provider", String(64), nullable=False),
+    Column("jws", LargeBinary, nullable=False),
+    Column("kid", String(512), nullable=False),
+    Column("jwk_thumbprint", String(64), nullable=False),
+    Column("received_at", Instant, nullable=False),
+)
+holder_key = Table(
+    "holder_key",
+    metadata,
+    Column("provider", String(64), primary_key=True),
+    Column("jwk_thumbprint", String(64), primary_key=True),
+    Column("kid", String(512), nullable=False),
+    Column("jwk", JSON, nullable=False),
+    Column("jwks_uri", Text, nullable=False),
+    Column("first_seen_at", Instant, nullable=False),
+)
+
+# The holder vouched for what we knew already. Bounded by age.
+confirmation = Table(
+    "confirmation",
+    metadata,
+    Column("id", _COUNTER, primary_key=True, autoincrement=True),
+    Column("tracking_id", String(36), nullable=False),
+    Column("vouched_at", Instant, nullable=False),
+    Column("recorded_at", Instant, nullable=False, index=True),
+    Column("channel", String(16), nullable=False),
+    Column("status", String(32), nullable=False),
+    Index("ix_confirmation_tracking_id_vouched_at", "tracking_id", "vouched_at"),
+)
+
+# The journal: one row of head, then the entries.
+journal = Table(
+    "journal",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("journal_id", String(36), nullable=False),
+    Column("next_sequence", BigInteger, nullable=False),
+    Column("recorded_at", Instant),
+)
+entry = Table(
+    "entry",
+    metadata,
+    Column("sequence", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("id", String(36), nullable=False, unique=True),
+    Column("tracking_id", String(36)),
+    Column("recorded_at", Instant, nullable=False),
+    Column("leaf", LargeBinary, nullable=False),
+    Column("leaf_hash", LargeBinary, nullable=False),
+    Column("private", JSON(none_as_null=True)),
+    Column("private_salt", LargeBinary),
+    Index("ix_entry_tracking_id_sequence", "tracking_id", "sequence"),
+)
+# One row a transaction that appended: it answers whether a commit whose answer was lost took place.
+batch = Table(
+    "batch",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("recorded_at", Instant, nullable=False, index=True),
+)
+
+subscription = Table(
+    "subscription",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("url", Text, nullable=False),
+    Column("entry_filter", JSON, nullable=False),
+    Column("secret", String(128), nullable=False),
+    Column("description", Text, nullable=False),
+    Column("include_private", Boolean, nullable=False),
+    Column("cursor", BigInteger, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("failing_since", Instant),
+    Column("failures", Integer, nullable=False),
+    Column("next_attempt_at", Instant),
+    Column("last_delivered_at", Instant),
+    Column("last_error", Text),
+    Column("created_at", Instant, nullable=False),
+)
+parked = Table(
+    "parked",
+    metadata,
+    Column("subscription_id", String(36), primary_key=True),
+    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+    Column("tracking_id", String(36), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_attempt_at", Instant, nullable=False),
+    Column("last_error", Text),
+)
+dead_letter = Table(
+    "dead_letter",
+    metadata,
+    Column("subscription_id", String(36), primary_key=True),
+    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+    Column("tracking_id", String(36), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("last_error", Text),
+    Column("given_up_at", Instant, nullable=False),
+)
+
+api_key = Table(
+    "api_key",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("name", String(128), nullable=False),
+    Column("secret_sha256", String(64), nullable=False),
+    Column("scopes", JSON, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant),
+    Column("revoked_at", Instant),
+)

@@ -1,0 +1,324 @@
+"""One transaction, as its script sees it: reads at once, keeps writes together, and takes the journal's head last of all."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    delete,
+    insert,
+    or_,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from tracker.adapters.store import rows
+from tracker.adapters.store.tables import (
+    batch,
+    confirmation,
+    consent,
+    entry,
+    evidence,
+    holder_key,
+    identity,
+    inbox,
+    journal,
+    other_event,
+    quarantine,
+    report,
+)
+from tracker.domain.consent import ProviderId, Status, TrackingId
+from tracker.domain.decision import Decision
+from tracker.domain.report import Claim
+from tracker.domain.tracked import TrackedConsent
+from tracker.journal.entry import Draft, Entry, seal
+from tracker.ports import Confirmation, Evidence, Name, OtherEvent, Quarantined, StoredReport
+
+MAX_UNVERIFIED = 10_000
+"""How many never-verified events the quarantine keeps; the oldest make room."""
+_CONSENT_ID = "consent_id"
+_CHUNK = 400  # SQLite takes at most 32,766 parameters in one statement, older ones 999
+
+
+def _chunks(values: Collection[Any]) -> Iterable[list[Any]]:
+    ordered = sorted(values)
+    return (ordered[i : i + _CHUNK] for i in range(0, len(ordered), _CHUNK))
+
+
+class SqlTransaction:
+    """Implements `ports.Transaction` on a SQLAlchemy connection inside a transaction."""
+
+    def __init__(self, connection: Connection, batch_id: str) -> None:
+        self._connection = connection
+        self._batch_id = batch_id
+        self._held: dict[TrackingId, int | None] = {}  # consents in the table that are held, and their last sequence
+        self._new: dict[TrackingId, rows.Values] = {}
+        self._changed: dict[TrackingId, rows.Values] = {}
+        self._reports: list[rows.Values] = []
+        self._filed: list[rows.Values] = []
+        self._evidence: dict[str, tuple[rows.Values, rows.Values]] = {}
+        self._other_events: list[rows.Values] = []
+        self._confirmations: list[rows.Values] = []
+        self._repeats: dict[str, int] = defaultdict(int)
+        self._quarantined: list[rows.Values] = []
+        self._dropped: list[str] = []
+        self._waiting: set[str] = set()
+        self.appended = False
+
+    # ------------------------------------------------------------------------------------------ locks and reads
+
+    def lock_named(self, names: Collection[Name]) -> dict[Name, TrackedConsent]:
+        """Hold these names until the end, registered or not, and give the consents that have them."""
+        found: dict[Name, TrackedConsent] = {}
+        for chunk in _chunks(set(names)):
+            query = (
+                select(consent, identity.c.value.label("name"))
+                .join(identity, identity.c.tracking_id == consent.c.tracking_id)
+                .where(identity.c.kind == _CONSENT_ID, tuple_(identity.c.provider, identity.c.value).in_(chunk))
+            )
+            for kept in self._hold(query):
+                found[kept.provider, kept.consent_id] = kept
+        return found
+
+    def lock_tracked(self, tracking_ids: Collection[TrackingId]) -> dict[TrackingId, TrackedConsent]:
+        """Hold these consents until the end."""
+        found: dict[TrackingId, TrackedConsent] = {}
+        for chunk in _chunks(set(tracking_ids)):
+            found |= {c.tracking_id: c for c in self._hold(select(consent).where(consent.c.tracking_id.in_(chunk)))}
+        return found
+
+    def lock_due_asks(self, provider: ProviderId, now: datetime, limit: int) -> list[TrackedConsent]:
+        """Hold a provider's consents that are due to be asked about, the longest overdue first, skipping leased ones."""
+        free = or_(consent.c.leased_until.is_(None), consent.c.leased_until <= now)
+        return self._hold_due(consent.c.next_ask_at, now, limit, consent.c.provider == provider, free)
+
+    def lock_due_ticks(self, now: datetime, limit: int) -> list[TrackedConsent]:
+        """Hold consents about which the clock has something to tell."""
+        return self._hold_due(consent.c.next_tick_at, now, limit)
+
+    def _hold_due(
+        self, due: ColumnElement[Any], now: datetime, limit: int, *conditions: ColumnElement[bool]
+    ) -> list[TrackedConsent]:
+        query = select(consent).where(due.is_not(None), due <= now, *conditions).order_by(due).limit(limit)
+        return self._hold(query)
+
+    def _hold(self, query: Select[Any]) -> list[TrackedConsent]:
+        found = [rows.to_consent(row) for row in self._connection.execute(query)]
+        self._held |= {c.tracking_id: c.last_sequence for c in found}
+        return found
+
+    def known_digests(self, digests: Collection[str]) -> set[str]:
+        """Which of these reports and other events are on record."""
+        known: set[str] = set()
+        for table in (report, other_event):
+            for chunk in _chunks(set(digests)):
+                known.update(
+                    self._connection.execute(select(table.c.digest).where(table.c.digest.in_(chunk))).scalars()
+                )
+        return known
+
+    def known_claims(self, tracking_ids: Collection[TrackingId]) -> dict[TrackingId, set[Claim]]:
+        """The claims on record for each consent."""
+        claims: dict[TrackingId, set[Claim]] = defaultdict(set)
+        columns = (report.c.tracking_id, report.c.status, report.c.status_date_time)
+        for chunk in _chunks(set(tracking_ids)):
+            for row in self._connection.execute(select(*columns).where(report.c.tracking_id.in_(chunk)).distinct()):
+                claims[TrackingId(row.tracking_id)].add((Status(row.status), row.status_date_time))
+        return claims
+
+    def waiting_reports(self, names: Collection[Name]) -> dict[Name, list[StoredReport]]:
+        """Reports that came before their consent was registered, in the order of receipt."""
+        found: dict[Name, list[StoredReport]] = defaultdict(list)
+        for chunk in _chunks(set(names)):
+            query = (
+                select(report)
+                .where(report.c.tracking_id.is_(None), tuple_(report.c.provider, report.c.consent_id).in_(chunk))
+                .order_by(report.c.received_at, report.c.digest)
+            )
+            for row in self._connection.execute(query):
+                stored = rows.to_report(row)
+                self._waiting.add(stored.report.digest)
+                found[stored.provider, stored.consent_id].append(stored)
+        return found
+
+    # ------------------------------------------------------------------------------------------ writes, kept together
+
+    def save(
+        self, kept: TrackedConsent, decision: Decision, *, next_ask_at: datetime | None, next_tick_at: datetime | None
+    ) -> None:
+        """Insert or update a consent that is held."""
+        values = rows.consent_values(kept, decision, next_ask_at, next_tick_at)
+        to = self._changed if kept.tracking_id in self._held else self._new
+        to[kept.tracking_id] = values
+
+    def add_report(self, stored: StoredReport, proof: Evidence | None) -> None:
+        """Put a report on record, and its token; or file one that was waiting."""
+        values = rows.report_values(stored)
+        if stored.report.digest in self._waiting:
+            self._filed.append({f"new_{name}": value for name, value in values.items()})
+            return
+        self._reports.append(values | {"repeats": 0})
+        if proof is not None:
+            self._evidence[proof.jws_sha256] = rows.evidence_values(proof)
+
+    def add_other_event(self, event: OtherEvent, proof: Evidence) -> None:
+        """Put another verified event on record."""
+        self._other_events.append(rows.other_event_values(event))
+        self._evidence[proof.jws_sha256] = rows.evidence_values(proof)
+
+    def count_repeat(self, digest: str) -> None:
+        """Note that a report came again."""
+        self._repeats[digest] += 1
+
+    def add_confirmation(self, vouched: Confirmation) -> None:
+        """Append to the confirmation log."""
+        self._confirmations.append(
+            {
+                "tracking_id": vouched.tracking_id,
+                "vouched_at": vouched.vouched_at,
+                "recorded_at": vouched.recorded_at,
+                "channel": vouched.channel.value,
+                "status": vouched.status.value,
+            }
+        )
+
+    def quarantine(self, event: Quarantined) -> None:
+        """Put an event aside; the oldest never-verified ones make room."""
+        self._quarantined.append(rows.quarantine_values(event))
+
+    def drop_inbox(self, ids: Collection[str]) -> None:
+        """Take inbox items out."""
+        self._dropped.extend(ids)
+
+    def append(self, drafts: Sequence[Draft], now: datetime) -> list[Entry]:
+        """Take the head, seal the drafts in order, append them."""
+        if self.appended:
+            raise ValueError("A transaction appends once.")
+        self._write()
+        if not drafts:
+            return []
+        self.appended = True
+        count = len(drafts)
+        head = self._connection.execute(
+            update(journal)
+            .values(next_sequence=journal.c.next_sequence + count)
+            .returning(journal.c.next_sequence, journal.c.recorded_at, journal.c.journal_id)
+        ).one()
+        recorded_at = now if head.recorded_at is None else max(now, head.recorded_at)
+        first, source, last = head.next_sequence - count, f"urn:uuid:{head.journal_id}", dict(self._held)
+        sealed: list[Entry] = []
+        for sequence, draft in enumerate(drafts, start=first):
+            tracking_id = TrackingId(draft.tracking_id)
+            previous = last.get(tracking_id)
+            sealed.append(seal(draft, sequence=sequence, previous=previous, recorded_at=recorded_at, source=source))
+            last[tracking_id] = sequence
+        self._connection.execute(update(journal).values(recorded_at=recorded_at))
+        self._connection.execute(insert(entry), [rows.entry_values(e) for e in sealed])
+        self._connection.execute(
+            update(consent)
+            .where(consent.c.tracking_id == bindparam("key"))
+            .values(last_sequence=bindparam("sequence")),
+            [{"key": key, "sequence": sequence} for key, sequence in last.items() if sequence != self._held.get(key)],
+        )
+        self._connection.execute(insert(batch).values(id=self._batch_id, recorded_at=recorded_at))
+        return sealed
+
+    def finish(self) -> None:
+        """Write what was kept, if the script appended nothing."""
+        self._write()
+
+    # ------------------------------------------------------------------------------------------ the writing
+
+    def _write(self) -> None:
+        self._write_consents()
+        self._write_reports()
+        self._write_quarantine()
+        self._insert(confirmation, self._confirmations)
+        for chunk in _chunks(set(self._dropped)):
+            self._connection.execute(delete(inbox).where(inbox.c.id.in_(chunk)))
+        self._dropped.clear()
+
+    def _insert(self, table: Any, values: list[rows.Values]) -> None:
+        if values:
+            self._connection.execute(insert(table), values)
+            values.clear()
+
+    def _write_consents(self) -> None:
+        if self._new:
+            self._connection.execute(
+                insert(consent),
+                [values | {"tracking_id": key, "last_sequence": None} for key, values in self._new.items()],
+            )
+            names = [
+                {"provider": v["provider"], "kind": _CONSENT_ID, "value": v["consent_id"], "tracking_id": key}
+                for key, v in self._new.items()
+            ]
+            self._connection.execute(insert(identity), names)
+            self._held |= dict.fromkeys(self._new)
+            self._new.clear()
+        if self._changed:
+            # Statements are made of one shape, so that one prepared statement serves every batch.
+            columns = next(iter(self._changed.values()))
+            self._connection.execute(
+                update(consent)
+                .where(consent.c.tracking_id == bindparam("key"))
+                .values({name: bindparam(f"new_{name}") for name in columns}),
+                [
+                    {"key": key} | {f"new_{name}": value for name, value in values.items()}
+                    for key, values in self._changed.items()
+                ],
+            )
+            self._changed.clear()
+
+    def _write_reports(self) -> None:
+        proofs = list(self._evidence.values())
+        if proofs:
+            self._connection.execute(upsert(evidence).on_conflict_do_nothing(), [token for token, _ in proofs])
+            keys = {(key["provider"], key["jwk_thumbprint"]): key for _, key in proofs}
+            self._connection.execute(upsert(holder_key).on_conflict_do_nothing(), list(keys.values()))
+            self._evidence.clear()
+        self._insert(report, self._reports)
+        self._insert(other_event, self._other_events)
+        if self._filed:
+            filed = ("tracking_id", "asks", "recorded_at", "verdict")
+            self._connection.execute(
+                update(report)
+                .where(report.c.digest == bindparam("new_digest"))
+                .values({name: bindparam(f"new_{name}") for name in filed}),
+                self._filed,
+            )
+            self._filed.clear()
+        if self._repeats:
+            counted = [{"key": digest, "times": times} for digest, times in self._repeats.items()]
+            for table in (report, other_event):
+                self._connection.execute(
+                    update(table)
+                    .where(table.c.digest == bindparam("key"))
+                    .values(repeats=table.c.repeats + bindparam("times")),
+                    counted,
+                )
+            self._repeats.clear()
+
+    def _write_quarantine(self) -> None:
+        if not self._quarantined:
+            return
+        self._connection.execute(upsert(quarantine).on_conflict_do_nothing(), self._quarantined)
+        self._quarantined.clear()
+        never_verified = quarantine.c.verified.is_(False)
+        oldest_kept = (
+            select(quarantine.c.id)
+            .where(never_verified)
+            .order_by(quarantine.c.id.desc())
+            .limit(1)
+            .offset(MAX_UNVERIFIED - 1)
+            .scalar_subquery()
+        )
+        self._connection.execute(delete(quarantine).where(and_(never_verified, quarantine.c.id < oldest_kept)))

@@ -1,0 +1,180 @@
+"""What the standing reports say together: status, expiry, contradictions. The set decides, never the order of arrival.
+
+1. Ends stand: the earliest end that was heard is the status; at one instant the later in the order of statuses. Where
+   the profile lets a holder take an end back, one that it took back at a later time counts like any other report.
+2. Otherwise the standing report with the latest holder's time; at one instant (holders cut their times to whole
+   seconds) a poll beats what was recorded before it was asked, then the later in the order of statuses.
+3. From the instant of expiry a consent that has not ended is effectively Expired, whatever the holder goes on
+   repeating.
+4. While a contradiction stands the consent is in doubt, and not usable.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import combinations
+
+from tracker.domain.consent import Status
+from tracker.domain.moves import Rules
+from tracker.domain.report import Claim, Report
+from tracker.domain.standing import Summary, hinted_end, revived, standing, unanswered
+
+
+@dataclass(frozen=True, slots=True)
+class Contradiction:
+    """Something that cannot be, in a set of reports.
+
+    Attributes:
+        code: `unknown_status`, `impossible_status`, `dated_ahead`, `dated_after_expiry`, `expiry_differs`,
+            `cannot_follow`, `same_instant` or `older_answer`.
+        claims: The claims that it is made of, in a fixed order.
+        expiries: For `expiry_differs`: the two.
+    """
+
+    code: str
+    claims: tuple[Claim, ...] = ()
+    expiries: tuple[datetime, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What is so, by the reports that stand.
+
+    Attributes:
+        status: The holder's word.
+        since: The holder's time of it; None while the holder has said nothing.
+        expiration_date_time: When it ends by itself.
+        contradictions: While there is one the consent is in doubt.
+        end_hinted: Our application saw an end and the holder has not answered since: as good as a doubt.
+        report: The report that gives the status.
+    """
+
+    status: Status
+    since: datetime | None
+    expiration_date_time: datetime | None
+    contradictions: frozenset[Contradiction] = frozenset()
+    end_hinted: bool = False
+    report: Report | None = field(default=None, compare=False)
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether something stands against using the consent until the holder has answered."""
+        return bool(self.contradictions) or self.end_hinted
+
+    def effective_status(self, at: datetime) -> Status:
+        """The status with our clock added."""
+        return self.status if self.is_confirmed(at) else Status.EXPIRED
+
+    def is_confirmed(self, at: datetime) -> bool:
+        """Whether the effective status is the holder's own word and not inferred from the expiry."""
+        expiry = self.expiration_date_time
+        return not (_may_expire(self.status) and expiry is not None and at >= expiry)
+
+    def is_usable(self, at: datetime, *, paused: bool = False, revoking: bool = False) -> bool:
+        """Whether data may be pulled, or a payment made, at an instant. The one function that says so."""
+        authorized = self.effective_status(at) is Status.AUTHORIZED
+        return authorized and not paused and not revoking and not self.is_in_doubt
+
+
+def _may_expire(status: Status) -> bool:
+    return status.is_open
+
+
+def decide(reports: Iterable[Report], rules: Rules, registered_expiry: datetime | None = None) -> Decision:
+    """Decide from the whole set of reports, in any order, repeats and all."""
+    whole = tuple(reports)
+    stand = standing(whole, rules)
+    summary = Summary(
+        standing=stand,
+        revived_date_time=revived(whole, rules),
+        end_hinted_at_ask=unanswered(map(hinted_end, whole), stand, rules),
+    )
+    return decide_summary(summary, rules, registered_expiry)
+
+
+def decide_summary(summary: Summary, rules: Rules, registered_expiry: datetime | None = None) -> Decision:
+    """Decide from what a consent keeps."""
+    stand = summary.standing
+    stated = [
+        r.expiration_date_time for r in stand if not rules.is_end(r.status) and r.expiration_date_time is not None
+    ]
+    report = _deciding(summary, rules)
+    return Decision(
+        status=report.status if report else Status.NOT_STAGED,
+        since=report.status_date_time if report else None,
+        expiration_date_time=min(stated, default=registered_expiry),
+        contradictions=frozenset(_contradictions(stand, rules)),
+        end_hinted=summary.end_hinted_at_ask is not None,
+        report=report,
+    )
+
+
+def _deciding(summary: Summary, rules: Rules) -> Report | None:
+    ends = [r for r in summary.standing if rules.is_end(r.status) and not _is_revived(r, summary, rules)]
+    if ends:
+        first = min(r.status_date_time for r in ends)
+        return max((r for r in ends if r.status_date_time == first), key=_later_word)
+    possible = [r for r in summary.standing if rules.can_have(r.status)]  # ends that were taken back too
+    if not possible:
+        return None
+    last = max(r.status_date_time for r in possible)
+    latest = [r for r in possible if r.status_date_time == last]
+    polls = [r for r in latest if r.is_poll]
+    unbeaten = [r for r in latest if not any(p.was_asked_after(r) for p in polls)]
+    return max(unbeaten, key=_later_word)
+
+
+def _is_revived(end: Report, summary: Summary, rules: Rules) -> bool:
+    revived_at = summary.revived_date_time
+    return end.status in rules.revivable and revived_at is not None and end.status_date_time < revived_at
+
+
+def _later_word(report: Report) -> tuple[int, bool, bool, str]:
+    """At one instant: the later in the order of statuses; of one claim, the hearing that says more."""
+    return report.status.rank, report.revoked_by is not None, report.is_poll, report.digest
+
+
+def _contradictions(stand: tuple[Report, ...], rules: Rules) -> Iterator[Contradiction]:
+    for report in stand:
+        yield from _of_one(report, rules)
+    if not rules.terms_may_change:
+        yield from _of_expiries(stand)
+    known = [r for r in stand if rules.can_have(r.status)]
+    polls = [r for r in stand if r.is_poll]
+    newest = [p for p in polls if not any(q.was_asked_after(p) for q in polls)]  # one, unless questions overlapped
+    ended = any(rules.is_end(r.status) and r.status not in rules.revivable for r in known)
+    top = max((r.status_date_time for r in stand), default=None)
+    for x, y in combinations(known, 2):
+        if x.status is y.status:
+            continue
+        yield from _of_order(x, y, rules, tie_counts=not ended and x.status_date_time == y.status_date_time == top)
+        for answer, other in ((x, y), (y, x)):
+            is_older = other.status_date_time > answer.status_date_time
+            if is_older and answer in newest and answer.was_asked_after(other):
+                yield Contradiction("older_answer", (answer.claim, other.claim))
+
+
+def _of_one(report: Report, rules: Rules) -> Iterator[Contradiction]:
+    if report.status is Status.UNKNOWN:
+        yield Contradiction("unknown_status", (report.claim,))
+    elif not rules.can_have(report.status):
+        yield Contradiction("impossible_status", (report.claim,))
+    if report.status_date_time > report.received_at + rules.leeway:
+        yield Contradiction("dated_ahead", (report.claim,))
+    expiry = report.expiration_date_time
+    if _may_expire(report.status) and expiry is not None and report.status_date_time >= expiry:
+        yield Contradiction("dated_after_expiry", (report.claim,))
+
+
+def _of_expiries(stand: tuple[Report, ...]) -> Iterator[Contradiction]:
+    stated = {r.expiration_date_time for r in stand if r.expiration_date_time is not None}
+    for pair in combinations(sorted(stated), 2):
+        yield Contradiction("expiry_differs", expiries=pair)
+
+
+def _of_order(x: Report, y: Report, rules: Rules, *, tie_counts: bool) -> Iterator[Contradiction]:
+    first, second = sorted((x, y), key=lambda r: (r.status_date_time, r.status.rank))
+    if not rules.can_reach(first.status, second.status):
+        yield Contradiction("cannot_follow", (first.claim, second.claim))
+    elif tie_counts and rules.can_reach(second.status, first.status):
+        yield Contradiction("same_instant", (first.claim, second.claim))

@@ -1,0 +1,205 @@
+"""Every error that leaves one of our boundaries.
+
+TrackerError
+├── ConfigurationError            found at start; `tracker check` reports it
+├── InvalidRequestError           what a caller of ours sent makes no sense
+├── RejectedEventError            a webhook body that will not be accepted as it is
+│   ├── OversizedEventError
+│   ├── MalformedEventError
+│   ├── UndecryptableEventError
+│   └── UntrustedEventError
+├── KeysUnavailableError          a holder's keys could not be fetched just now
+├── NotFoundError                 a consent, provider or subscription that we do not have
+│   ├── ConsentNotFoundError
+│   ├── ProviderNotFoundError
+│   └── SubscriptionNotFoundError
+├── ConsentConflictError          registered already, with other facts
+├── InboxFullError                nothing can be admitted now
+├── ConsentApiError               asking the holder failed
+│   ├── ConsentApiUnavailableError    time-out, 5xx, 429
+│   ├── ConsentApiRefusedError        401, 403: our credentials or scope
+│   ├── ConsentNotStagedError         the holder does not know the consent
+│   └── ConsentApiContractError       an answer outside the standard
+├── DeliveryError                 a subscriber was not told
+└── StorageError                  the database is away or cannot do it
+    └── InconsistentRowError      a row says what the domain cannot
+
+`code` is stable and may be relied on by programs; `retryable` says whether the same call may succeed later.
+"""
+
+from typing import ClassVar
+
+
+class TrackerError(Exception):
+    """Something went wrong in the tracker."""
+
+    code: ClassVar[str] = "tracker_error"
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str | None = None) -> None:
+        """Take the class's own sentence when no better one is given."""
+        super().__init__(message or (type(self).__doc__ or "").strip().splitlines()[0])
+
+
+class ConfigurationError(TrackerError):
+    """The configuration cannot be used."""
+
+    code = "configuration_invalid"
+
+
+class InvalidRequestError(TrackerError):
+    """The request makes no sense."""
+
+    code = "invalid_request"
+
+
+class RejectedEventError(TrackerError):
+    """The event was not accepted.
+
+    Attributes:
+        step: Which step of opening refused it; for the quarantine and the log, never for the sender.
+        reason: A stable code of what was wrong; likewise.
+    """
+
+    code = "event_rejected"
+    step: ClassVar[str] = "gate"
+
+    def __init__(self, reason: str, message: str | None = None) -> None:
+        super().__init__(message or reason)
+        self.reason = reason
+
+
+class OversizedEventError(RejectedEventError):
+    """The body is larger than the limit."""
+
+    code = "event_oversized"
+
+
+class MalformedEventError(RejectedEventError):
+    """The body or what is inside is not of the form that the profile asks for."""
+
+    code = "event_malformed"
+    step = "form"
+
+
+class UndecryptableEventError(RejectedEventError):
+    """The body could not be decrypted with any key that may be used for it."""
+
+    code = "event_undecryptable"
+    step = "decrypt"
+
+
+class UntrustedEventError(RejectedEventError):
+    """What was inside is not signed by, or not meant for, whom it should be."""
+
+    code = "event_untrusted"
+    step = "verify"
+
+
+class KeysUnavailableError(TrackerError):
+    """The holder's keys cannot be had just now."""
+
+    code = "holder_keys_unavailable"
+    retryable = True
+
+
+class NotFoundError(TrackerError):
+    """There is no such thing here."""
+
+    code = "not_found"
+
+
+class ConsentNotFoundError(NotFoundError):
+    """This consent is not tracked."""
+
+    code = "consent_not_found"
+
+
+class ProviderNotFoundError(NotFoundError):
+    """No provider of this name is configured."""
+
+    code = "provider_not_found"
+
+
+class SubscriptionNotFoundError(NotFoundError):
+    """There is no such subscription."""
+
+    code = "subscription_not_found"
+
+
+class ConsentConflictError(TrackerError):
+    """The consent is tracked already, with other facts."""
+
+    code = "consent_conflict"
+
+
+class InboxFullError(TrackerError):
+    """The inbox cannot take more events just now."""
+
+    code = "inbox_full"
+    retryable = True
+
+
+class ConsentApiError(TrackerError):
+    """Asking the holder failed."""
+
+    code = "holder_error"
+
+
+class ConsentApiUnavailableError(ConsentApiError):
+    """The holder cannot answer just now.
+
+    Attributes:
+        retry_after_seconds: How long the holder asked us to wait; None if it did not say.
+    """
+
+    code = "holder_unavailable"
+    retryable = True
+
+    def __init__(self, message: str | None = None, *, retry_after_seconds: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class ConsentApiRefusedError(ConsentApiError):
+    """The holder refused our credentials or our scope."""
+
+    code = "holder_refused"
+
+
+class ConsentNotStagedError(ConsentApiError):
+    """The holder does not know this consent."""
+
+    code = "consent_not_staged"
+
+
+class ConsentApiContractError(ConsentApiError):
+    """The holder's answer is outside the standard."""
+
+    code = "holder_contract_broken"
+
+
+class DeliveryError(TrackerError):
+    """The subscriber was not told."""
+
+    code = "delivery_failed"
+    retryable = True
+
+
+class StorageError(TrackerError):
+    """The database is away or cannot do it."""
+
+    code = "storage_unavailable"
+    retryable = True
+
+
+class InconsistentRowError(StorageError):
+    """A row in the database says what the domain cannot."""
+
+    code = "row_inconsistent"
+    retryable = False
+
+    def __init__(self, table: str, row: str, problem: str) -> None:
+        super().__init__(f"Row {row} of {table} is inconsistent: {problem}.")
+        self.table = table
+        self.row = row

@@ -1,0 +1,107 @@
+"""When to ask the holder about a consent, and when the clock alone has something to say."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from tracker.domain.consent import Status
+from tracker.domain.decision import Decision
+from tracker.domain.tracked import TrackedConsent
+
+_MINUTE = timedelta(minutes=1)
+_AT_EXPIRY = (timedelta(0), _MINUTE, 5 * _MINUTE, 30 * _MINUTE)
+# A doubt is mostly a stale read: it is over with the next answer, or with the first one past the settling time.
+_IN_DOUBT = (timedelta(0), timedelta(seconds=5), timedelta(seconds=30))
+_LATER = timedelta(hours=1)
+_FIRST_BACKOFF = timedelta(seconds=5)
+_LONGEST_BACKOFF = 15 * _MINUTE
+_JITTER = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How often to ask while nothing is wrong.
+
+    Attributes:
+        awaiting_authorization: While somebody may be at the holder's pages, authorizing.
+        authorized: While it is in use.
+        suspended: While the holder has stopped it.
+        authorization_overdue: After so long nobody is expected back, and asking slows down; after a day once more.
+    """
+
+    awaiting_authorization: timedelta = timedelta(seconds=30)
+    authorized: timedelta = timedelta(seconds=19_800)
+    suspended: timedelta = timedelta(seconds=19_800)
+    authorization_overdue: timedelta = timedelta(seconds=900)
+
+
+def next_ask(
+    consent: TrackedConsent, decision: Decision, pace: Pace, *, settling: timedelta, fraction: float
+) -> datetime | None:
+    """When to ask about a consent next; None if there is nothing more to ask.
+
+    Args:
+        consent: The consent as it now is.
+        decision: What is so by the reports that stand.
+        pace: The base intervals.
+        settling: How long the holder's reads may lag, by its rules.
+        fraction: A random number from 0 up to 1, which spreads the base intervals by a tenth.
+    """
+    asking = consent.asking
+    wishes = [_by_status(consent, decision, pace, fraction)]
+    expiry = decision.expiration_date_time
+    if decision.status.is_open and expiry is not None:
+        wishes.append(_on_ladder(expiry, _AT_EXPIRY, asking.asked_at))
+    if asking.doubted_at is not None:
+        ladder = (*_IN_DOUBT, settling + timedelta(seconds=10), 3 * settling)
+        wishes.append(_on_ladder(asking.doubted_at, ladder, asking.asked_at))
+    if asking.requested_at is not None and (asking.asked_at is None or asking.asked_at < asking.requested_at):
+        wishes.append(asking.requested_at)
+    due = min((wish for wish in wishes if wish is not None), default=None)
+    if due is None or asking.not_before is None:
+        return due
+    return max(due, asking.not_before)
+
+
+def _by_status(consent: TrackedConsent, decision: Decision, pace: Pace, fraction: float) -> datetime | None:
+    asked_at = consent.asking.asked_at
+    match decision.status:
+        case Status.NOT_STAGED | Status.AWAITING_AUTHORIZATION:
+            if asked_at is None:
+                return consent.registered_at
+            base = pace.awaiting_authorization * _slowness(asked_at - consent.registered_at, pace)
+        case Status.AUTHORIZED:
+            base = pace.authorized
+        case Status.SUSPENDED:
+            base = pace.suspended
+        case _:
+            return None
+    since = max(t for t in (asked_at, consent.confirmed_at, consent.registered_at) if t is not None)
+    return since + base * (1 + _JITTER * fraction)
+
+
+def _slowness(age: timedelta, pace: Pace) -> int:
+    """Nobody is expected back any more from the holder's pages: ask ever more slowly."""
+    if age > timedelta(days=1):
+        return 120
+    return 10 if age > pace.authorization_overdue else 1
+
+
+def _on_ladder(start: datetime, steps: tuple[timedelta, ...], asked_at: datetime | None) -> datetime:
+    for step in steps:
+        if asked_at is None or asked_at < start + step:
+            return start + step
+    return (asked_at or start) + _LATER
+
+
+def hold_back(failures: int, fraction: float) -> timedelta:
+    """How long to hold back after so many questions in a row without an answer."""
+    doubled: int = 2 ** min(failures - 1, 10)
+    backoff = min(_LONGEST_BACKOFF, _FIRST_BACKOFF * doubled)
+    return backoff * (1 + _JITTER * fraction)
+
+
+def next_tick(consent: TrackedConsent, decision: Decision) -> datetime | None:
+    """When the clock alone will have something to tell about a consent: at its expiry, until that has been told."""
+    if not decision.status.is_open or consent.told.status is Status.EXPIRED:
+        return None
+    return decision.expiration_date_time

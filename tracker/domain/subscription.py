@@ -1,0 +1,190 @@
+"""Someone who must be told: what they want to hear, where they stand in the journal, how it goes with their endpoint.
+
+*Down* and *poisoned* are different. An endpoint that refuses everything is waited for, for days, and no entry pays for
+it; an entry that is refused while others pass gets a few attempts over minutes and is then given up, so that what comes
+after it for the same consent is told. The moves between the states of a subscription are functions here; which of the two
+it is, `usecases.stream` finds out.
+"""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryFilter:
+    """Which entries a subscription hears; an empty part lets everything pass.
+
+    Attributes:
+        types: Exact types, `prefix.*`, or `*`.
+        provider: Provider ids.
+        kind: Kinds of consent.
+        to: Statuses moved to; an entry that has none never passes where this is given.
+    """
+
+    types: tuple[str, ...] = ()
+    provider: frozenset[str] = frozenset()
+    kind: frozenset[str] = frozenset()
+    to: frozenset[str] = frozenset()
+
+    def passes(self, *, entry_type: str, provider: str | None, kind: str | None, to: str | None) -> bool:
+        """Whether an entry of these members is heard."""
+        return (
+            (not self.types or any(_matches(pattern, entry_type) for pattern in self.types))
+            and (not self.provider or provider in self.provider)
+            and (not self.kind or kind in self.kind)
+            and (not self.to or to in self.to)
+        )
+
+
+def _matches(pattern: str, entry_type: str) -> bool:
+    if pattern == "*":
+        return True
+    if pattern.endswith(".*"):
+        return entry_type.startswith(pattern[:-1])
+    return pattern == entry_type
+
+
+class SubscriptionState(StrEnum):
+    """Whether a subscription is being told."""
+
+    ACTIVE = "active"
+    FAILING = "failing"
+    """Its endpoint refuses everything, or asked us to wait; it is tried from time to time."""
+    DISABLED = "disabled"
+    """Nothing is sent any more: it said so (410), or it failed for days. The cursor stays."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription:
+    """One subscription.
+
+    Attributes:
+        id: UUIDv7.
+        url: Where notifications are posted.
+        entry_filter: What it hears.
+        secret: The Standard Webhooks secret, `whsec_…`.
+        description: For people.
+        include_private: Whether private values are sent along.
+        cursor: Up to this sequence everything is settled: delivered, filtered out, parked or given up.
+        state: Whether it is being told.
+        failing_since: Since when the endpoint refuses everything; None unless failing or disabled for it.
+        failures: How many tries in a row, spread over the ladder, it refused everything.
+        next_attempt_at: While failing: when to try again.
+        last_delivered_at: When it last took something.
+        last_error: What is wrong with the endpoint, for people; None while it takes what it gets.
+        created_at: When it was made.
+    """
+
+    id: str
+    url: str
+    entry_filter: EntryFilter = field(default_factory=EntryFilter)
+    secret: str = field(repr=False)
+    description: str = ""
+    include_private: bool = False
+    cursor: int
+    state: SubscriptionState = SubscriptionState.ACTIVE
+    failing_since: datetime | None = None
+    failures: int = 0
+    next_attempt_at: datetime | None = None
+    last_delivered_at: datetime | None = None
+    last_error: str | None = None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parked:
+    """An entry that was refused, or that waits behind an earlier one of its consent.
+
+    Of the parked entries of one consent only the first is tried.
+
+    Attributes:
+        sequence: Which entry.
+        tracking_id: Whose consent's order it keeps.
+        attempts: How often it alone was refused; 0 for one that only waits behind another.
+        next_attempt_at: When to try again; for one that was given up, when that was.
+        last_error: Why it was refused, for people.
+    """
+
+    sequence: int
+    tracking_id: str
+    attempts: int = 0
+    next_attempt_at: datetime
+    last_error: str | None = None
+
+
+_ALONE_REFUSED = tuple(timedelta(seconds=seconds) for seconds in (5, 15, 30, 60, 120, 300))
+_ENDPOINT_DOWN = tuple(timedelta(seconds=seconds) for seconds in (1, 5, 30, 120, 600, 1_800, 3_600))
+_JITTER = 0.1
+
+DISABLED_AFTER: Final = timedelta(days=3)
+"""How long an endpoint may refuse everything before it is disabled."""
+
+REFUSED_BY_ALL: Final = 10
+"""So many consents' entries refused in a row, each with the words that mean "this body", mean the endpoint after all."""
+
+
+def retry_alone(attempts: int) -> timedelta | None:
+    """When to try an entry again that was refused alone so many times (1 or more); None: give it up."""
+    return _ALONE_REFUSED[attempts - 1] if attempts <= len(_ALONE_REFUSED) else None
+
+
+def retry_endpoint(failures: int, *, fraction: float) -> timedelta:
+    """When to try an endpoint again that refused everything so many times in a row; jitter only ever adds.
+
+    Args:
+        failures: 1 or more.
+        fraction: A random number from 0 up to 1.
+    """
+    wait = _ENDPOINT_DOWN[min(failures, len(_ENDPOINT_DOWN)) - 1]
+    return wait * (1 + _JITTER * fraction)
+
+
+def delivered(subscription: Subscription, now: datetime) -> Subscription:
+    """It took an entry: whatever was wrong with the endpoint is over."""
+    return replace(reachable(subscription), last_delivered_at=now)
+
+
+def reachable(subscription: Subscription) -> Subscription:
+    """The endpoint works, whatever it thinks of single entries."""
+    return replace(
+        subscription,
+        state=SubscriptionState.ACTIVE,
+        failing_since=None,
+        failures=0,
+        next_attempt_at=None,
+        last_error=None,
+    )
+
+
+def failing(
+    subscription: Subscription, now: datetime, *, error: str | None, fraction: float, wait_seconds: float | None = None
+) -> Subscription:
+    """The endpoint refused everything once more: wait longer, and disable it after days.
+
+    Args:
+        subscription: As it was.
+        now: When it refused.
+        error: What it said, for people.
+        fraction: A random number from 0 up to 1, for jitter.
+        wait_seconds: How long it asked us to wait; it is never tried earlier, but perhaps later.
+    """
+    since = subscription.failing_since or now
+    if now - since >= DISABLED_AFTER:
+        return disabled(replace(subscription, failing_since=since), error=error)
+    failures = subscription.failures + 1
+    wait = max(retry_endpoint(failures, fraction=fraction), timedelta(seconds=wait_seconds or 0))
+    return replace(
+        subscription,
+        state=SubscriptionState.FAILING,
+        failing_since=since,
+        failures=failures,
+        next_attempt_at=now + wait,
+        last_error=error,
+    )
+
+
+def disabled(subscription: Subscription, *, error: str | None) -> Subscription:
+    """Nothing is sent any more; the cursor stays where it is."""
+    return replace(subscription, state=SubscriptionState.DISABLED, next_attempt_at=None, last_error=error)

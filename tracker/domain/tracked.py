@@ -1,0 +1,123 @@
+"""A consent as we keep it: what it is, what was heard of it, what was told, and when to ask again."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from tracker.domain.consent import Channel, ConsentId, ProviderId, TrackingId
+from tracker.domain.decision import Decision
+from tracker.domain.lifecycle import Position, Told
+from tracker.domain.moves import Rules
+from tracker.domain.standing import Summary
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overlay:
+    """What we ourselves have put over the holder's word.
+
+    Attributes:
+        paused: We do not use it for now.
+        revoking: We asked the holder to revoke it and wait for its word.
+    """
+
+    paused: bool = False
+    revoking: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """Where we stand with asking the holder.
+
+    Attributes:
+        asked_at: When the latest question was sent.
+        leased_until: A question is under way; after this instant whoever asked is taken for dead.
+        requested_at: Somebody or something wants an answer that is younger than this.
+        failures: How many questions in a row brought no answer.
+        not_before: The holder asked us to wait until then, or we hold back after failures.
+        doubted_at: Since when the consent has been in doubt.
+    """
+
+    asked_at: datetime | None = None
+    leased_until: datetime | None = None
+    requested_at: datetime | None = None
+    failures: int = 0
+    not_before: datetime | None = None
+    doubted_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackedConsent:
+    """One consent.
+
+    Attributes:
+        tracking_id: Our key of it.
+        provider: Whose it is; together with `consent_id` unique.
+        consent_id: What the holder calls it.
+        profile: The name of the ecosystem's rules.
+        client_id: Which of our applications made it.
+        kind: One of the profile's kinds.
+        registered_at: When tracking began.
+        registered_expiry: When our own application said that it ends.
+        summary: What is kept of the reports.
+        told: What the journal has told.
+        judged_at: The latest instant at which it was judged.
+        overlay: What we put over the holder's word.
+        asking: Where we stand with asking.
+        learned_at: When we learnt the present status.
+        confirmed_at: The latest instant for which the holder vouched for the present status.
+        confirmed_by: By which channel.
+        revoked_by: Who revoked, in the holder's words.
+        base_consent_id: The root of its chain of renewals.
+        user_ref: Whose it is in the back office's words; personal.
+        permissions: What it allows.
+        terms: The holder's data object as last seen; personal.
+        creation_date_time: When it was made, by the holder.
+        authorization_expiration_date_time: Until when it can be authorized.
+        last_sequence: Its latest entry in the journal; None before the first.
+        version: Rises with every change that a reader can see.
+        updated_at: When that was.
+    """
+
+    tracking_id: TrackingId
+    provider: ProviderId
+    consent_id: ConsentId
+    profile: str
+    client_id: str
+    kind: str
+    registered_at: datetime
+    registered_expiry: datetime | None = None
+    summary: Summary = field(default_factory=Summary)
+    told: Told = field(default_factory=Told)
+    judged_at: datetime | None = None
+    overlay: Overlay = field(default_factory=Overlay)
+    asking: Asking = field(default_factory=Asking)
+    learned_at: datetime | None = None
+    confirmed_at: datetime | None = None
+    confirmed_by: Channel | None = None
+    revoked_by: str | None = None
+    base_consent_id: str | None = None
+    user_ref: str | None = None
+    permissions: tuple[str, ...] = ()
+    terms: Mapping[str, Any] | None = None
+    creation_date_time: datetime | None = None
+    authorization_expiration_date_time: datetime | None = None
+    last_sequence: int | None = None
+    version: int = 1
+    updated_at: datetime
+
+    def position(self, rules: Rules) -> Position:
+        """What the judge needs to know of it."""
+        return Position(
+            rules=rules,
+            registered_expiry=self.registered_expiry,
+            summary=self.summary,
+            told=self.told,
+            judged_at=self.judged_at,
+            paused=self.overlay.paused,
+            revoking=self.overlay.revoking,
+        )
+
+    def decision(self, rules: Rules) -> Decision:
+        """What is so, by the reports that stand."""
+        return self.position(rules).decision()

@@ -1,0 +1,175 @@
+"""One line of an export after the other, checked against itself and against the lines before it.
+
+For each entry, in this order; the first that fails is what is told:
+
+1. the line is JSON without double meanings, with the members of an export line;
+2. it has the next sequence: nothing is missing, nothing changed places;
+3. its leaf hash is the hash of what the entry says;
+4. the entry has exactly the members of a leaf, each of its form;
+5. it is of this journal, is not older than the entry before, and names the consent's entry before;
+6. its private value, where it is shown, gives the digest in the leaf;
+7. the line is written the one way in which exports are written, so that no byte in it is without meaning.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from tracker.journal import tree
+from tracker.journal.canonical import NotCanonicalError, canonical
+from tracker.journal.entry import Entry
+from tracker.journal.export import MAX_LINE_BYTES, export_line
+from tracker.journal.instant import parse_rfc3339
+from tracker.journal.leaf import HOLDERS_CHANNELS, form_fault, is_hex_sha256, is_text, leaf_fault
+from tracker.journal.manifest import BrokenExportError
+from tracker.journal.private import SALT_BYTES, from_base64url, private_digest
+from tracker.journal.strict import AmbiguousJsonError, loads
+
+_LINE: Final = {
+    "entry": lambda value: isinstance(value, dict),
+    "leaf_hash": is_hex_sha256,
+    "private": lambda value: value is None or isinstance(value, dict),
+    "private_salt": lambda value: value is None or is_text(value),
+}
+
+
+@dataclass(slots=True, kw_only=True)
+class Tally:
+    """What the entries rest on, counted.
+
+    Attributes:
+        signed: A token that the holder signed, named by its hash.
+        unsigned: The holder's answer without a signature.
+        own: Our own clock, record or application.
+        withheld: Entries whose private value is not shown: it was left out, or destroyed.
+    """
+
+    signed: int = 0
+    unsigned: int = 0
+    own: int = 0
+    withheld: int = 0
+
+
+@dataclass(slots=True, kw_only=True)
+class Examination:
+    """Follows a journal from its first entry on.
+
+    The memory that it takes grows with the number of consents (about 250 bytes each), not of entries.
+
+    Attributes:
+        source: The journal as a URN.
+        tally: What the entries so far rest on.
+        frontier: The tree over them.
+    """
+
+    source: str
+    tally: Tally = field(default_factory=Tally)
+    frontier: tree.Frontier = field(default_factory=tree.Frontier)
+    _last_time: str = ""
+    _last_of: dict[str, int] = field(default_factory=dict)
+
+    def take(self, line: bytes) -> None:
+        """Check the next line, given with its line feed.
+
+        Raises:
+            BrokenExportError: It is not what it should be.
+        """
+        sequence = self.frontier.size + 1
+        try:
+            entry = _read(line, sequence)
+            self._check_place(entry)
+            _check_private(entry)
+            _check_writing(entry, line)
+        except NotCanonicalError as error:
+            raise BrokenExportError(f"entry {sequence}: has no canonical form. {error}") from error
+        except (AmbiguousJsonError, BrokenExportError) as error:
+            raise BrokenExportError(f"entry {sequence}: {error}") from error
+        self._last_time = entry.leaf["time"]
+        self._last_of[entry.subject] = sequence
+        self.frontier.append(entry.leaf_hash)
+        self._count(entry)
+
+    def _check_place(self, entry: Entry) -> None:
+        if entry.source != self.source:
+            raise BrokenExportError("it is of another journal than the manifest says")
+        if entry.leaf["time"] < self._last_time:
+            raise BrokenExportError(f"its time is before that of entry {entry.sequence - 1}")
+        before = self._last_of.get(entry.subject)
+        if entry.previous != before:
+            told = "none" if entry.previous is None else entry.previous
+            raise BrokenExportError(f"it names {told} as its consent's entry before, and that is {before or 'none'}")
+
+    def _count(self, entry: Entry) -> None:
+        data = entry.data
+        if data["private_digest"] is not None and entry.private is None:
+            self.tally.withheld += 1
+        if data["channel"] not in HOLDERS_CHANNELS:
+            self.tally.own += 1
+        elif any(item["signed"] and item["channel"] in HOLDERS_CHANNELS for item in data["evidence"]):
+            self.tally.signed += 1
+        else:
+            self.tally.unsigned += 1
+
+
+def _read(line: bytes, sequence: int) -> Entry:
+    if len(line) > MAX_LINE_BYTES:
+        raise BrokenExportError(f"the line is longer than {MAX_LINE_BYTES} bytes")
+    members = loads(line)
+    fault = form_fault(members, _LINE, "the line")
+    if fault is not None:
+        raise BrokenExportError(fault)
+    leaf = members["entry"]
+    _check_sequence(leaf, sequence)
+    leaf_bytes = canonical(leaf)
+    leaf_hash = tree.leaf_hash(leaf_bytes)
+    if leaf_hash.hex() != members["leaf_hash"]:
+        raise BrokenExportError("what it says is not what its leaf_hash was made of")
+    fault = leaf_fault(leaf)
+    if fault is not None:
+        raise BrokenExportError(fault)
+    return Entry(
+        sequence=sequence,
+        recorded_at=parse_rfc3339(leaf["time"]),
+        leaf=leaf,
+        leaf_bytes=leaf_bytes,
+        leaf_hash=leaf_hash,
+        private=members["private"],
+        private_salt=_salt(members["private_salt"]),
+    )
+
+
+def _check_sequence(leaf: Mapping[str, Any], sequence: int) -> None:
+    told = leaf.get("sequence")
+    if told != f"{sequence:020d}":
+        raise BrokenExportError(f"it is missing, or not in its place: here stands one with the sequence {_shown(told)}")
+
+
+def _check_private(entry: Entry) -> None:
+    if (entry.private is None) != (entry.private_salt is None):
+        raise BrokenExportError("a private value and its salt are shown together or not at all")
+    if entry.private is None or entry.private_salt is None:
+        return
+    if private_digest(entry.private, entry.private_salt) != entry.data["private_digest"]:
+        raise BrokenExportError("its private value is not what the digest in the entry was made of")
+
+
+def _check_writing(entry: Entry, line: bytes) -> None:
+    if export_line(entry) != line:
+        raise BrokenExportError("the line is not written as exports are written")
+
+
+def _salt(text: str | None) -> bytes | None:
+    if text is None:
+        return None
+    try:
+        salt = from_base64url(text)
+    except ValueError as error:
+        raise BrokenExportError("private_salt is not base64url") from error
+    if len(salt) != SALT_BYTES:
+        raise BrokenExportError(f"private_salt is not {SALT_BYTES} bytes long")
+    return salt
+
+
+def _shown(value: Any) -> str:
+    """Show what a stranger wrote, so that it cannot move the cursor or fill the screen."""
+    return f"{value[:40]!a}" if isinstance(value, str) else f"of type {type(value).__name__}"

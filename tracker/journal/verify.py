@@ -1,0 +1,245 @@
+"""An export checked without us: offline, from the folder alone and the keys that the auditor trusts.
+
+Three questions, answered separately:
+
+intact         Are the entries whole, in order, and what the manifest says they are?
+by whom        Did a key that the auditor trusts sign size and root of exactly these entries?
+holder's word  On whose word do the entries rest?
+
+A folder of which the first is true can still have been written by anyone: without a trusted signature it is
+*unanchored*, and that is never a yes. Whatever the folder holds, the answer is a verdict and never an exception.
+"""
+
+import gzip
+import stat
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from hashlib import file_digest
+from io import BufferedReader
+from pathlib import Path
+from typing import Final
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from tracker.journal.checkpoint import (
+    Checkpoint,
+    NoteError,
+    NoteSignature,
+    SignedNote,
+    VerifierKey,
+    parse_checkpoint,
+    parse_note,
+    parse_vkey,
+)
+from tracker.journal.examine import Examination, Tally
+from tracker.journal.export import MAX_LINE_BYTES
+from tracker.journal.manifest import (
+    ENTRIES_NAME,
+    MANIFEST_NAME,
+    MAX_MANIFEST_BYTES,
+    BrokenExportError,
+    Manifest,
+    parse_manifest,
+)
+
+_LABEL_WIDTH: Final = 15
+
+
+class Answer(StrEnum):
+    """How a question was answered."""
+
+    OK = "ok"
+    NO = "no"
+    UNKNOWN = "unknown"
+    """Not asked, or not to be answered from an export."""
+    UNANCHORED = "unanchored"
+    """Nothing that is trusted stands behind it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The answer to one question.
+
+    Attributes:
+        answer: For programs.
+        sentence: For people; one line, names the first thing that is wrong and where.
+    """
+
+    answer: Answer
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What the folder is worth.
+
+    Attributes:
+        intact: Whether the entries are whole.
+        by_whom: Who signed them.
+        holders_word: On whose word they rest.
+        accepted: Intact, and signed by a trusted key, or unanchored where the auditor allowed that.
+    """
+
+    intact: Finding
+    by_whom: Finding
+    holders_word: Finding
+    accepted: bool
+
+    def lines(self) -> tuple[str, str, str]:
+        """Show the three answers, one line each."""
+        return (
+            "intact".ljust(_LABEL_WIDTH) + self.intact.sentence,
+            "by whom".ljust(_LABEL_WIDTH) + self.by_whom.sentence,
+            "holder's word".ljust(_LABEL_WIDTH) + self.holders_word.sentence,
+        )
+
+
+def verify_export(folder: Path, vkeys: Sequence[str], *, allow_unanchored: bool = False) -> Verdict:
+    """Check an export.
+
+    Args:
+        folder: Where it is.
+        vkeys: The keys that the auditor trusts, got on another way than the folder.
+        allow_unanchored: Accept a folder that no trusted key signed, if it is intact.
+
+    Raises:
+        NoteError: One of the auditor's own keys is malformed. Nothing in the folder raises anything.
+    """
+    trusted = [parse_vkey(key) for key in vkeys]
+    try:
+        manifest = _read_manifest(folder)
+        tally = _examine(folder, manifest)
+    except BrokenExportError as error:
+        return _broken(str(error))
+    except OSError as error:
+        return _broken(f"{error.filename or folder} cannot be read: {error.strerror or error}")
+    by_whom = _by_whom(manifest, trusted)
+    allowed = {Answer.OK, Answer.UNANCHORED} if allow_unanchored else {Answer.OK}
+    return Verdict(
+        intact=Finding(Answer.OK, _intact_sentence(manifest, tally)),
+        by_whom=by_whom,
+        holders_word=Finding(Answer.UNKNOWN, _word_sentence(tally)),
+        accepted=by_whom.answer in allowed,
+    )
+
+
+def _broken(fault: str) -> Verdict:
+    return Verdict(
+        intact=Finding(Answer.NO, f"no: {fault}"),
+        by_whom=Finding(Answer.UNKNOWN, "unknown: not asked, because the entries are not intact"),
+        holders_word=Finding(Answer.UNKNOWN, "unknown: not asked, because the entries are not intact"),
+        accepted=False,
+    )
+
+
+def _intact_sentence(manifest: Manifest, tally: Tally) -> str:
+    span = f"1 to {manifest.count}, " if manifest.count else ""
+    withheld = f"; {_entries(tally.withheld)} without the private value" if tally.withheld else ""
+    return f"yes: {_entries(manifest.count)}, {span}root {manifest.root_hash}{withheld}"
+
+
+def _entries(count: int) -> str:
+    return "1 entry" if count == 1 else f"{count} entries"
+
+
+def _word_sentence(tally: Tally) -> str:
+    return (
+        f"not checked here: {_entries(tally.signed)} on a token that the holder signed, {tally.unsigned} on an unsigned "
+        f"answer of the holder, {tally.own} on our own clock, record or application; "
+        f"an export names the tokens, an evidence pack carries them"
+    )
+
+
+def _read_manifest(folder: Path) -> Manifest:
+    with _open(folder / MANIFEST_NAME) as file:
+        data = file.read(MAX_MANIFEST_BYTES + 1)
+    if len(data) > MAX_MANIFEST_BYTES:
+        raise BrokenExportError(f"{MANIFEST_NAME} is larger than {MAX_MANIFEST_BYTES} bytes")
+    return parse_manifest(data)
+
+
+def _examine(folder: Path, manifest: Manifest) -> Tally:
+    """Read all entries. What is wrong with one of them is told before what is wrong with the file as a whole."""
+    examination = Examination(source=f"urn:uuid:{manifest.journal_id}")
+    with _open(folder / ENTRIES_NAME) as file:
+        for line in _lines(file, manifest.count):
+            examination.take(line)
+        file.seek(0)
+        digest = file_digest(file, "sha256").hexdigest()
+        size = file.tell()
+    count = examination.frontier.size
+    if count != manifest.count:
+        raise BrokenExportError(f"entry {count + 1} is missing: the file ends before it, {manifest.count} are promised")
+    if examination.frontier.root().hex() != manifest.root_hash:
+        raise BrokenExportError(f"the entries have another root than {MANIFEST_NAME} says")
+    if digest != manifest.file_sha256 or size != manifest.file_bytes:
+        raise BrokenExportError(f"{ENTRIES_NAME} is not the file that {MANIFEST_NAME} describes")
+    return examination.tally
+
+
+def _open(path: Path) -> BufferedReader:
+    """Open a plain file: a pipe or a device would never end."""
+    if not path.exists():
+        raise BrokenExportError(f"{path.name} is missing")
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise BrokenExportError(f"{path.name} is not a plain file")
+    return path.open("rb")
+
+
+def _lines(file: BufferedReader, count: int) -> Iterator[bytes]:
+    """Unpack lines. None is held that is longer than `MAX_LINE_BYTES` and one byte, however much it unpacks to."""
+    number = 1
+    try:
+        with gzip.GzipFile(fileobj=file, mode="rb") as unpacked:
+            while line := unpacked.readline(MAX_LINE_BYTES + 1):
+                if number > count:
+                    raise BrokenExportError(f"there is more after entry {count}, the last that is promised")
+                yield line
+                number += 1
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise BrokenExportError(f"entry {number} or what follows it cannot be unpacked from {ENTRIES_NAME}") from error
+
+
+def _by_whom(manifest: Manifest, trusted: Sequence[VerifierKey]) -> Finding:
+    if manifest.checkpoint is None:
+        return Finding(Answer.UNANCHORED, "unanchored: there is no checkpoint, nobody signed this")
+    try:
+        note = parse_note(manifest.checkpoint)
+        checkpoint = parse_checkpoint(note.text)
+    except NoteError as error:
+        return Finding(Answer.NO, f"no: the checkpoint cannot be read. {error}")
+    if checkpoint != Checkpoint(checkpoint.origin, manifest.count, bytes.fromhex(manifest.root_hash)):
+        return Finding(
+            Answer.NO,
+            f"no: the checkpoint is of another tree: {_entries(checkpoint.size)}, root {checkpoint.root.hex()}",
+        )
+    return _signer(note, checkpoint.origin, trusted)
+
+
+def _signer(note: SignedNote, origin: str, trusted: Sequence[VerifierKey]) -> Finding:
+    """Look for a journal's own signature by a trusted key. One that such a key did not make spoils the whole note."""
+    known = [key for key in trusted if key.name == origin]
+    claims = [(key, line) for line in note.signatures for key in known if _claims_to_be_by(line, key)]
+    for key, line in claims:
+        if not _is_signed(note.text, line, key):
+            return Finding(Answer.NO, f"no: the signature in the name of {key.short} is not by that key")
+    if not claims:
+        first = note.signatures[0]
+        name = f"{first.name[:100]}+{first.key_hash.hex()}"
+        return Finding(Answer.UNANCHORED, f"unanchored: no key that you trust signed this; {name!a} claims to have")
+    return Finding(Answer.OK, f"{origin}, key {claims[0][0].short}")
+
+
+def _claims_to_be_by(line: NoteSignature, key: VerifierKey) -> bool:
+    return line.name == key.name and line.key_hash == key.key_hash
+
+
+def _is_signed(text: str, line: NoteSignature, key: VerifierKey) -> bool:
+    try:
+        Ed25519PublicKey.from_public_bytes(key.public_key).verify(line.signature, text.encode())
+    except InvalidSignature:
+        return False
+    return True

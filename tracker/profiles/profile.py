@@ -1,0 +1,171 @@
+"""What a profile must be able to say of its ecosystem. The rest of the tracker asks, and never knows which one it is.
+
+A profile holds facts and small pure functions: no HTTP, no database, no clock.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+from tracker.domain.consent import Status
+from tracker.domain.errors import TrackerError
+from tracker.domain.moves import Rules
+
+
+class UnreadableMessageError(TrackerError):
+    """The holder's message is not of the form that the profile knows.
+
+    Attributes:
+        reason: A stable code of what is missing or wrong.
+    """
+
+    code = "message_unreadable"
+
+    def __init__(self, reason: str, message: str | None = None) -> None:
+        super().__init__(message or reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Kind:
+    """One kind of consent.
+
+    Attributes:
+        name: As the API shows it.
+        rules: Its legal moves, for the judge.
+        path: Where its consents are, below the provider's resource URL; `{api_version}` stands for the configured
+            version.
+        scope: What a client-credentials token must cover to ask about it.
+        accept: The Accept header for asking: signed answers first where the standard has them.
+        must_be_signed: Whether an unsigned answer is outside the standard.
+        status_members: The members of the terms that say the status; when only they change, the terms have not.
+    """
+
+    name: str
+    rules: Rules
+    path: str
+    scope: str
+    accept: str
+    must_be_signed: bool
+    status_members: frozenset[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Push:
+    """How the ecosystem's events come: compact JWE around compact JWS.
+
+    Attributes:
+        jwe_algs: Key management algorithms that may be used.
+        jwe_encs: Content encryption algorithms that may be used.
+        jws_algs: Signature algorithms that may be used.
+        max_body_bytes: The largest body that is taken.
+        accepted_status: What a stored event is answered with.
+    """
+
+    jwe_algs: frozenset[str]
+    jwe_encs: frozenset[str]
+    jws_algs: frozenset[str]
+    max_body_bytes: int
+    accepted_status: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """What the holder says of one consent at one time.
+
+    Attributes:
+        consent_id: Whose it is.
+        status: The canonical status; `UNKNOWN` for a word that the profile does not have.
+        raw_status: The holder's own word.
+        status_date_time: Since when. All times are aware; without an offset they are read in the profile's zone.
+        creation_date_time: When the consent was made.
+        expiration_date_time: When it ends by itself.
+        authorization_expiration_date_time: Until when it can be authorized.
+        base_consent_id: The root of its chain of renewals.
+        revoked_by: Who revoked it, in the holder's words.
+        permissions: What it allows, as the API shows it.
+        terms: The holder's whole data object, unknown members and all, with quirks of form made even.
+        zone_assumed: Some time came without an offset.
+    """
+
+    consent_id: str
+    status: Status
+    raw_status: str
+    status_date_time: datetime
+    creation_date_time: datetime | None = None
+    expiration_date_time: datetime | None = None
+    authorization_expiration_date_time: datetime | None = None
+    base_consent_id: str | None = None
+    revoked_by: str | None = None
+    permissions: tuple[str, ...] = ()
+    terms: Mapping[str, Any]
+    zone_assumed: bool = False
+
+
+class Family(StrEnum):
+    """What an event is about."""
+
+    CONSENT = "consent"
+    PAYMENT = "payment"
+    INSURANCE_QUOTE = "insurance_quote"
+    FX_QUOTE = "fx_quote"
+    ACCOUNT_OPENING = "account_opening"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """One event, read.
+
+    Attributes:
+        family: What it is about. Only `CONSENT` is a report on a consent.
+        event_type: The holder's word for what happened.
+        event_date_time: When, by the holder's clock.
+        consent_id: The consent that it names, if any.
+        data: The holder's data object; None when the event has none.
+        snapshot: What it says of the consent; None when it has no data: then we ask.
+        ids_disagree: The event and the data in it name different consents: kept, never counted.
+    """
+
+    family: Family
+    event_type: str
+    event_date_time: datetime
+    consent_id: str | None
+    data: Mapping[str, Any] | None
+    snapshot: Snapshot | None
+    ids_disagree: bool = False
+
+
+class Profile(Protocol):
+    """One ecosystem's rules."""
+
+    @property
+    def name(self) -> str:
+        """The profile's id, as the configuration names it."""
+
+    @property
+    def kinds(self) -> Mapping[str, Kind]:
+        """Its kinds of consent, by name."""
+
+    @property
+    def push(self) -> Push:
+        """How its events come."""
+
+    @property
+    def default_api_version(self) -> str:
+        """What `{api_version}` stands for unless the provider says otherwise."""
+
+    def read_event(self, claims: Mapping[str, Any]) -> Event:
+        """Read the verified claims of an event.
+
+        Raises:
+            UnreadableMessageError: They are not an event of this ecosystem.
+        """
+
+    def read_consent(self, kind: str, body: Mapping[str, Any]) -> Snapshot:
+        """Read the holder's answer about one consent, signature and envelope taken off.
+
+        Raises:
+            UnreadableMessageError: It is not such an answer.
+        """

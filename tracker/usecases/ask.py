@@ -1,0 +1,202 @@
+"""Ask the holders: what is due by the schedule, what somebody wants to know now, and what is in doubt.
+
+A question is counted on the consent's row before it is sent, and the answer carries its number: so the judge can tell
+what the holder had been asked before and after it heard something else. Whoever asks holds a lease; if it dies, the
+question is asked again.
+"""
+
+import asyncio
+import hashlib
+import logging
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import partial
+
+from tracker.domain import schedule
+from tracker.domain.consent import Channel, ProviderId, Status, TrackingId
+from tracker.domain.errors import (
+    ConsentApiContractError,
+    ConsentApiError,
+    ConsentApiUnavailableError,
+    ConsentNotFoundError,
+    ConsentNotStagedError,
+    InconsistentRowError,
+)
+from tracker.domain.tracked import TrackedConsent
+from tracker.journal.entry import Entry
+from tracker.ports import Answer, Evidence, HolderApi, Provider, Store, Transaction
+from tracker.profiles.profile import UnreadableMessageError
+from tracker.usecases.budget import Budget
+from tracker.usecases.heard import HeardReport, from_snapshot
+from tracker.usecases.recording import Office, Recording
+from tracker.usecases.wake import Bell
+
+_log = logging.getLogger(__name__)
+
+_LEASE = timedelta(seconds=60)
+_AT_ONCE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """A question that is counted and may be sent."""
+
+    consent: TrackedConsent
+    ask: int
+    asked_at: datetime
+
+
+class Asker:
+    """Asks holders about consents and records their answers."""
+
+    def __init__(
+        self, store: Store, office: Office, holders: HolderApi, budget: Budget, journal_bell: Bell, ask_bell: Bell
+    ) -> None:
+        self._store = store
+        self._office = office
+        self._holders = holders
+        self._budget = budget
+        self._journal_bell = journal_bell
+        self._ask_bell = ask_bell
+
+    async def run_once(self, provider_id: str) -> int:
+        """Ask one provider about what is due, as far as its budget goes; say how many questions that was."""
+        provider = self._office.providers.require(provider_id)
+        room = min(self._budget.room(provider), _AT_ONCE)
+        if room < 1:
+            return 0
+        questions = await self._store.transact(partial(_claim_due, self._office, provider.id, room))
+        self._budget.spend(provider, len(questions))
+        await asyncio.gather(*(self._ask(provider, question) for question in questions))
+        return len(questions)
+
+    async def ask_now(self, tracking_id: TrackingId) -> TrackedConsent:
+        """Ask about one consent at once, and give it as it then is.
+
+        Raises:
+            ConsentNotFoundError: It is not tracked.
+            ConsentApiError: The holder gave no answer that can be used; what was known stays.
+        """
+        question = await self._store.transact(partial(_claim_one, self._office, tracking_id))
+        if question is None:
+            raise ConsentNotFoundError
+        provider = self._office.providers.require(question.consent.provider)
+        self._budget.spend(provider, 1)
+        error = await self._ask(provider, question)
+        if error is not None and not isinstance(error, ConsentNotStagedError):
+            raise error
+        consent = await self._store.get_consent(tracking_id)
+        return consent or question.consent
+
+    async def _ask(self, provider: Provider, question: _Question) -> ConsentApiError | None:
+        """Ask one question and record what came of it. Never raises for what the holder does."""
+        consent = question.consent
+        error: ConsentApiError | None = None
+        heard: HeardReport | None = None
+        try:
+            kind = self._office.providers.kind_of(consent)
+            answer = await self._holders.read_consent(provider, kind, consent.consent_id, self._office.ids.random())
+            heard = self._read(provider, question, answer)
+        except ConsentApiError as failure:
+            error = failure
+            self._note(provider, consent, failure)
+        entries = await self._store.transact(partial(_record_answer, self._office, question, heard, error))
+        if entries:
+            self._journal_bell.ring()
+            self._ask_bell.ring()
+        return error
+
+    def _read(self, provider: Provider, question: _Question, answer: Answer) -> HeardReport:
+        consent = question.consent
+        try:
+            snapshot = provider.profile.read_consent(consent.kind, answer.body)
+        except UnreadableMessageError as error:
+            raise ConsentApiContractError(f"The holder's answer cannot be read: {error.reason}.") from error
+        if snapshot.consent_id != consent.consent_id:
+            raise ConsentApiContractError("The holder answered about another consent than was asked about.")
+        received_at = self._office.clock.now()
+        evidence = None
+        if answer.token is not None:
+            evidence = Evidence(
+                jws_sha256=hashlib.sha256(answer.token.jws).hexdigest(),
+                jwe_sha256=None,
+                provider=provider.id,
+                token=answer.token,
+                received_at=received_at,
+            )
+        return from_snapshot(
+            snapshot,
+            provider=provider.id,
+            digest=hashlib.sha256(f"{consent.tracking_id} {question.ask}".encode()).hexdigest(),
+            channel=Channel.POLL,
+            received_at=received_at,
+            vouched_at=question.asked_at,
+            evidence=evidence,
+            asked_at=question.asked_at,
+            ask=question.ask,
+        )
+
+    def _note(self, provider: Provider, consent: TrackedConsent, failure: ConsentApiError) -> None:
+        if isinstance(failure, ConsentApiUnavailableError) and failure.retry_after_seconds is not None:
+            self._budget.hold_back(provider, failure.retry_after_seconds)
+        if isinstance(failure, ConsentNotStagedError) and consent.told.status is Status.NOT_STAGED:
+            return  # it has not been staged yet: the ordinary case
+        _log.warning("Asking %s about consent %s: %s", provider.id, consent.tracking_id, failure)
+
+
+def _claim_due(office: Office, provider: ProviderId, room: int, transaction: Transaction) -> list[_Question]:
+    due = transaction.lock_due_asks(provider, office.clock.now(), room)
+    return _count(office, due, transaction)
+
+
+def _claim_one(office: Office, tracking_id: TrackingId, transaction: Transaction) -> _Question | None:
+    held = transaction.lock_tracked([tracking_id])
+    return next(iter(_count(office, list(held.values()), transaction)), None)
+
+
+def _count(office: Office, consents: list[TrackedConsent], transaction: Transaction) -> list[_Question]:
+    """Count a question on each consent, and lease it."""
+    recording = Recording(transaction, office, consents)
+    questions: list[_Question] = []
+    for consent in consents:
+        counted = replace(
+            consent,
+            summary=replace(consent.summary, asks=consent.summary.asks + 1),
+            asking=replace(consent.asking, asked_at=recording.now, leased_until=recording.now + _LEASE),
+        )
+        recording.change(counted)
+        questions.append(_Question(counted, counted.summary.asks, recording.now))
+    recording.finish()
+    return questions
+
+
+def _record_answer(
+    office: Office,
+    question: _Question,
+    heard: HeardReport | None,
+    error: ConsentApiError | None,
+    transaction: Transaction,
+) -> list[Entry]:
+    tracking_id = question.consent.tracking_id
+    held = transaction.lock_tracked([tracking_id])
+    if tracking_id not in held:
+        raise InconsistentRowError("consent", tracking_id, "it was asked about and is gone")
+    recording = Recording(transaction, office, held.values())
+    if heard is not None:
+        recording.load_claims()
+        recording.hear(tracking_id, heard.stored, heard.evidence, is_repeat=False)
+    consent = recording.current(tracking_id)
+    asking = consent.asking
+    if consent.summary.asks == question.ask:  # nobody has asked again in the meantime
+        asking = replace(asking, leased_until=None)
+    if error is None or isinstance(error, ConsentNotStagedError):
+        asking = replace(asking, failures=0, not_before=None)
+    else:
+        failures = asking.failures + 1
+        wait = schedule.hold_back(failures, office.entropy.fraction())
+        asked_to_wait = error.retry_after_seconds if isinstance(error, ConsentApiUnavailableError) else None
+        wait = max(wait, timedelta(seconds=asked_to_wait or 0))
+        # What was wanted is still wanted: the question counts as not asked.
+        asking = replace(asking, failures=failures, not_before=recording.now + wait, requested_at=recording.now)
+    recording.change(replace(consent, asking=asking))
+    return recording.finish()

@@ -1,0 +1,240 @@
+"""What one subscriber has still to be told, in the order in which it may be told.
+
+Each consent has a lane. Of a lane only the first entry is ever tried, so per-consent order holds whatever goes wrong; lanes
+do not wait for each other. A lane is either all fresh, read from the journal and remembered here only, or all parked, with a
+row each in the store. The cursor stands before the first fresh entry that is not settled. Nothing here is
+asynchronous, and nothing reaches the store: `changes` says what must be written, `saved` that it was.
+"""
+
+import heapq
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from tracker.domain.subscription import Parked
+from tracker.journal.entry import Entry
+
+MOST_PARKED = 1_000
+"""So many rows a subscription may have; then its cursor stops rather than anything be forgotten."""
+MOST_FRESH = 256
+"""So many entries are held in memory; also about how many may be told twice after a crash."""
+
+
+@dataclass(slots=True, eq=False)
+class Waiting:
+    """An entry that was not told yet.
+
+    Attributes:
+        sequence: Which one.
+        tracking_id: Its lane.
+        entry: The entry while it is fresh; parked ones are read again when their turn comes.
+        parked: Its row once it is parked.
+    """
+
+    sequence: int
+    tracking_id: str
+    entry: Entry | None = None
+    parked: Parked | None = None
+
+
+class Backlog:
+    """The lanes of one subscription.
+
+    Attributes:
+        scanned: The last sequence that was looked at.
+    """
+
+    def __init__(self, cursor: int, rows: Iterable[Parked], *, most_parked: int = MOST_PARKED) -> None:
+        self.scanned = cursor
+        self._most_parked = most_parked
+        self._lanes: dict[str, deque[Waiting]] = {}
+        self._fresh: set[int] = set()
+        self._rows = 0
+        self._busy: set[str] = set()
+        self._ready: deque[str] = deque()
+        self._alarms: list[tuple[datetime, int, str]] = []
+        self._to_park: dict[int, Parked] = {}
+        self._settled: list[int] = []
+        self._given_up: list[Parked] = []
+        for row in sorted(rows, key=lambda parked: parked.sequence):
+            self._join(Waiting(row.sequence, row.tracking_id, parked=row))
+            self._rows += 1
+        for tracking_id in self._lanes:
+            self._proceed(tracking_id)
+
+    # ------------------------------------------------------------------------------------------ coming in
+
+    @property
+    def cursor(self) -> int:
+        """Up to where everything is settled."""
+        return min(self._fresh) - 1 if self._fresh else self.scanned
+
+    @property
+    def room(self) -> int:
+        """How many more entries can be taken: every fresh one may have to be parked some day."""
+        return min(MOST_FRESH, self._most_parked - self._rows) - len(self._fresh)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no fresh entry waits."""
+        return not self._fresh
+
+    def take(self, entry: Entry, now: datetime) -> None:
+        """Take the next entry of the journal that is to be told."""
+        self.scanned = entry.sequence
+        lane = self._lanes.get(entry.tracking_id)
+        if lane and lane[0].parked is not None:
+            # What does not come after the lane's end is the lane's own, or was settled before its first was parked: it
+            # is read again because other consents hold the cursor back.
+            if entry.sequence > lane[-1].sequence:
+                self._park_behind(Waiting(entry.sequence, entry.tracking_id), now)
+            return
+        self._join(Waiting(entry.sequence, entry.tracking_id, entry=entry))
+        self._fresh.add(entry.sequence)
+        if lane is None:
+            self._proceed(entry.tracking_id)
+
+    def skip(self, sequence: int) -> None:
+        """Pass over an entry that is not heard."""
+        self.scanned = sequence
+
+    def _join(self, waiting: Waiting) -> None:
+        self._lanes.setdefault(waiting.tracking_id, deque()).append(waiting)
+
+    def _park_behind(self, waiting: Waiting, now: datetime) -> None:
+        self._join(waiting)
+        self._set_row(waiting, Parked(sequence=waiting.sequence, tracking_id=waiting.tracking_id, next_attempt_at=now))
+
+    # ------------------------------------------------------------------------------------------ going out
+
+    def next(self, now: datetime, *, retries: bool = True) -> Waiting | None:
+        """Take out one that may be tried now; its lane is busy until it is answered for.
+
+        Args:
+            now: The time.
+            retries: Whether a parked one will do.
+        """
+        while retries and self._alarms and self._alarms[0][0] <= now:
+            alarm = heapq.heappop(self._alarms)
+            if self._is_current(alarm):
+                return self.begin(self._lanes[alarm[2]][0])
+        while self._ready:
+            lane = self._lanes.get(self._ready.popleft())
+            if lane and lane[0].parked is None and lane[0].tracking_id not in self._busy:
+                return self.begin(lane[0])
+        return None
+
+    def begin(self, waiting: Waiting) -> Waiting:
+        """Mark a lane's first as being tried."""
+        self._busy.add(waiting.tracking_id)
+        return waiting
+
+    def heads(self) -> list[Waiting]:
+        """The first of every lane that is not busy: the fresh ones in sequence, then the parked ones."""
+        heads = [lane[0] for key, lane in self._lanes.items() if key not in self._busy]
+        return sorted(heads, key=lambda head: (head.parked is not None, head.sequence))
+
+    def has_followers(self, waiting: Waiting) -> bool:
+        """Whether others of its consent wait behind it."""
+        return len(self._lanes[waiting.tracking_id]) > 1
+
+    def next_due_at(self) -> datetime | None:
+        """When the first of the parked ones is due."""
+        while self._alarms and not self._is_current(self._alarms[0]):
+            heapq.heappop(self._alarms)
+        return self._alarms[0][0] if self._alarms else None
+
+    def _is_current(self, alarm: tuple[datetime, int, str]) -> bool:
+        due_at, sequence, key = alarm
+        lane = self._lanes.get(key)
+        if not lane or key in self._busy or lane[0].sequence != sequence:
+            return False
+        row = lane[0].parked
+        return row is not None and row.next_attempt_at == due_at
+
+    def _proceed(self, tracking_id: str) -> None:
+        """Let a lane's first be tried, when it is due."""
+        lane = self._lanes.get(tracking_id)
+        if lane and lane[0].parked is not None:
+            heapq.heappush(self._alarms, (lane[0].parked.next_attempt_at, lane[0].sequence, tracking_id))
+        elif lane:
+            self._ready.append(tracking_id)
+
+    # ------------------------------------------------------------------------------------------ what came of it
+
+    def release(self, waiting: Waiting) -> None:
+        """Nothing came of it: it is to be tried again, as if it had not been."""
+        self._busy.discard(waiting.tracking_id)
+        self._proceed(waiting.tracking_id)
+
+    def settle(self, waiting: Waiting) -> None:
+        """It was delivered."""
+        self._remove(waiting)
+        if waiting.parked is not None:
+            self._settled.append(waiting.sequence)
+        self.release(waiting)
+
+    def park(self, waiting: Waiting, *, until: datetime, error: str | None) -> None:
+        """It alone was refused once more: try it again later, and keep what is behind it in order."""
+        attempts = 1 if waiting.parked is None else waiting.parked.attempts + 1
+        row = Parked(
+            sequence=waiting.sequence,
+            tracking_id=waiting.tracking_id,
+            attempts=attempts,
+            next_attempt_at=until,
+            last_error=error,
+        )
+        self._set_row(waiting, row)
+        for follower in self._lanes[waiting.tracking_id]:
+            if follower.parked is None:
+                behind = Parked(sequence=follower.sequence, tracking_id=follower.tracking_id, next_attempt_at=until)
+                self._set_row(follower, behind)
+        self.release(waiting)
+
+    def give_up(self, waiting: Waiting, row: Parked) -> None:
+        """It becomes a dead letter. Its lane stays busy until that is saved: nothing may overtake it before."""
+        self._remove(waiting)
+        self._given_up.append(row)
+
+    def _set_row(self, waiting: Waiting, row: Parked) -> None:
+        if waiting.parked is None:
+            self._rows += 1
+        waiting.parked, waiting.entry = row, None
+        self._fresh.discard(waiting.sequence)
+        self._to_park[row.sequence] = row
+
+    def _remove(self, waiting: Waiting) -> None:
+        lane = self._lanes[waiting.tracking_id]
+        lane.popleft()
+        if not lane:
+            del self._lanes[waiting.tracking_id]
+        if waiting.parked is None:
+            self._fresh.discard(waiting.sequence)
+        else:
+            self._rows -= 1
+            self._to_park.pop(waiting.sequence, None)
+
+    # ------------------------------------------------------------------------------------------ writing down
+
+    @property
+    def must_save(self) -> bool:
+        """Whether somebody waits for a dead letter to be written."""
+        return bool(self._given_up)
+
+    @property
+    def has_changes(self) -> bool:
+        """Whether rows have changed."""
+        return bool(self._to_park or self._settled or self._given_up)
+
+    def changes(self) -> tuple[tuple[Parked, ...], tuple[int, ...], tuple[Parked, ...]]:
+        """What to write: rows to park, sequences of rows delivered, rows given up."""
+        return tuple(self._to_park.values()), tuple(self._settled), tuple(self._given_up)
+
+    def saved(self) -> None:
+        """Forget the changes, which were written."""
+        lost = self._given_up
+        self._to_park, self._settled, self._given_up = {}, [], []
+        for row in lost:
+            self._busy.discard(row.tracking_id)
+            self._proceed(row.tracking_id)

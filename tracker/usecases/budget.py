@@ -1,0 +1,42 @@
+"""How often each provider may be asked from this process."""
+
+from dataclasses import dataclass
+
+from tracker.ports import Clock, Provider
+
+
+@dataclass(slots=True)
+class _Bucket:
+    tokens: float
+    filled_at: float
+    closed_until: float = 0.0
+
+
+class Budget:
+    """A bucket of questions a provider: it fills at the configured rate and holds one second's worth."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._buckets: dict[str, _Bucket] = {}
+
+    def room(self, provider: Provider) -> int:
+        """How many questions may be sent now."""
+        bucket = self._bucket(provider)
+        return 0 if self._clock.monotonic() < bucket.closed_until else int(bucket.tokens)
+
+    def spend(self, provider: Provider, questions: int) -> None:
+        """Count questions that are sent; those that somebody waits for may overdraw."""
+        self._bucket(provider).tokens -= questions
+
+    def hold_back(self, provider: Provider, seconds: float) -> None:
+        """The provider asked to be left alone for so long."""
+        bucket = self._bucket(provider)
+        bucket.closed_until = max(bucket.closed_until, self._clock.monotonic() + seconds)
+
+    def _bucket(self, provider: Provider) -> _Bucket:
+        now = self._clock.monotonic()
+        most = max(1.0, provider.requests_per_second)
+        bucket = self._buckets.setdefault(provider.id, _Bucket(most, now))
+        bucket.tokens = min(most, bucket.tokens + (now - bucket.filled_at) * provider.requests_per_second)
+        bucket.filled_at = now
+        return bucket

@@ -1,0 +1,192 @@
+"""Answer the back office: what a consent is, and whether it may be used now."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from tracker.domain.consent import ConsentId, ProviderId, Status, TrackingId, is_consent_id
+from tracker.domain.decision import Decision
+from tracker.domain.errors import ConsentNotFoundError
+from tracker.domain.lifecycle import view
+from tracker.domain.tracked import TrackedConsent
+from tracker.ports import Clock, ConsentQuery, Store
+from tracker.usecases.providers import Providers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentView:
+    """A consent as a reader sees it at an instant.
+
+    Attributes:
+        consent: What is kept of it.
+        decision: What is so, by the reports that stand.
+        at: The instant.
+        next_ask_at: When the holder is asked next, as far as that was looked up.
+    """
+
+    consent: TrackedConsent
+    decision: Decision
+    at: datetime
+    next_ask_at: datetime | None = None
+
+    @property
+    def effective_status(self) -> Status:
+        """The status with our clock added."""
+        return self.decision.effective_status(self.at)
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether the effective status is the holder's own word."""
+        return self.decision.is_confirmed(self.at)
+
+    @property
+    def usable(self) -> bool:
+        """Whether it may be used."""
+        overlay = self.consent.overlay
+        return self.decision.is_usable(self.at, paused=overlay.paused, revoking=overlay.revoking)
+
+
+class UsableReason(StrEnum):
+    """Why a consent may not be used; the first that applies."""
+
+    UNKNOWN_CONSENT = "unknown_consent"
+    NOT_STAGED = "not_staged"
+    AWAITING_AUTHORIZATION = "awaiting_authorization"
+    REJECTED = "rejected"
+    SUSPENDED = "suspended"
+    CONSUMED = "consumed"
+    EXPIRED = "expired"
+    EXPIRED_UNCONFIRMED = "expired_unconfirmed"
+    REVOKED = "revoked"
+    REVOCATION_PENDING = "revocation_pending"
+    PAUSED = "paused"
+    IN_DOUBT = "in_doubt"
+    PERMISSION_MISSING = "permission_missing"
+    KNOWLEDGE_TOO_OLD = "knowledge_too_old"
+    OK = "ok"
+
+
+_BY_STATUS = {
+    Status.NOT_STAGED: UsableReason.NOT_STAGED,
+    Status.AWAITING_AUTHORIZATION: UsableReason.AWAITING_AUTHORIZATION,
+    Status.REJECTED: UsableReason.REJECTED,
+    Status.SUSPENDED: UsableReason.SUSPENDED,
+    Status.CONSUMED: UsableReason.CONSUMED,
+    Status.EXPIRED: UsableReason.EXPIRED,
+    Status.REVOKED: UsableReason.REVOKED,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usability:
+    """The answer to "may we use it now?".
+
+    Attributes:
+        reason: `OK`, or why not.
+        effective_status: Of the consent; None when it is not known.
+        confirmed_at: The latest instant for which the holder vouched.
+        age_seconds: How long ago that was.
+    """
+
+    reason: UsableReason
+    effective_status: Status | None = None
+    confirmed_at: datetime | None = None
+    age_seconds: float | None = None
+
+    @property
+    def usable(self) -> bool:
+        """Whether it may be used: only without any reason against it."""
+        return self.reason is UsableReason.OK
+
+
+class Consulting:
+    """Reads for the back office."""
+
+    def __init__(self, store: Store, providers: Providers, clock: Clock) -> None:
+        self._store = store
+        self._providers = providers
+        self._clock = clock
+
+    async def get(self, provider: str, consent_id: str) -> ConsentView:
+        """One consent by what the world calls it.
+
+        Raises:
+            ConsentNotFoundError: It is not tracked.
+        """
+        consent = await self._find(provider, consent_id)
+        if consent is None:
+            raise ConsentNotFoundError
+        return await self._view(consent)
+
+    async def get_tracked(self, tracking_id: str) -> ConsentView:
+        """One consent by our key.
+
+        Raises:
+            ConsentNotFoundError: There is none.
+        """
+        consent = await self._store.get_consent(TrackingId(tracking_id))
+        if consent is None:
+            raise ConsentNotFoundError
+        return await self._view(consent)
+
+    async def as_of(self, found: ConsentView, instant: datetime) -> ConsentView:
+        """What it was at an instant, as we know today."""
+        consent, rules = found.consent, self._providers.kind_of(found.consent).rules
+        reports = [stored.report for stored in await self._store.reports_of(consent.tracking_id)]
+        decision, _ = view(reports, rules, instant, self._clock.now(), consent.registered_expiry)
+        return replace(found, decision=decision, at=instant)
+
+    async def search(self, query: ConsentQuery) -> Sequence[ConsentView]:
+        """Search, in order of tracking id."""
+        now = self._clock.now()
+        return [self._seen(consent, now) for consent in await self._store.search(query, now)]
+
+    async def usable(
+        self, provider: str, consent_id: str, *, permission: str | None, max_age_seconds: float | None
+    ) -> Usability:
+        """Say whether a consent may be used now; no whenever anything is in doubt."""
+        consent = await self._find(provider, consent_id)
+        if consent is None:
+            return Usability(reason=UsableReason.UNKNOWN_CONSENT)
+        now = self._clock.now()
+        seen = self._seen(consent, now)
+        # Our clock may have been stepped back since the holder vouched: that makes nothing younger than now.
+        age = None if consent.confirmed_at is None else max(0.0, (now - consent.confirmed_at).total_seconds())
+        too_old = max_age_seconds is not None and (age is None or age > max_age_seconds)
+        return Usability(
+            reason=_reason(seen, permission, too_old=too_old),
+            effective_status=seen.effective_status,
+            confirmed_at=consent.confirmed_at,
+            age_seconds=age,
+        )
+
+    async def _find(self, provider: str, consent_id: str) -> TrackedConsent | None:
+        if not is_consent_id(consent_id):
+            return None
+        return await self._store.find_consent((ProviderId(provider), ConsentId(consent_id)))
+
+    async def _view(self, consent: TrackedConsent) -> ConsentView:
+        seen = self._seen(consent, self._clock.now())
+        return replace(seen, next_ask_at=await self._store.next_ask_at(consent.tracking_id))
+
+    def _seen(self, consent: TrackedConsent, now: datetime) -> ConsentView:
+        position = consent.position(self._providers.kind_of(consent).rules)
+        return ConsentView(consent=consent, decision=position.decision(), at=position.instant(now))
+
+
+def _reason(seen: ConsentView, permission: str | None, *, too_old: bool) -> UsableReason:
+    status = seen.effective_status
+    if status is Status.EXPIRED and not seen.confirmed:
+        return UsableReason.EXPIRED_UNCONFIRMED
+    if status is not Status.AUTHORIZED:
+        return _BY_STATUS.get(status, UsableReason.IN_DOUBT)
+    overlay = seen.consent.overlay
+    conditions = (
+        (overlay.revoking, UsableReason.REVOCATION_PENDING),
+        (overlay.paused, UsableReason.PAUSED),
+        (not seen.usable, UsableReason.IN_DOUBT),
+        (permission is not None and permission not in seen.consent.permissions, UsableReason.PERMISSION_MISSING),
+        (too_old, UsableReason.KNOWLEDGE_TOO_OLD),
+    )
+    return next((reason for applies, reason in conditions if applies), UsableReason.OK)

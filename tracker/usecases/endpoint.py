@@ -1,0 +1,265 @@
+"""What the answers of one subscriber say: whether its endpoint is at fault, or single entries.
+
+A refusal is read like this. An answer that means "this body" (400, 409, 413, 422) is about the entry. Anything else that
+goes wrong is about the endpoint, until another entry passes: then it was the entry after all. Two consents' entries that go
+wrong with none passing, or one and nothing to compare it with, make the endpoint *failing*: from then on only its
+foremost entry is tried, and one other beside it for comparison, at the pace of the endpoint's own ladder. So do ten
+consents' entries whose bodies were refused with none passing: a receiver that lost its secret refuses in those words too.
+
+An answer that asks us to wait (429, or any with Retry-After) is never about an entry and always obeyed.
+"""
+
+import logging
+from dataclasses import replace
+from datetime import timedelta
+from enum import Enum, auto
+from typing import Final
+
+from tracker.domain import subscription as domain
+from tracker.domain.subscription import REFUSED_BY_ALL, Subscription, SubscriptionState, retry_alone
+from tracker.ports import Clock, Delivery, Entropy
+from tracker.usecases.backlog import Backlog, Waiting
+
+_log = logging.getLogger(__name__)
+
+MOST_AT_ONCE: Final = 8
+"""So many posts to one subscriber are under way at a time."""
+_ALMOST_GIVEN_UP = timedelta(seconds=5)
+
+_THIS_BODY = frozenset({400, 409, 413, 422})
+_TOO_FAST = 429
+_GONE = 410
+_NOBODY_HOME = frozenset({None, 502, 503, 504})
+
+
+class _About(Enum):
+    """What an answer is about."""
+
+    TAKEN = auto()
+    ENTRY = auto()
+    ENDPOINT = auto()
+    PACE = auto()
+    END = auto()
+
+
+def _about(delivery: Delivery) -> _About:
+    if delivery.delivered:
+        return _About.TAKEN
+    if delivery.status == _GONE:
+        return _About.END
+    if delivery.status in _THIS_BODY:
+        return _About.ENTRY
+    if delivery.status == _TOO_FAST or delivery.retry_after_seconds is not None:
+        return _About.PACE
+    return _About.ENDPOINT
+
+
+class Endpoint:
+    """What is known of a subscriber's endpoint, and the backlog that its answers are applied to.
+
+    Attributes:
+        subscription: The subscription as it now is, but for its cursor.
+        most_at_once: How many posts it gets at a time; after a failure it starts again with one.
+    """
+
+    def __init__(self, subscription: Subscription, backlog: Backlog, clock: Clock, entropy: Entropy) -> None:
+        self.subscription = subscription
+        self.most_at_once = MOST_AT_ONCE
+        self._backlog = backlog
+        self._clock = clock
+        self._entropy = entropy
+        # Of the run of deliveries or the pair of tries that is under way:
+        self._suspects: list[tuple[Waiting, Delivery]] = []
+        self._pace: Delivery | None = None
+        self._end: Delivery | None = None
+        # Since anything passed:
+        self._refused: set[str] = set()
+        self._refuses_all = False
+        # Of the last pair of tries:
+        self._tried: frozenset[int] = frozenset()
+        self._was_compared = True
+
+    @property
+    def state(self) -> SubscriptionState:
+        """How it stands."""
+        return self.subscription.state
+
+    # ------------------------------------------------------------------------------------------ while it works
+
+    @property
+    def may_start(self) -> bool:
+        """Whether what was heard in this run lets more be sent."""
+        return self._end is None and self._pace is None and len(self._suspects) <= 1 and not self._refuses_all
+
+    def hear(self, waiting: Waiting, delivery: Delivery) -> None:
+        """Take in one answer while the endpoint is not known to be failing."""
+        match _about(delivery):
+            case _About.TAKEN:
+                self._passed(waiting)
+                self._blame_suspects()
+            case _About.ENTRY:
+                self._body_refused(waiting, delivery)
+                self._blame_suspects()
+            case _About.ENDPOINT:
+                self._suspects.append((waiting, delivery))
+            case _About.PACE:
+                self._backlog.release(waiting)
+                self._pace = delivery
+            case _About.END:
+                self._backlog.release(waiting)
+                self._end = delivery
+
+    def conclude(self) -> None:
+        """See what a run of deliveries that is over says about the endpoint, and forget the run."""
+        suspects, pace, end = self._suspects, self._pace, self._end
+        self._suspects, self._pace, self._end = [], None, None
+        if end is None and pace is None and self._are_known_to_be_bad(suspects):
+            for waiting, delivery in suspects:
+                self._refuse(waiting, delivery)
+            suspects = []
+        for waiting, _ in suspects:
+            self._backlog.release(waiting)
+        self._compared(suspects, enough=pace is not None)
+        if end is not None:
+            self._become(domain.disabled(self.subscription, error=end.error))
+        elif pace is not None:
+            self._fail(pace)
+        elif suspects:
+            self._fail(suspects[0][1])
+        elif self._refuses_all:
+            self._fail(Delivery(status=None, error="The endpoint refuses every body."))
+
+    def _are_known_to_be_bad(self, suspects: list[tuple[Waiting, Delivery]]) -> bool:
+        """Whether each was refused alone before, by an endpoint that still answers, and others wait behind it.
+
+        With nothing to compare them with, nothing would ever show again that it is they; and whoever waits behind them,
+        perhaps with the end of a consent, must not wait for days.
+        """
+        return self._backlog.is_idle and all(
+            waiting.parked is not None
+            and waiting.parked.attempts > 0
+            and self._backlog.has_followers(waiting)
+            and delivery.status not in _NOBODY_HOME
+            for waiting, delivery in suspects
+        )
+
+    # ------------------------------------------------------------------------------------------ while it fails
+
+    def to_try(self) -> list[Waiting]:
+        """What to try on a failing endpoint now: nothing, or its foremost entry and perhaps one for comparison."""
+        heads = self._backlog.heads()
+        if not heads:
+            return []
+        foremost, others = heads[0], heads[1:]
+        if self._is_early:
+            # Not yet its time. But when the last tries had nothing fresh to compare with, and now there is, that may show
+            # at once that it was the entry.
+            fresh = next((head for head in heads if head.parked is None and head.sequence not in self._tried), None)
+            if self._was_compared or fresh is None:
+                return []
+            others = [fresh] if fresh is not foremost else others
+        return [foremost] if not others else [foremost, others[self.subscription.failures % len(others)]]
+
+    def hear_tries(self, answers: list[tuple[Waiting, Delivery]], *, are_enough: bool) -> bool:
+        """Take in the answers to what was tried, as far as they are there; whether it is settled how it stands.
+
+        Args:
+            answers: Who was tried, and what came of it, in order.
+            are_enough: Whether no more will come.
+        """
+        waiting, delivery = answers[-1]
+        about = _about(delivery)
+        if about is _About.TAKEN or (about is _About.ENTRY and not self._refuses_all):
+            self._suspects = answers[:-1]
+            self._works_again(waiting, delivery)
+            return True
+        if not are_enough and about in {_About.ENTRY, _About.ENDPOINT}:
+            return False
+        for tried, _ in answers:
+            self._backlog.release(tried)
+        self._compared(answers, enough=about is _About.PACE)
+        if about is _About.END:
+            self._become(domain.disabled(self.subscription, error=delivery.error))
+        elif about is _About.PACE:
+            self._fail(delivery)
+        elif not self._is_early:
+            self._fail(answers[0][1])
+        return True
+
+    @property
+    def _is_early(self) -> bool:
+        due_at = self.subscription.next_attempt_at
+        return due_at is not None and self._clock.now() < due_at
+
+    def _works_again(self, waiting: Waiting, delivery: Delivery) -> None:
+        if delivery.delivered:
+            self._passed(waiting)
+        else:
+            self._become(domain.reachable(self.subscription))
+            self._body_refused(waiting, delivery)
+        self._blame_suspects()
+        self.most_at_once = 1  # what has piled up is let loose slowly
+
+    def _compared(self, answers: list[tuple[Waiting, Delivery]], *, enough: bool) -> None:
+        self._tried = frozenset(waiting.sequence for waiting, _ in answers)
+        self._was_compared = enough or (len(answers) > 1 and any(waiting.parked is None for waiting, _ in answers))
+
+    # ------------------------------------------------------------------------------------------ entries
+
+    def _passed(self, waiting: Waiting) -> None:
+        self._backlog.settle(waiting)
+        self.most_at_once = min(self.most_at_once + 1, MOST_AT_ONCE)
+        self._refused.clear()
+        self._refuses_all = False
+        self._become(domain.delivered(self.subscription, self._clock.now()))
+
+    def _body_refused(self, waiting: Waiting, delivery: Delivery) -> None:
+        if waiting.parked is None:
+            self._refused.add(waiting.tracking_id)
+            self._refuses_all = len(self._refused) >= REFUSED_BY_ALL
+        self._refuse(waiting, delivery)
+
+    def _blame_suspects(self) -> None:
+        """The endpoint works: what went wrong before was about the entries."""
+        suspects, self._suspects = self._suspects, []
+        for waiting, delivery in suspects:
+            self._refuse(waiting, delivery)
+
+    def _refuse(self, waiting: Waiting, delivery: Delivery) -> None:
+        """An entry was refused alone: try it again later, or give it up."""
+        now = self._clock.now()
+        row = waiting.parked
+        if row is not None and row.next_attempt_at > now:  # it was tried for comparison only
+            self._backlog.release(waiting)
+            return
+        attempts = 1 if row is None else row.attempts + 1
+        wait = retry_alone(attempts)
+        if row is not None and wait is None and waiting.sequence <= self._backlog.cursor:
+            lost = replace(row, attempts=attempts, next_attempt_at=now, last_error=delivery.error)
+            _log.warning(
+                "Subscription %s will not get entry %d: %s", self.subscription.id, row.sequence, delivery.error
+            )
+            self._backlog.give_up(waiting, lost)
+        else:  # ahead of the cursor nothing is given up: after a crash it would be read, and told, again
+            self._backlog.park(waiting, until=now + (wait or _ALMOST_GIVEN_UP), error=delivery.error)
+
+    # ------------------------------------------------------------------------------------------ states
+
+    def _fail(self, delivery: Delivery) -> None:
+        self._become(
+            domain.failing(
+                self.subscription,
+                self._clock.now(),
+                error=delivery.error,
+                fraction=self._entropy.fraction(),
+                wait_seconds=delivery.retry_after_seconds,
+            )
+        )
+
+    def _become(self, changed: Subscription) -> None:
+        before, self.subscription = self.subscription, changed
+        if changed.state is not before.state:
+            level = logging.INFO if changed.state is SubscriptionState.ACTIVE else logging.WARNING
+            _log.log(
+                level, "Subscription %s is %s now: %s", changed.id, changed.state, changed.last_error or "it works"
+            )

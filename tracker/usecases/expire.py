@@ -1,0 +1,40 @@
+"""Let the clock speak: consents whose expiry has passed are told so at that instant, whatever their holders repeat."""
+
+from functools import partial
+
+from tracker.journal.entry import Entry
+from tracker.ports import Store, Transaction
+from tracker.usecases.recording import Office, Recording
+from tracker.usecases.wake import Bell
+
+_AT_ONCE = 200
+
+
+class Expiry:
+    """Tells what the clock alone changes."""
+
+    def __init__(self, store: Store, office: Office, journal_bell: Bell, ask_bell: Bell) -> None:
+        self._store = store
+        self._office = office
+        self._journal_bell = journal_bell
+        self._ask_bell = ask_bell
+
+    async def run_once(self) -> int:
+        """Tell all that is due, and say how many consents it was."""
+        total = 0
+        while True:
+            count, entries = await self._store.transact(partial(_tick_due, self._office))
+            total += count
+            if entries:
+                self._journal_bell.ring()
+                self._ask_bell.ring()  # the holder is asked at once whether it agrees
+            if count < _AT_ONCE:
+                return total
+
+
+def _tick_due(office: Office, transaction: Transaction) -> tuple[int, list[Entry]]:
+    due = transaction.lock_due_ticks(office.clock.now(), _AT_ONCE)
+    recording = Recording(transaction, office, due)
+    for consent in due:
+        recording.tick(consent.tracking_id)
+    return len(due), recording.finish()

@@ -1,0 +1,43 @@
+"""Write the whole journal out, so that auditors can verify it without us."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from tracker.journal.export import ExportWriter
+from tracker.journal.manifest import Manifest
+from tracker.ports import CheckpointSigner, Store
+
+_PAGE = 1000
+
+
+class Exporting:
+    """Exports the journal in constant memory, page by page: no snapshot is held open meanwhile."""
+
+    def __init__(self, store: Store, *, origin: str, signer: CheckpointSigner | None) -> None:
+        self._store = store
+        self._origin = origin
+        self._signer = signer
+
+    async def export(self, folder: Path, progress: Callable[[int, int], None] = lambda _done, _all: None) -> Manifest:
+        """Write all entries that there are now into a new folder, with a checkpoint if there is a key to sign one.
+
+        Args:
+            folder: Where to; made if it is not there, refused if it holds anything.
+            progress: Told how many entries of how many are written.
+
+        Raises:
+            ExportError: It cannot be written.
+            StorageError: It cannot be read.
+        """
+        head = await self._store.head()
+        with ExportWriter(folder, journal_id=await self._store.journal_id()) as writer:
+            while writer.size < head:
+                page = await self._store.entries_after(writer.size, min(_PAGE, head - writer.size), head)
+                for entry in page:
+                    writer.add(entry)
+                progress(writer.size, head)
+            note = None
+            if self._signer is not None:
+                checkpoint = writer.checkpoint(self._origin)
+                note = self._signer(checkpoint.origin, checkpoint.size, checkpoint.root)
+            return writer.finish(note)

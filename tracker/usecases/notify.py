@@ -1,0 +1,126 @@
+"""Telling all subscribers: one loop each, so that none waits for another, and somebody who looks after the loops."""
+
+import asyncio
+import logging
+from collections.abc import Collection
+from datetime import datetime, timedelta
+
+from tracker.domain.errors import StorageError, SubscriptionNotFoundError
+from tracker.domain.subscription import SubscriptionState
+from tracker.usecases.stream import Stream, StreamPorts, Turn
+from tracker.usecases.wake import Bell
+
+_log = logging.getLogger(__name__)
+
+_LOOK_AGAIN_SECONDS = 1.0
+_TURN_AT_LEAST_EVERY_SECONDS = 10.0
+_SHORTEST_WAIT_SECONDS = 0.01
+_LONGEST_BACKOFF_SECONDS = 60
+
+
+class Notifier:
+    """Keeps a loop running for every subscription that is not disabled."""
+
+    def __init__(self, ports: StreamPorts, subscriptions_changed: Bell) -> None:
+        """Take what there is to work with.
+
+        Args:
+            ports: What the streams work with; its bell rings when the journal has grown.
+            subscriptions_changed: Rings when a subscription came or went. Without it that is seen within a second.
+        """
+        self._ports = ports
+        self._subscriptions_changed = subscriptions_changed
+        self._streams: dict[str, Stream] = {}
+        self._loops: dict[str, asyncio.Task[None]] = {}
+        self._head = 0
+
+    async def run(self) -> None:
+        """Look after the loops until cancelled; then let them finish or abandon their posts and write how far they came."""
+        try:
+            while True:
+                try:
+                    await self._look_after_loops()
+                    await self._look_at_head()
+                except StorageError:
+                    _log.exception("The subscriptions could not be read; trying again.")
+                await self._subscriptions_changed.wait(_LOOK_AGAIN_SECONDS)
+        finally:
+            await _stop(self._loops.values())
+            self._loops.clear()
+
+    async def run_once(self, subscription_id: str) -> Turn:
+        """Do all that can be done now for one subscription. Its loop, if it runs, must not be disturbed by this.
+
+        Raises:
+            StorageError: The database is away.
+        """
+        stream = self._streams.pop(subscription_id, None) or await self._load(subscription_id)
+        if stream is None:
+            return Turn(is_over=True)
+        try:
+            turn = await stream.turn()
+        except SubscriptionNotFoundError:
+            return Turn(is_over=True)
+        # Only what came through unharmed is remembered; after an error the store's word counts.
+        if not turn.is_over:
+            self._streams[subscription_id] = stream
+        return turn
+
+    async def _load(self, subscription_id: str) -> Stream | None:
+        subscription = await self._ports.store.get_subscription(subscription_id)
+        if subscription is None:
+            return None
+        return Stream(subscription, await self._ports.store.parked(subscription_id), self._ports)
+
+    # ------------------------------------------------------------------------------------------ loops
+
+    async def _look_after_loops(self) -> None:
+        subscriptions = await self._ports.store.subscriptions()
+        wanted = {found.id for found in subscriptions if found.state is not SubscriptionState.DISABLED}
+        known = {found.id for found in subscriptions}
+        await _stop([loop for subscription_id, loop in self._loops.items() if subscription_id not in known])
+        self._loops = {key: loop for key, loop in self._loops.items() if not loop.done()}
+        for subscription_id in wanted - self._loops.keys():
+            name = f"notify {subscription_id}"
+            self._loops[subscription_id] = asyncio.create_task(self._follow(subscription_id), name=name)
+
+    async def _look_at_head(self) -> None:
+        """Ring for entries that nobody rang for, such as another process's; one look for all the loops."""
+        head = await self._ports.store.head()
+        if head != self._head:
+            self._head = head
+            self._ports.news.ring()
+
+    async def _follow(self, subscription_id: str) -> None:
+        """One subscription's loop: turn after turn, as the bell or the time calls for."""
+        failures = 0
+        while True:
+            try:
+                turn = await self.run_once(subscription_id)
+                failures, not_before = 0, None
+            except Exception:  # noqa: BLE001 - whatever ails one loop is logged, and it goes on
+                failures += 1
+                backoff = timedelta(seconds=min(_LONGEST_BACKOFF_SECONDS, 2 ** min(failures - 1, 10)))
+                not_before = self._ports.clock.now() + backoff
+                turn = Turn(next_at=not_before)
+                _log.exception("Telling subscription %s failed; it goes on in %s.", subscription_id, backoff)
+            if turn.is_over:
+                return
+            await self._wait(turn.next_at, not_before)
+
+    async def _wait(self, next_at: datetime | None, not_before: datetime | None) -> None:
+        """Wait until something is due, or the bell rings, or for long enough; after an error until its time has come."""
+        clock = self._ports.clock
+        longest = _TURN_AT_LEAST_EVERY_SECONDS
+        while True:
+            seconds = longest if next_at is None else (next_at - clock.now()).total_seconds()
+            await self._ports.news.wait(min(longest, max(_SHORTEST_WAIT_SECONDS, seconds)))
+            if not_before is None or clock.now() >= not_before:
+                return
+
+
+async def _stop(loops: Collection[asyncio.Task[None]]) -> None:
+    for loop in loops:
+        loop.cancel()
+    if loops:
+        await asyncio.wait(loops)

@@ -1,0 +1,164 @@
+"""Work through the inbox: open what waits, record it in batches, and never let one event or one provider hold up the rest.
+
+An event leaves the inbox only in the transaction that records what came of it. So a crash at any instant costs nothing but
+opening it again.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from datetime import timedelta
+
+from tracker.domain.errors import KeysUnavailableError, StorageError
+from tracker.ports import Clock, HolderKeys, InboxItem, Provider, Quarantined, Store
+from tracker.usecases.heard import Opened, Refused
+from tracker.usecases.opening import NeedsKey, Opener, Outcome
+from tracker.usecases.record import Recorder
+
+_log = logging.getLogger(__name__)
+
+BATCH = 256
+_CHUNK = 16  # events opened by one thread in one go: measured, larger ones gain nothing
+_KEY_TRIES = 12
+_KEY_WAIT = timedelta(seconds=5)
+_LONGEST_KEY_WAIT = timedelta(minutes=10)
+_UNKNOWN_KEY_TRIES = 2
+_UNKNOWN_KEY_WAIT = timedelta(seconds=31)  # a holder's keys are fetched again at most once in 30 s
+
+
+class Opening:
+    """Opens what waits in the inbox."""
+
+    def __init__(
+        self, store: Store, clock: Clock, opener: Opener, keys: HolderKeys, recorder: Recorder, threads: Executor
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._opener = opener
+        self._keys = keys
+        self._recorder = recorder
+        self._threads = threads
+        self._fetching: dict[str, asyncio.Task[None]] = {}
+        self._without_keys: set[str] = set()  # providers whose keys could not be had when last asked for
+
+    async def run_once(self) -> int:
+        """Open and record one batch of what is due; say how many events it was.
+
+        Raises:
+            StorageError: The database is away; everything is still in the inbox.
+        """
+        items = await self._store.inbox_waiting(self._clock.now(), BATCH)
+        if not items:
+            return 0
+        outcomes = await self._open_all(items)
+        opened: list[Opened] = []
+        lacking: dict[str, tuple[Provider, list[tuple[InboxItem, NeedsKey]]]] = {}
+        for item, outcome in zip(items, outcomes, strict=True):
+            if isinstance(outcome, NeedsKey):
+                lacking.setdefault(outcome.provider.id, (outcome.provider, []))[1].append((item, outcome))
+            else:
+                opened.append(Opened(inbox_id=item.id, outcome=outcome))
+        await self._record(opened, {item.id: item for item in items})
+        for provider, theirs in lacking.values():
+            await self._put_off(provider, theirs)
+        return len(items)
+
+    async def close(self) -> None:
+        """Stop fetching keys."""
+        tasks = list(self._fetching.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _open_all(self, items: Sequence[InboxItem]) -> list[Outcome]:
+        loop = asyncio.get_running_loop()
+        chunks = [items[i : i + _CHUNK] for i in range(0, len(items), _CHUNK)]
+        opened = await asyncio.gather(*(loop.run_in_executor(self._threads, self._open_chunk, c) for c in chunks))
+        return [outcome for chunk in opened for outcome in chunk]
+
+    def _open_chunk(self, items: Sequence[InboxItem]) -> list[Outcome]:
+        return [self._open_one(item) for item in items]
+
+    def _open_one(self, item: InboxItem) -> Outcome:
+        try:
+            return self._opener.open(item)
+        except Exception:  # noqa: BLE001 - logged, and the event kept
+            # Our own mistake, not the sender's: the event is kept aside, and the others go on.
+            _log.exception("Opening event %s failed", item.interaction_id)
+            return Refused(quarantined=_set_aside(item, "open_failed"))
+
+    async def _record(self, opened: Sequence[Opened], items: dict[str, InboxItem]) -> None:
+        """Record a batch; if it cannot be, halve it until what is poisoned stands alone, and set that aside."""
+        if not opened:
+            return
+        try:
+            await self._recorder.record(opened)
+        except StorageError as error:
+            if error.retryable:
+                raise
+            await self._split(opened, items)
+        except Exception:  # noqa: BLE001 - logged, and retried in halves
+            _log.exception("Recording %d events failed", len(opened))
+            await self._split(opened, items)
+
+    async def _split(self, opened: Sequence[Opened], items: dict[str, InboxItem]) -> None:
+        if len(opened) > 1:
+            middle = len(opened) // 2
+            await self._record(opened[:middle], items)
+            await self._record(opened[middle:], items)
+            return
+        poisoned = opened[0]
+        aside = Refused(quarantined=_set_aside(items[poisoned.inbox_id], "record_failed"))
+        await self._recorder.record([Opened(inbox_id=poisoned.inbox_id, outcome=aside)])
+
+    # ------------------------------------------------------------------------------------------ keys that are not at hand
+
+    async def _put_off(self, provider: Provider, lacking: Sequence[tuple[InboxItem, NeedsKey]]) -> None:
+        """Let events wait for keys, each for its time, while the others go on; give up on those that waited enough."""
+        fetching = self._fetching.get(provider.id)
+        if fetching is None or fetching.done():
+            ids = [item.id for item, _ in lacking if item.attempts == 0]
+            self._fetching[provider.id] = asyncio.create_task(self._fetch(provider, ids))
+        has_keys = provider.id not in self._without_keys
+        now = self._clock.now()
+        waiting: dict[timedelta, list[str]] = {}
+        given_up: list[Opened] = []
+        for item, needs in lacking:
+            tries = _UNKNOWN_KEY_TRIES if has_keys else _KEY_TRIES
+            if item.attempts >= tries:
+                reason = "key_unknown" if has_keys else "keys_unavailable"
+                outcome = self._opener.refuse_for_key(item, needs, reason)
+                given_up.append(Opened(inbox_id=item.id, outcome=outcome))
+            else:
+                wait = _UNKNOWN_KEY_WAIT if has_keys else min(_KEY_WAIT * 2**item.attempts, _LONGEST_KEY_WAIT)
+                waiting.setdefault(wait, []).append(item.id)
+        for wait, ids in waiting.items():
+            await self._store.postpone(ids, now + wait)
+        await self._record(given_up, {item.id: item for item, _ in lacking})
+
+    async def _fetch(self, provider: Provider, ids: Sequence[str]) -> None:
+        try:
+            await self._keys.refresh(provider)
+        except KeysUnavailableError as error:
+            self._without_keys.add(provider.id)
+            _log.warning("The keys of provider %s cannot be had: %s", provider.id, error)
+            return
+        self._without_keys.discard(provider.id)
+        if ids:  # those that came first need not wait any longer
+            await self._store.hasten(ids, self._clock.now())
+
+
+def _set_aside(item: InboxItem, reason: str) -> Quarantined:
+    # Counted as verified: it may be, and what may be genuine is never evicted.
+    return Quarantined(
+        id=item.id,
+        profile=item.profile,
+        step="record",
+        reason=reason,
+        verified=True,
+        body=item.body,
+        received_at=item.received_at,
+        quarantined_at=item.received_at,
+        interaction_id=item.interaction_id,
+    )

@@ -1,0 +1,165 @@
+"""Open one event: decrypt, find out who says to have signed it, verify that with that issuer's keys, read it.
+
+Order matters. The key that decrypts names the client; the unverified issuer together with this client names at most one
+provider; only that provider's keys may verify. Then the claims, as of the time of receipt; and only then is a consent
+looked up, under that provider: no holder can speak for another's consents.
+
+Synchronous and CPU-bound: it runs in threads, and asks for keys that are not at hand instead of fetching them.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from tracker.domain.consent import Channel, ConsentId, is_consent_id
+from tracker.domain.errors import RejectedEventError, UntrustedEventError
+from tracker.journal.canonical import NotCanonicalError
+from tracker.ports import EventCrypto, Evidence, HolderKeys, InboxItem, Name, OtherEvent, Provider, Quarantined, Token
+from tracker.profiles.compact import unverified_claims
+from tracker.profiles.profile import Event, Family, Profile, UnreadableMessageError
+from tracker.usecases.claims import check_claims, issued_at
+from tracker.usecases.heard import HeardOther, HeardReport, Refused, from_snapshot, meaning
+from tracker.usecases.providers import Providers
+
+
+@dataclass(frozen=True, slots=True)
+class NeedsKey:
+    """The event names a key of a provider that is not at hand."""
+
+    provider: Provider
+    kid: str
+
+
+Outcome = HeardReport | HeardOther | Refused | NeedsKey
+
+
+class Opener:
+    """Opens events."""
+
+    def __init__(self, providers: Providers, crypto: EventCrypto, keys: HolderKeys) -> None:
+        self._providers = providers
+        self._crypto = crypto
+        self._keys = keys
+
+    def open(self, item: InboxItem) -> Outcome:
+        """Open one event. Never raises for what is wrong with the event; that is an outcome."""
+        profile = self._providers.profiles.get(item.profile)
+        if profile is None:  # it was configured when the event came
+            return Refused(quarantined=_quarantined(item, "gate", "profile_not_configured"))
+        try:
+            return self._open(item, profile)
+        except RejectedEventError as error:
+            return Refused(quarantined=_quarantined(item, error.step, error.reason))
+
+    def refuse_for_key(self, item: InboxItem, needs: NeedsKey, reason: str) -> Refused:
+        """Give up on an event whose key cannot be had. It may be genuine, so it makes us ask."""
+        profile = self._providers.profiles[item.profile]
+        asks_about = None
+        try:
+            decrypted = self._crypto.decrypt(item.body, profile.push)
+            _, claims = unverified_claims(decrypted.plaintext)
+            asks_about = _name(needs.provider, profile.read_event(claims).consent_id)
+        except (RejectedEventError, UnreadableMessageError):
+            pass
+        quarantined = _quarantined(item, "verify", reason, provider=needs.provider, kid=needs.kid)
+        return Refused(quarantined=quarantined, asks_about=asks_about)
+
+    def _open(self, item: InboxItem, profile: Profile) -> Outcome:
+        decrypted = self._crypto.decrypt(item.body, profile.push)
+        jws = decrypted.plaintext.strip()
+        kid, unverified = unverified_claims(jws)
+        issuer = unverified.get("iss")
+        provider = self._providers.of_issuer(issuer, decrypted.client_id) if isinstance(issuer, str) else None
+        if provider is None or provider.profile is not profile:
+            raise UntrustedEventError("issuer_unknown")
+        key = self._keys.find(provider, kid)
+        if key is None:
+            return NeedsKey(provider, kid)
+        claims = self._crypto.verify(jws, key, profile.push.jws_algs)
+        check_claims(claims, issuer=provider.issuer, client_id=provider.client_id, received_at=item.received_at)
+        token = Token(jws=jws, kid=kid, jwk=key.jwk, jwk_thumbprint=key.jwk_thumbprint, jwks_uri=key.jwks_uri)
+        evidence = Evidence(
+            jws_sha256=hashlib.sha256(jws).hexdigest(),
+            jwe_sha256=hashlib.sha256(item.body).hexdigest(),
+            provider=provider.id,
+            token=token,
+            received_at=item.received_at,
+        )
+        try:
+            event = profile.read_event(claims)
+            digest = meaning(provider.id, event)
+        except (UnreadableMessageError, NotCanonicalError) as error:
+            reason = error.reason if isinstance(error, UnreadableMessageError) else "not_canonical"
+            return Refused(quarantined=_quarantined(item, "read", reason, provider=provider, kid=kid, verified=True))
+        return _heard(item, provider, event, digest, evidence, issued_at(claims))
+
+
+def _heard(
+    item: InboxItem, provider: Provider, event: Event, digest: str, evidence: Evidence, issued: float | None
+) -> HeardReport | HeardOther | Refused:
+    name = _name(provider, event.consent_id)
+    if event.ids_disagree:
+        quarantined = _quarantined(
+            item, "read", "ids_disagree", provider=provider, kid=evidence.token.kid, verified=True
+        )
+        return Refused(quarantined=quarantined, asks_about=name)
+    if event.family is Family.CONSENT and event.snapshot is not None:
+        return from_snapshot(
+            event.snapshot,
+            provider=provider.id,
+            digest=digest,
+            channel=Channel.WEBHOOK,
+            received_at=item.received_at,
+            vouched_at=_vouched_at(item.received_at, event.event_date_time, issued),
+            evidence=evidence,
+            event=event,
+        )
+    other = OtherEvent(
+        digest=digest,
+        provider=provider.id,
+        family=event.family.value,
+        consent_id=event.consent_id,
+        event_type=event.event_type,
+        event_date_time=event.event_date_time,
+        received_at=item.received_at,
+        recorded_at=item.received_at,
+        data=event.data,
+        jws_sha256=evidence.jws_sha256,
+    )
+    return HeardOther(event=other, evidence=evidence, asks_about=name)
+
+
+def _vouched_at(received_at: datetime, event_date_time: datetime, issued: float | None) -> datetime:
+    """The earliest instant that the event speaks of: nobody vouched for anything later."""
+    times = [received_at, event_date_time]
+    if issued is not None and 0 <= issued <= received_at.timestamp():
+        times.append(datetime.fromtimestamp(issued, UTC))
+    return min(times)
+
+
+def _name(provider: Provider, consent_id: str | None) -> Name | None:
+    return (provider.id, ConsentId(consent_id)) if consent_id is not None and is_consent_id(consent_id) else None
+
+
+def _quarantined(
+    item: InboxItem,
+    step: str,
+    reason: str,
+    *,
+    provider: Provider | None = None,
+    kid: str | None = None,
+    verified: bool = False,
+) -> Quarantined:
+    return Quarantined(
+        id=item.id,
+        profile=item.profile,
+        step=step,
+        reason=reason,
+        verified=verified,
+        body=item.body,
+        received_at=item.received_at,
+        quarantined_at=item.received_at,
+        interaction_id=item.interaction_id,
+        provider=None if provider is None else provider.id,
+        kid=kid,
+    )

@@ -1,0 +1,84 @@
+"""Take an event in: look at its form, keep it, and only then let it be answered for. Nothing is decrypted here."""
+
+from collections.abc import Mapping
+
+from tracker.domain.errors import InboxFullError, NotFoundError
+from tracker.ports import Clock, EventCrypto, Ids, InboxItem, Store
+from tracker.profiles.compact import check_event_header
+from tracker.profiles.profile import Profile
+from tracker.usecases.wake import Bell
+
+_DEPTH_IS_GOOD_FOR = 1.0  # seconds between two looks at how full the inbox is
+
+
+class Receiver:
+    """The door for events."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        ids: Ids,
+        crypto: EventCrypto,
+        profiles: Mapping[str, Profile],
+        bell: Bell,
+        *,
+        max_events: int,
+        max_age_seconds: float,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._ids = ids
+        self._crypto = crypto
+        self._profiles = profiles
+        self._bell = bell
+        self._max_events = max_events
+        self._max_age_seconds = max_age_seconds
+        self._depth = 0
+        self._overdue_seconds = 0.0
+        self._looked_at: float | None = None
+
+    def profile(self, name: str) -> Profile:
+        """Whose door a path names.
+
+        Raises:
+            NotFoundError: No provider of this profile is configured.
+        """
+        profile = self._profiles.get(name)
+        if profile is None:
+            raise NotFoundError("There is no such door.")
+        return profile
+
+    async def receive(self, profile: Profile, body: bytes, interaction_id: str) -> None:
+        """Keep an event whose last byte has just come; when this returns it may be answered for.
+
+        Raises:
+            RejectedEventError: It is not of the form; all rejected ones are to look alike to the sender.
+            InboxFullError: It cannot be kept now.
+            StorageError: The same.
+        """
+        received_at = self._clock.now()
+        token = body.strip()
+        check_event_header(token, profile.push, self._crypto.knows_key)
+        await self._require_room()
+        item = InboxItem(
+            id=self._ids.ordered(),
+            profile=profile.name,
+            body=token,
+            received_at=received_at,
+            interaction_id=interaction_id,
+        )
+        self._depth += 1
+        await self._store.admit(item)
+        self._bell.ring()
+
+    async def _require_room(self) -> None:
+        """Look at the inbox from time to time; in between, count what comes in."""
+        now = self._clock.monotonic()
+        if self._looked_at is None or now - self._looked_at >= _DEPTH_IS_GOOD_FOR:
+            self._looked_at = now
+            self._depth, due_since = await self._store.inbox_depth()
+            late = 0.0 if due_since is None else (self._clock.now() - due_since).total_seconds()
+            self._overdue_seconds = max(0.0, late)
+        if self._depth >= self._max_events or self._overdue_seconds > self._max_age_seconds:
+            raise InboxFullError

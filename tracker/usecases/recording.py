@@ -1,0 +1,274 @@
+"""The record: inside one transaction, judge what was heard, change the consents, and draft what the journal tells.
+
+Everything that moves a consent goes through here, whichever door it came by: events, answers, registration, the clock.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tracker.domain import schedule
+from tracker.domain.consent import Channel, TrackingId
+from tracker.domain.decision import Decision
+from tracker.domain.lifecycle import Judgement, Statement, Verdict, judge, tick
+from tracker.domain.report import Claim
+from tracker.domain.schedule import Pace
+from tracker.domain.tracked import TrackedConsent
+from tracker.journal.entry import Draft, Entry
+from tracker.journal.entry import Evidence as EntryEvidence
+from tracker.ports import Clock, Confirmation, Entropy, Evidence, Ids, StoredReport, Transaction
+from tracker.usecases.heard import judged_as, terms_digest
+from tracker.usecases.providers import Providers
+
+SALT_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Office:
+    """What recording needs besides the transaction.
+
+    Attributes:
+        providers: Whom we know.
+        clock: Our clock.
+        ids: Fresh ids.
+        entropy: Salts, and jitter.
+        pace: How often to ask while nothing is wrong.
+    """
+
+    providers: Providers
+    clock: Clock
+    ids: Ids
+    entropy: Entropy
+    pace: Pace
+
+
+class Recording:
+    """One transaction's worth of judging. Made anew for each run of the script; `finish` ends it."""
+
+    def __init__(self, transaction: Transaction, office: Office, held: Collection[TrackedConsent]) -> None:
+        self._transaction = transaction
+        self._office = office
+        self._before = {consent.tracking_id: consent for consent in held}
+        self._now_are = dict(self._before)
+        self._claims: dict[TrackingId, set[Claim]] = {}
+        self._drafts: list[Draft] = []
+        self.now = office.clock.now()
+
+    def current(self, tracking_id: TrackingId) -> TrackedConsent:
+        """A held consent as it is by now."""
+        return self._now_are[tracking_id]
+
+    def load_claims(self) -> None:
+        """Read which claims are on record: needed before the first `hear`."""
+        self._claims = {k: set(v) for k, v in self._transaction.known_claims(self._before.keys()).items()}
+
+    def register(self, consent: TrackedConsent, private: Mapping[str, Any]) -> None:
+        """Begin to track a consent."""
+        self._now_are[consent.tracking_id] = consent
+        self._draft(consent, "consent.registered", to_status=consent.told.status, private=private)
+
+    def change(self, consent: TrackedConsent) -> None:
+        """Put a held consent's new facts in place, without judging."""
+        self._now_are[consent.tracking_id] = consent
+
+    def tick(self, tracking_id: TrackingId) -> None:
+        """Let the clock speak about a consent."""
+        consent = self.current(tracking_id)
+        rules = self._office.providers.kind_of(consent).rules
+        self._take(consent, tick(consent.position(rules), self.now), report=None)
+
+    def hear(
+        self, tracking_id: TrackingId, heard: StoredReport, evidence: Evidence | None, *, is_repeat: bool
+    ) -> Verdict | None:
+        """Judge one report on a consent and put it on record."""
+        consent = self.current(tracking_id)
+        kind = self._office.providers.kind_of(consent)
+        stored = judged_as(heard, tracking_id, asks=consent.summary.asks, recorded_at=self.now)
+        claims = self._claims.setdefault(tracking_id, set())
+        new_terms = terms_digest(stored.terms, kind.status_members) != terms_digest(consent.terms, kind.status_members)
+        judgement = judge(
+            consent.position(kind.rules),
+            stored.report,
+            self.now,
+            is_repeat=is_repeat,
+            is_on_record=stored.report.claim in claims,
+            new_terms=new_terms,
+        )
+        self._take(consent, judgement, report=stored, new_terms=new_terms)
+        if is_repeat:
+            self._transaction.count_repeat(stored.report.digest)
+            return judgement.verdict
+        claims.add(stored.report.claim)
+        said = bool(judgement.statements) or not _says_nothing_new(consent, judgement)
+        if judgement.verdict is Verdict.CONFIRMED:
+            self._transaction.add_confirmation(
+                Confirmation(
+                    tracking_id=tracking_id,
+                    vouched_at=stored.vouched_at,
+                    recorded_at=self.now,
+                    channel=stored.report.channel,
+                    status=stored.report.status,
+                )
+            )
+        # A poll that says what we know already leaves its mark in the confirmation log alone: that log is bounded.
+        if not stored.report.is_poll or judgement.verdict is not Verdict.CONFIRMED or said:
+            self._transaction.add_report(replace(stored, verdict=judgement.verdict), evidence)
+        return judgement.verdict
+
+    def finish(self) -> list[Entry]:
+        """Write the consents that changed and append what is to be told. Last of all."""
+        for tracking_id, consent in self._now_are.items():
+            before = self._before.get(tracking_id)
+            if consent != before:
+                self._save(consent, before)
+        return self._transaction.append(self._drafts, self.now)
+
+    # ------------------------------------------------------------------------------------------ inside
+
+    def _save(self, consent: TrackedConsent, before: TrackedConsent | None) -> None:
+        rules = self._office.providers.kind_of(consent).rules
+        decision = consent.decision(rules)
+        if before is not None and _as_seen(consent) != _as_seen(before):
+            consent = replace(consent, version=before.version + 1, updated_at=self.now)
+        fraction = self._office.entropy.fraction()
+        self._transaction.save(
+            consent,
+            decision,
+            next_ask_at=schedule.next_ask(
+                consent, decision, self._office.pace, settling=rules.settling, fraction=fraction
+            ),
+            next_tick_at=schedule.next_tick(consent, decision),
+        )
+
+    def _take(
+        self, consent: TrackedConsent, judgement: Judgement, *, report: StoredReport | None, new_terms: bool = False
+    ) -> None:
+        """Change a consent by what was judged of it, and draft what is to be told."""
+        rules = self._office.providers.kind_of(consent).rules
+        before, after = consent.decision(rules), judgement.position.decision()
+        doubted_at = (consent.asking.doubted_at or self.now) if after.is_in_doubt else None
+        changed = replace(
+            consent,
+            summary=judgement.position.summary,
+            told=judgement.position.told,
+            judged_at=judgement.position.judged_at,
+            asking=replace(consent.asking, doubted_at=doubted_at),
+            revoked_by=after.report.revoked_by if after.report else None,
+            learned_at=self.now if after.status is not before.status else consent.learned_at,
+        )
+        adopted = False
+        if report is not None and judgement.verdict is not Verdict.DUPLICATE:
+            adopted = judgement.verdict is Verdict.CONFIRMED or _decides(report, after)
+            if adopted:
+                changed = _adopt(changed, report)
+        self._now_are[consent.tracking_id] = changed
+        for statement in judgement.statements:
+            by_report = report if statement.channel is not Channel.CLOCK else None
+            self._state(changed, statement, by_report, with_terms=adopted and new_terms and by_report is not None)
+            if by_report is not None:
+                adopted = False  # the terms are told once
+
+    def _state(
+        self, consent: TrackedConsent, statement: Statement, report: StoredReport | None, *, with_terms: bool
+    ) -> None:
+        self._draft(
+            consent,
+            statement.type.value,
+            from_status=statement.from_status,
+            to_status=statement.to_status,
+            statement=statement,
+            report=report,
+            private={"terms": dict(report.terms)} if with_terms and report is not None else None,
+        )
+
+    def _draft(
+        self,
+        consent: TrackedConsent,
+        entry_type: str,
+        *,
+        to_status: str,
+        from_status: str | None = None,
+        statement: Statement | None = None,
+        report: StoredReport | None = None,
+        private: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._drafts.append(
+            Draft(
+                id=self._office.ids.ordered(),
+                type=entry_type,
+                provider=consent.provider,
+                tracking_id=consent.tracking_id,
+                consent_id=consent.consent_id,
+                kind=consent.kind,
+                from_status=from_status,
+                to_status=to_status,
+                status_date_time=statement.status_date_time if statement else None,
+                received_at=report.report.received_at if report else None,
+                channel=statement.channel.value if statement else None,
+                late=statement.late if statement else False,
+                corrected=statement.corrected if statement else False,
+                inferred=not statement.confirmed if statement else False,
+                confirmed=statement.confirmed if statement else consent.told.confirmed,
+                revoked_by=statement.revoked_by if statement else None,
+                reason=",".join(statement.reasons) or None if statement else None,
+                usable=statement.usable if statement else consent.told.usable,
+                evidence=() if report is None else (_evidence_of(report),),
+                private=private or None,
+                private_salt=self._office.entropy.token(SALT_BYTES) if private else None,
+            )
+        )
+
+
+def _says_nothing_new(before: TrackedConsent, judgement: Judgement) -> bool:
+    """Whether the standing reports claim after judging what they claimed before it."""
+    was = {(r.claim, r.expiration_date_time) for r in before.summary.standing}
+    return was == {(r.claim, r.expiration_date_time) for r in judgement.position.summary.standing}
+
+
+def _decides(report: StoredReport, decision: Decision) -> bool:
+    return decision.report is not None and decision.report.digest == report.report.digest
+
+
+def _adopt(consent: TrackedConsent, report: StoredReport) -> TrackedConsent:
+    """Take over what the holder vouches for."""
+    is_newer = consent.confirmed_at is None or report.vouched_at >= consent.confirmed_at
+    return replace(
+        consent,
+        confirmed_at=report.vouched_at if is_newer else consent.confirmed_at,
+        confirmed_by=report.report.channel if is_newer else consent.confirmed_by,
+        terms=report.terms,
+        permissions=report.permissions or consent.permissions,
+        creation_date_time=report.creation_date_time or consent.creation_date_time,
+        authorization_expiration_date_time=(
+            report.authorization_expiration_date_time or consent.authorization_expiration_date_time
+        ),
+        base_consent_id=consent.base_consent_id or report.base_consent_id,
+    )
+
+
+def _evidence_of(report: StoredReport) -> EntryEvidence:
+    return EntryEvidence(
+        channel=report.report.channel.value,
+        signed=report.jws_sha256 is not None,
+        jws_sha256=report.jws_sha256,
+        jwe_sha256=report.jwe_sha256,
+        kid=report.kid,
+        jwk_thumbprint=report.jwk_thumbprint,
+    )
+
+
+def _as_seen(consent: TrackedConsent) -> TrackedConsent:
+    """A consent without what no reader sees, to tell whether its version rises."""
+    blank = replace(consent.summary, asks=0, standing=())
+    return replace(
+        consent, asking=replace(consent.asking, **_UNASKED), summary=blank, judged_at=None, last_sequence=None
+    )
+
+
+_UNASKED: dict[str, Any] = {
+    "asked_at": None,
+    "leased_until": None,
+    "requested_at": None,
+    "failures": 0,
+    "not_before": None,
+}

@@ -1,0 +1,151 @@
+"""Subscriptions: who asks to be told, checked before it is believed."""
+
+import re
+from base64 import b64encode
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from tracker.domain.consent import Status, is_provider_id
+from tracker.domain.errors import InvalidRequestError, SubscriptionNotFoundError
+from tracker.domain.subscription import EntryFilter, Subscription
+from tracker.ports import Clock, Entropy, Ids, Store
+from tracker.usecases.wake import Bell
+
+MOST_PATTERNS: Final = 50
+LONGEST_DESCRIPTION: Final = 500
+
+_WORD = r"[a-z][a-z0-9_]{0,63}"
+_PATTERN = re.compile(rf"\*|{_WORD}(\.{_WORD}){{0,3}}(\.\*)?")
+_KIND = re.compile(r"[\x21-\x7e]{1,64}")
+_SECRET_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriptionRequest:
+    """What somebody asks for.
+
+    Attributes:
+        url: Where notifications are to be posted.
+        entry_filter: What is to be heard; its types must not be empty, `*` means everything.
+        description: For people; at most 500 characters.
+        include_private: Whether private values are sent along.
+        from_sequence: The first entry to be told, from 1 to the one after the last; None: what comes from now on.
+    """
+
+    url: str
+    entry_filter: EntryFilter = field(default_factory=lambda: EntryFilter(types=("*",)))
+    description: str = ""
+    include_private: bool = False
+    from_sequence: int | None = None
+
+
+class Subscriptions:
+    """Adding, reading and deleting subscriptions."""
+
+    def __init__(
+        self, *, store: Store, clock: Clock, ids: Ids, entropy: Entropy, check_url: Callable[[str], None], changed: Bell
+    ) -> None:
+        """Take what there is to work with.
+
+        Args:
+            store: The database.
+            clock: Our clock.
+            ids: For the subscription's id.
+            entropy: For its secret.
+            check_url: Raises InvalidRequestError for a URL to which nothing may be posted.
+            changed: Rung when a subscription came or went.
+        """
+        self._store = store
+        self._clock = clock
+        self._ids = ids
+        self._entropy = entropy
+        self._check_url = check_url
+        self._changed = changed
+
+    async def add(self, request: SubscriptionRequest) -> Subscription:
+        """Make a subscription with a secret of its own.
+
+        Raises:
+            InvalidRequestError: The URL, the filter or the place to begin cannot be.
+            StorageError: The database is away.
+        """
+        self._check_url(request.url)
+        _check_filter(request.entry_filter)
+        if len(request.description) > LONGEST_DESCRIPTION:
+            raise InvalidRequestError(f"A description has at most {LONGEST_DESCRIPTION} characters.")
+        subscription = Subscription(
+            id=self._ids.ordered(),
+            url=request.url,
+            entry_filter=request.entry_filter,
+            secret="whsec_" + b64encode(self._entropy.token(_SECRET_BYTES)).decode(),
+            description=request.description,
+            include_private=request.include_private,
+            cursor=await self._start(request.from_sequence),
+            created_at=self._clock.now(),
+        )
+        await self._store.add_subscription(subscription)
+        self._changed.ring()
+        return subscription
+
+    async def _start(self, from_sequence: int | None) -> int:
+        head = await self._store.head()
+        if from_sequence is None:
+            return head
+        if not 1 <= from_sequence <= head + 1:
+            raise InvalidRequestError(f"from_sequence is from 1 to {head + 1}, the entry after the last one.")
+        return from_sequence - 1
+
+    async def list(self) -> list[Subscription]:
+        """All of them, in order of id."""
+        return await self._store.subscriptions()
+
+    async def get(self, subscription_id: str) -> Subscription:
+        """One of them.
+
+        Raises:
+            SubscriptionNotFoundError: There is none of this id.
+        """
+        subscription = await self._store.get_subscription(subscription_id)
+        if subscription is None:
+            raise SubscriptionNotFoundError
+        return subscription
+
+    async def delete(self, subscription_id: str) -> None:
+        """Forget one. A post under way may still arrive.
+
+        Raises:
+            SubscriptionNotFoundError: There is none of this id.
+        """
+        if not await self._store.delete_subscription(subscription_id):
+            raise SubscriptionNotFoundError
+        self._changed.ring()
+
+
+def _check_filter(entry_filter: EntryFilter) -> None:
+    if not entry_filter.types:
+        raise InvalidRequestError('types must name at least one pattern; ["*"] is everything.')
+    if max(len(part) for part in (entry_filter.types, *_members(entry_filter))) > MOST_PATTERNS:
+        raise InvalidRequestError(f"types and each part of filter have at most {MOST_PATTERNS} items.")
+    for pattern in entry_filter.types:
+        if not _PATTERN.fullmatch(pattern):
+            raise InvalidRequestError(
+                f"{pattern[:80]!r} is no pattern of entry types: write an exact type, a prefix such as consent.*, or *."
+            )
+    providers, kinds, statuses = _members(entry_filter)
+    for provider in providers:
+        if not is_provider_id(provider):
+            raise InvalidRequestError(f"{provider[:80]!r} is no provider id: those have a-z, 0-9 and - only.")
+    for kind in kinds:
+        if not _KIND.fullmatch(kind):
+            raise InvalidRequestError(f"{kind[:80]!r} is no kind of consent.")
+    for status in statuses:
+        if status not in _STATUSES:
+            raise InvalidRequestError(f"{status[:80]!r} is no status: there are {', '.join(sorted(_STATUSES))}.")
+
+
+def _members(entry_filter: EntryFilter) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+    return entry_filter.provider, entry_filter.kind, entry_filter.to
+
+
+_STATUSES = frozenset(status.value for status in Status)

@@ -1,0 +1,98 @@
+"""One operation of the API: what it takes, what it answers, who may. Handlers and the OpenAPI document both come from it."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from aiohttp import web
+from pydantic import BaseModel, ValidationError
+
+from tracker.domain.strict_json import NotStrictJsonError
+from tracker.domain.strict_json import loads as strict_loads
+from tracker.ports import ApiKey
+from tracker.web.auth import require_scope
+from tracker.web.problems import Problem, invalid
+from tracker.web.services import SERVICES, Services
+
+M = TypeVar("M", bound=BaseModel)
+KEY = web.RequestKey("api_key", ApiKey)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One operation.
+
+    Attributes:
+        method: HTTP's.
+        path: As aiohttp and OpenAPI both write it.
+        scope: What the caller's key must have.
+        summary: One line.
+        description: More, in Markdown.
+        handle: What does it.
+        query: What it takes in the query string.
+        body: What it takes as JSON.
+        answers: What it answers, by status.
+        problems: Codes that it can answer with, besides those that any can.
+    """
+
+    method: str
+    path: str
+    scope: str
+    summary: str
+    handle: Callable[[web.Request, Services], Awaitable[web.Response]]
+    description: str = ""
+    query: type[BaseModel] | None = None
+    body: type[BaseModel] | None = None
+    answers: Mapping[int, type[BaseModel] | None] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+
+    def route(self) -> web.RouteDef:
+        """The route that checks the caller and calls it."""
+
+        async def handler(request: web.Request) -> web.Response:
+            request[KEY] = await require_scope(request, self.scope)
+            response = await self.handle(request, request.app[SERVICES])
+            response.headers["Cache-Control"] = "no-store"
+            return response
+
+        return web.route(self.method, self.path, handler)
+
+
+def query_of(request: web.Request, model: type[M]) -> M:
+    """Read the query string; a name given twice is an error, and so is one that is not known."""
+    names = list(request.query)
+    if len(names) != len(set(names)):
+        raise Problem("invalid_request", "A query parameter is given twice.")
+    try:
+        return model.model_validate(dict(request.query))
+    except ValidationError as error:
+        raise invalid(error) from error
+
+
+async def body_of(request: web.Request, model: type[M]) -> M:
+    """Read a JSON body, strictly."""
+    if request.content_type != "application/json":
+        raise Problem("unsupported_media_type")
+    body = await request.read()
+    try:
+        strict_loads(body)
+    except NotStrictJsonError as error:
+        raise Problem("malformed_json", str(error)) from error
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        raise invalid(error) from error
+
+
+def answer(model: BaseModel, *, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+    """Render a model."""
+    return web.Response(
+        body=model.model_dump_json(by_alias=True).encode(),
+        status=status,
+        content_type="application/json",
+        charset="utf-8",
+        headers=headers,
+    )
+
+
+JsonObject = dict[str, Any]

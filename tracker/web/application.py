@@ -1,0 +1,45 @@
+"""The aiohttp application: which path leads where."""
+
+from collections.abc import Awaitable, Callable
+from functools import cache
+from typing import Any
+
+from aiohttp import web
+
+from tracker.web import health, receiver
+from tracker.web.api import consents, journal, quarantine, subscriptions
+from tracker.web.docs import docs_page
+from tracker.web.openapi import document
+from tracker.web.problems import problems
+from tracker.web.services import SERVICES, Services
+
+_LARGEST_BODY = 1024 * 1024
+OPERATIONS = (*consents.OPERATIONS, *journal.OPERATIONS, *subscriptions.OPERATIONS, *quarantine.OPERATIONS)
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def web_application(services: Services) -> web.Application:
+    """Make the application."""
+    application = web.Application(middlewares=[problems], client_max_size=_LARGEST_BODY)
+    application[SERVICES] = services
+    application.add_routes([operation.route() for operation in OPERATIONS])
+    application.add_routes(receiver.routes())
+    application.add_routes(health.routes())
+    application.add_routes([web.get("/openapi.json", _openapi), web.get("/docs", _docs)])
+    return application
+
+
+@cache
+def api_document() -> dict[str, Any]:
+    """The OpenAPI document of this version."""
+    return document(OPERATIONS)
+
+
+async def _openapi(_: web.Request) -> web.Response:
+    return web.json_response(api_document())
+
+
+async def _docs(_: web.Request) -> web.Response:
+    headers = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'"}
+    return web.Response(text=docs_page(api_document()), content_type="text/html", headers=headers)

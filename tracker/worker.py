@@ -1,0 +1,145 @@
+"""When each deed runs: APScheduler ticks for what is due by the clock, and loops for what is due at once.
+
+A tick only looks: what is due stands in the database and is claimed there, so a restart, a second process or a missed tick
+loses nothing. Two things about APScheduler are worked around: `misfire_grace_time=None`, or a tick that is a second late is
+dropped; and on shutdown it cancels what runs, so what is under way is awaited here first.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC
+from typing import Any
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from tracker.usecases.wake import Bell
+
+_log = logging.getLogger(__name__)
+
+_GRACE_SECONDS = 10.0
+_FIRST_PAUSE_SECONDS = 0.5
+_LONGEST_PAUSE_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tick:
+    """A deed that looks for due work.
+
+    Attributes:
+        name: For logs; unique.
+        run: One look.
+        every_seconds: How often.
+        bell: Also at once when it rings.
+    """
+
+    name: str
+    run: Callable[[], Awaitable[object]]
+    every_seconds: float
+    bell: Bell | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loop:
+    """A deed that goes on while there is work, and then waits for its bell.
+
+    Attributes:
+        name: For logs; unique.
+        run: One piece of work; says how much it was, 0 for none.
+        bell: What wakes it.
+        wait_seconds: It looks by itself after so long.
+    """
+
+    name: str
+    run: Callable[[], Awaitable[int]]
+    bell: Bell
+    wait_seconds: float = 1.0
+
+
+class Worker:
+    """Runs deeds until it is stopped. A deed that fails is logged and runs again."""
+
+    def __init__(self, ticks: Sequence[Tick], loops: Sequence[Loop]) -> None:
+        self._ticks = ticks
+        self._loops = loops
+        self._scheduler = AsyncIOScheduler(
+            timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+        )
+        self._under_way: set[asyncio.Task[object]] = set()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._stopping = asyncio.Event()
+
+    def start(self) -> None:
+        """Begin."""
+        for tick in self._ticks:
+            self._scheduler.add_job(
+                self._look, "interval", args=[tick], seconds=tick.every_seconds, id=tick.name, name=tick.name
+            )
+            self._tasks.append(asyncio.create_task(self._look(tick), name=f"first look of {tick.name}"))
+            if tick.bell is not None:
+                self._tasks.append(asyncio.create_task(self._listen(tick, tick.bell), name=f"bell of {tick.name}"))
+        self._tasks += [asyncio.create_task(self._go_on(loop), name=loop.name) for loop in self._loops]
+        self._scheduler.start()
+
+    async def stop(self) -> None:
+        """Begin nothing new, let what is under way finish, then end."""
+        self._stopping.set()
+        self._scheduler.pause()
+        pending = [*self._tasks, *self._under_way]
+        if pending:
+            _, late = await asyncio.wait(pending, timeout=_GRACE_SECONDS)
+            for task in late:
+                _log.warning("%s did not finish in time and is cut short", task.get_name())
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        self._scheduler.shutdown(wait=False)
+        await asyncio.sleep(0)  # APScheduler takes itself down on the loop's next round
+
+    async def _look(self, tick: Tick) -> None:
+        """One look, unless one is under way; a failure is logged."""
+        if self._stopping.is_set() or any(task.get_name() == tick.name for task in self._under_way):
+            return
+        task: asyncio.Task[object] = asyncio.create_task(_awaited(tick.run), name=tick.name)
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+        try:
+            await asyncio.shield(task)
+        except Exception:  # noqa: BLE001 - logged; the next tick looks again
+            _log.exception("%s failed; it will be tried again", tick.name)
+
+    async def _listen(self, tick: Tick, bell: Bell) -> None:
+        heard = bell.rings
+        while await self._wait_for(bell.next_ring(heard), None):
+            heard = bell.rings
+            await self._look(tick)
+
+    async def _go_on(self, loop: Loop) -> None:
+        pause = _FIRST_PAUSE_SECONDS
+        while not self._stopping.is_set():
+            heard = loop.bell.rings
+            try:
+                worked = await loop.run()
+                pause = _FIRST_PAUSE_SECONDS
+            except Exception:  # noqa: BLE001 - logged; nothing is lost, it is all in the database
+                _log.exception("%s failed; trying again in %.1f s", loop.name, pause)
+                await self._wait_for(None, pause)
+                pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+                continue
+            if not worked:
+                await self._wait_for(loop.bell.next_ring(heard), loop.wait_seconds)
+
+    async def _wait_for(self, ring: asyncio.Future[None] | None, timeout: float | None) -> bool:
+        """Wait for a ring, the end, or so many seconds; say whether it rang and is not the end."""
+        stop = asyncio.ensure_future(self._stopping.wait())
+        waits: set[asyncio.Future[Any]] = {stop} if ring is None else {stop, ring}
+        try:
+            await asyncio.wait(waits, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+            return ring is not None and ring.done() and not self._stopping.is_set()
+        finally:
+            for wait in waits:
+                wait.cancel()
+
+
+async def _awaited(run: Callable[[], Awaitable[object]]) -> object:
+    return await run()

@@ -179,12 +179,10 @@ def test_the_count_of_questions_is_the_askers_and_is_kept() -> None:
     assert fold(Summary(asks=7), Ear().event(AW, 0), DATA_SHARING).asks == 7
 
 
-def test_many_events_between_two_answers_are_folded_in_reasonable_time() -> None:
-    """A holder that dates every event anew: comparing all with all, word by word, took a second each at a thousand."""
+def test_a_holder_that_dates_every_event_anew_is_no_burden() -> None:
+    """Comparing each with each would take minutes."""
     ear = Ear()
-    events = [ear.event(AU, n) for n in range(3000)]
-    assert len(compact(events)) == 3000
-    assert len(compact([*events, *(ear.event(AU, n, received=9000) for n in range(3000))])) == 3000
+    assert len(compact([ear.event(AU, n) for n in range(20_000)])) == 20_000
 
 
 def test_what_is_expired_by_the_holder_stands_like_every_end() -> None:

@@ -140,6 +140,7 @@ def test_payment_event_names_its_consent() -> None:
     event = read(uae.event(uae.payment(), ConsentId=uae.PAYMENT_ID))
     assert (event.consent_id, event.ids_disagree) == (uae.PAYMENT_ID, False)
     assert read(uae.event(uae.FX_QUOTE, FxQuoteId="9c1d")).consent_id is None
+    assert read(uae.event(uae.FX_QUOTE, FxQuoteId="9c1d", ConsentId="not an id")).consent_id is None
     assert read(uae.event(uae.FX_QUOTE, FxQuoteId="9c1d", ConsentId=uae.PAYMENT_ID)).consent_id == uae.PAYMENT_ID
 
 
@@ -355,7 +356,19 @@ def test_code_of_who_revoked_is_kept(code: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    [None, "", "the customer, by telephone", "Fatima Al-Mansouri", "x" * 41, "LFI\n", "784-1990", 3, ["LFI"], {}],
+    [
+        None,
+        "",
+        "the customer, by telephone",
+        "Fatima Al-Mansouri",
+        "Fatima Mansouri",
+        "x" * 41,
+        "LFI\n",
+        "784-1990",
+        3,
+        ["LFI"],
+        {},
+    ],
 )
 def test_free_text_of_who_revoked_is_not_taken_out_of_the_terms(text: Any) -> None:
     snapshot = pushed(uae.sharing(RevokedBy=text))

@@ -56,16 +56,13 @@ class Rules:
 
     def via(self, start: Status, end: Status) -> tuple[Status, ...]:
         """Name the steps between two statuses that nobody told us of: the inner part of the shortest legal path."""
-        if start is end or end in self.moves.get(start, ()) or not self.can_reach(start, end):
+        if start is end:
             return ()
-        front: list[tuple[Status, ...]] = [(start,)]
-        while front:
-            longer: list[tuple[Status, ...]] = []
-            for path in front:
-                for status in sorted(self.moves.get(path[-1], ()), key=lambda s: s.rank):
-                    if status is end:
-                        return path[1:]
-                    if status not in path:
-                        longer.append((*path, status))
-            front = longer
+        paths: list[tuple[Status, ...]] = [(start,)]
+        for path in paths:  # grows while it is read: the shortest come first
+            for status in sorted(self.moves.get(path[-1], ()), key=lambda s: s.rank):
+                if status is end:
+                    return path[1:]
+                if status not in path:
+                    paths.append((*path, status))
         return ()

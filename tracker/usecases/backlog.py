@@ -30,12 +30,19 @@ class Waiting:
         tracking_id: Its lane.
         entry: The entry while it is fresh; parked ones are read again when their turn comes.
         parked: Its row once it is parked.
+        tried_at: When it was last refused, if we were there.
     """
 
     sequence: int
     tracking_id: str
     entry: Entry | None = None
     parked: Parked | None = None
+    tried_at: datetime | None = None
+
+    @property
+    def is_known_bad(self) -> bool:
+        """Whether it was refused alone before."""
+        return self.parked is not None and self.parked.attempts > 0
 
 
 class Backlog:
@@ -131,9 +138,9 @@ class Backlog:
         return waiting
 
     def heads(self) -> list[Waiting]:
-        """The first of every lane that is not busy: the fresh ones in sequence, then the parked ones."""
+        """The first of every lane that is not busy, in sequence; those that were refused alone before come last."""
         heads = [lane[0] for key, lane in self._lanes.items() if key not in self._busy]
-        return sorted(heads, key=lambda head: (head.parked is not None, head.sequence))
+        return sorted(heads, key=lambda head: (head.is_known_bad, head.sequence))
 
     def has_followers(self, waiting: Waiting) -> bool:
         """Whether others of its consent wait behind it."""
@@ -175,9 +182,8 @@ class Backlog:
             self._settled.append(waiting.sequence)
         self.release(waiting)
 
-    def park(self, waiting: Waiting, *, until: datetime, error: str | None) -> None:
-        """It alone was refused once more: try it again later, and keep what is behind it in order."""
-        attempts = 1 if waiting.parked is None else waiting.parked.attempts + 1
+    def park(self, waiting: Waiting, *, attempts: int, until: datetime, error: str | None) -> None:
+        """Try it again later, and keep what is behind it in order."""
         row = Parked(
             sequence=waiting.sequence,
             tracking_id=waiting.tracking_id,

@@ -6,6 +6,10 @@ wrong with none passing, or one and nothing to compare it with, make the endpoin
 foremost entry is tried, and one other beside it for comparison, at the pace of the endpoint's own ladder. So do ten
 consents' entries whose bodies were refused with none passing: a receiver that lost its secret refuses in those words too.
 
+An entry that was refused alone before says nothing about the endpoint any more. It is tried again whatever else goes on;
+that counts as one of its few attempts if anything passed since the last one, or if others wait behind it and the
+endpoint at least answers.
+
 An answer that asks us to wait (429, or any with Retry-After) is never about an entry and always obeyed.
 """
 
@@ -25,6 +29,7 @@ _log = logging.getLogger(__name__)
 MOST_AT_ONCE: Final = 8
 """So many posts to one subscriber are under way at a time."""
 _ALMOST_GIVEN_UP = timedelta(seconds=5)
+_LONGEST_WAIT_FOR_PROOF = timedelta(minutes=10)
 
 _THIS_BODY = frozenset({400, 409, 413, 422})
 _TOO_FAST = 429
@@ -70,6 +75,7 @@ class Endpoint:
         self._entropy = entropy
         # Of the run of deliveries or the pair of tries that is under way:
         self._suspects: list[tuple[Waiting, Delivery]] = []
+        self._known_bad: list[tuple[Waiting, Delivery]] = []
         self._pace: Delivery | None = None
         self._end: Delivery | None = None
         # Since anything passed:
@@ -101,7 +107,7 @@ class Endpoint:
                 self._body_refused(waiting, delivery)
                 self._blame_suspects()
             case _About.ENDPOINT:
-                self._suspects.append((waiting, delivery))
+                (self._known_bad if waiting.is_known_bad else self._suspects).append((waiting, delivery))
             case _About.PACE:
                 self._backlog.release(waiting)
                 self._pace = delivery
@@ -111,12 +117,8 @@ class Endpoint:
 
     def conclude(self) -> None:
         """See what a run of deliveries that is over says about the endpoint, and forget the run."""
-        suspects, pace, end = self._suspects, self._pace, self._end
-        self._suspects, self._pace, self._end = [], None, None
-        if end is None and pace is None and self._are_known_to_be_bad(suspects):
-            for waiting, delivery in suspects:
-                self._refuse(waiting, delivery)
-            suspects = []
+        suspects, known_bad, pace, end = self._suspects, self._known_bad, self._pace, self._end
+        self._suspects, self._known_bad, self._pace, self._end = [], [], None, None
         for waiting, _ in suspects:
             self._backlog.release(waiting)
         self._compared(suspects, enough=pace is not None)
@@ -128,20 +130,11 @@ class Endpoint:
             self._fail(suspects[0][1])
         elif self._refuses_all:
             self._fail(Delivery(status=None, error="The endpoint refuses every body."))
-
-    def _are_known_to_be_bad(self, suspects: list[tuple[Waiting, Delivery]]) -> bool:
-        """Whether each was refused alone before, by an endpoint that still answers, and others wait behind it.
-
-        With nothing to compare them with, nothing would ever show again that it is they; and whoever waits behind them,
-        perhaps with the end of a consent, must not wait for days.
-        """
-        return self._backlog.is_idle and all(
-            waiting.parked is not None
-            and waiting.parked.attempts > 0
-            and self._backlog.has_followers(waiting)
-            and delivery.status not in _NOBODY_HOME
-            for waiting, delivery in suspects
-        )
+        for waiting, delivery in known_bad:
+            if self.state is SubscriptionState.ACTIVE:
+                self._refuse_again(waiting, delivery)
+            else:
+                self._backlog.release(waiting)
 
     # ------------------------------------------------------------------------------------------ while it fails
 
@@ -152,12 +145,12 @@ class Endpoint:
             return []
         foremost, others = heads[0], heads[1:]
         if self._is_early:
-            # Not yet its time. But when the last tries had nothing fresh to compare with, and now there is, that may show
+            # Not yet its time. But when the last tries had nothing to be compared with, and now there is, that may show
             # at once that it was the entry.
-            fresh = next((head for head in heads if head.parked is None and head.sequence not in self._tried), None)
-            if self._was_compared or fresh is None:
+            new = next((head for head in heads if not head.is_known_bad and head.sequence not in self._tried), None)
+            if self._was_compared or new is None:
                 return []
-            others = [fresh] if fresh is not foremost else others
+            others = [new] if new is not foremost else others
         return [foremost] if not others else [foremost, others[self.subscription.failures % len(others)]]
 
     def hear_tries(self, answers: list[tuple[Waiting, Delivery]], *, are_enough: bool) -> bool:
@@ -175,9 +168,14 @@ class Endpoint:
             return True
         if not are_enough and about in {_About.ENTRY, _About.ENDPOINT}:
             return False
+        self._compared(answers, enough=about is _About.PACE)
+        if about is _About.ENDPOINT and all(tried.is_known_bad for tried, _ in answers) and not self._refuses_all:
+            self._become(domain.reachable(self.subscription))  # as far as can be known
+            for tried, refusal in answers:
+                self._refuse_again(tried, refusal)
+            return True
         for tried, _ in answers:
             self._backlog.release(tried)
-        self._compared(answers, enough=about is _About.PACE)
         if about is _About.END:
             self._become(domain.disabled(self.subscription, error=delivery.error))
         elif about is _About.PACE:
@@ -202,7 +200,7 @@ class Endpoint:
 
     def _compared(self, answers: list[tuple[Waiting, Delivery]], *, enough: bool) -> None:
         self._tried = frozenset(waiting.sequence for waiting, _ in answers)
-        self._was_compared = enough or (len(answers) > 1 and any(waiting.parked is None for waiting, _ in answers))
+        self._was_compared = enough or (len(answers) > 1 and not all(waiting.is_known_bad for waiting, _ in answers))
 
     # ------------------------------------------------------------------------------------------ entries
 
@@ -221,9 +219,27 @@ class Endpoint:
 
     def _blame_suspects(self) -> None:
         """The endpoint works: what went wrong before was about the entries."""
-        suspects, self._suspects = self._suspects, []
+        suspects = self._suspects + self._known_bad
+        self._suspects, self._known_bad = [], []
         for waiting, delivery in suspects:
             self._refuse(waiting, delivery)
+
+    def _refuse_again(self, waiting: Waiting, delivery: Delivery) -> None:
+        """An entry that was refused alone before went wrong, and nothing has passed in this run to compare it with."""
+        row, passed_at = waiting.parked, self.subscription.last_delivered_at
+        if row is None:
+            raise ValueError("Only parked entries were refused before.")
+        pause = retry_alone(row.attempts) or _ALMOST_GIVEN_UP
+        tried_at = waiting.tried_at or row.next_attempt_at - pause
+        has_passed = passed_at is not None and passed_at > tried_at
+        answers = delivery.status not in _NOBODY_HOME
+        if has_passed or (answers and self._backlog.has_followers(waiting)):
+            self._refuse(waiting, delivery)
+            return
+        now = waiting.tried_at = self._clock.now()
+        since = now - (passed_at or self.subscription.created_at)
+        until = now + max(pause, min(since, _LONGEST_WAIT_FOR_PROOF))
+        self._backlog.park(waiting, attempts=row.attempts, until=until, error=delivery.error)
 
     def _refuse(self, waiting: Waiting, delivery: Delivery) -> None:
         """An entry was refused alone: try it again later, or give it up."""
@@ -232,6 +248,7 @@ class Endpoint:
         if row is not None and row.next_attempt_at > now:  # it was tried for comparison only
             self._backlog.release(waiting)
             return
+        waiting.tried_at = now
         attempts = 1 if row is None else row.attempts + 1
         wait = retry_alone(attempts)
         if row is not None and wait is None and waiting.sequence <= self._backlog.cursor:
@@ -241,7 +258,8 @@ class Endpoint:
             )
             self._backlog.give_up(waiting, lost)
         else:  # ahead of the cursor nothing is given up: after a crash it would be read, and told, again
-            self._backlog.park(waiting, until=now + (wait or _ALMOST_GIVEN_UP), error=delivery.error)
+            until = now + (wait or _ALMOST_GIVEN_UP)
+            self._backlog.park(waiting, attempts=attempts, until=until, error=delivery.error)
 
     # ------------------------------------------------------------------------------------------ states
 

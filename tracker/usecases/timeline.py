@@ -14,6 +14,8 @@ from tracker.ports import Store, StoredReport
 from tracker.usecases.providers import Providers
 
 _REGISTERED = "consent.registered"
+# A move back to what was told already is told as a new date of the same status.
+_MOVING = frozenset({Telling.STATUS_CHANGED, Telling.STATUS_CONFIRMED, Telling.TERMS_CHANGED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +127,7 @@ def _telling(entries: Iterable[Entry], status: Status, time: datetime, told: set
         data = entry.leaf["data"]
         if entry.sequence in told or _time(data["status_date_time"]) != time:
             continue
-        moved = entry.type in {Telling.STATUS_CHANGED, Telling.STATUS_CONFIRMED} and data["to"] == status.value
+        moved = entry.type in _MOVING and data["to"] == status.value
         if moved or entry.type == Telling.STATUS_LEARNED_LATE:
             return entry
     return None

@@ -90,6 +90,20 @@ async def test_keys_are_kept_as_long_as_the_holder_says_within_bounds(
     assert world.hub.count("jwks") == 2
 
 
+async def test_age_of_keys_counts_from_asking(world: World) -> None:
+    """A slow answer must not make withdrawn keys live longer."""
+    gate = world.hub.hold("jwks")
+    caller = asyncio.create_task(world.holders.refresh(world.provider))
+    await world.hub.asked("jwks")
+    world.advance(100)
+    gate.set()
+    await caller
+    world.advance(799)
+    assert kids_found(world, "hub-1")
+    world.advance(1)
+    assert not kids_found(world, "hub-1")
+
+
 async def test_unknown_key_is_asked_for_at_most_once_in_30_seconds(world: World) -> None:
     await fetch(world)
     for n in range(50):

@@ -55,6 +55,12 @@ def test_url_that_leaves_the_prefix_after_normalisation_is_seen(rest: str) -> No
     assert not stays_below(PREFIX, PREFIX + rest)
 
 
+@pytest.mark.parametrize("resource", [ISSUER + "/a/../b", ISSUER + "/%2e%2e"])
+def test_url_that_would_leave_its_prefix_is_not_given(resource: str) -> None:
+    with pytest.raises(ConfigurationError, match="outside"):
+        consent_url(make_provider(ISSUER, resource_url=resource), PAYMENT, "c-1")
+
+
 def test_url_of_another_host_is_seen() -> None:
     assert not stays_below(PREFIX, PREFIX.replace("demobank", "otherbank") + "a")
 
@@ -109,6 +115,8 @@ def test_loopback_is_judged_by_the_host_alone() -> None:
     [
         {"issuer": "http://auth1.demobank.example"},
         {"issuer": ISSUER + "?x=1"},
+        {"issuer": ISSUER + "#x"},
+        {"resource_url": ISSUER + "/rs?x=1"},
         {"resource_url": "http://rs1.demobank.example"},
         {"resource_url": ISSUER + "/a/../b"},
         {"resource_url": "https://RS1.demobank.example"},
@@ -121,7 +129,7 @@ def test_loopback_is_judged_by_the_host_alone() -> None:
 )
 def test_provider_with_addresses_that_may_not_be_asked_is_refused(changes: dict[str, str]) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        require_secure(make_provider(**({"issuer": ISSUER} | changes)))
+        require_secure(make_provider(**({"issuer": ISSUER, "resource_url": ISSUER + "/rs"} | changes)))
     assert "demobank" in str(caught.value)
 
 

@@ -59,7 +59,7 @@ def require_secure(provider: Provider) -> None:
                 f"The {name} of provider {provider.id} must be an https:// URL without query or fragment "
                 f"(http:// only on a loopback host), not {text!r}."
             )
-    if _API_VERSION.fullmatch(provider.api_version) is None or set(provider.api_version) == {"."}:
+    if _API_VERSION.fullmatch(provider.api_version) is None:
         raise ConfigurationError(f"The api_version of provider {provider.id} cannot be part of a path.")
     for kind in provider.profile.kinds.values():
         prefix = _prefix(provider, kind)

@@ -1,11 +1,14 @@
 """Migrations, run from inside the tracker."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, inspect
 
 import tracker
@@ -40,10 +43,30 @@ def is_empty(connection: Connection) -> bool:
 
 
 def upgrade(connection: Connection, revision: str = "head") -> None:
-    """Bring a database to a revision, inside the caller's transaction."""
-    command.upgrade(_config(connection), revision)
+    """Bring a database to a revision, inside the caller's transaction.
+
+    Raises:
+        ConfigurationError: There is no such revision.
+    """
+    with _known_revisions(revision):
+        command.upgrade(_config(connection), revision)
 
 
 def downgrade(connection: Connection, revision: str) -> None:
-    """Take a database back to a revision, inside the caller's transaction."""
-    command.downgrade(_config(connection), revision)
+    """Take a database back to a revision, inside the caller's transaction.
+
+    Raises:
+        ConfigurationError: There is no such revision.
+    """
+    with _known_revisions(revision):
+        command.downgrade(_config(connection), revision)
+
+
+@contextmanager
+def _known_revisions(revision: str) -> Iterator[None]:
+    try:
+        yield
+    except CommandError as error:
+        raise ConfigurationError(
+            f"There is no schema {revision!r} to go to; this version knows up to {newest()}."
+        ) from error

@@ -10,9 +10,9 @@ import asyncio
 import logging
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,7 +22,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool, StaticPool
 
 from tracker.adapters.store.tables import batch
-from tracker.domain.errors import StorageError
+from tracker.domain.errors import ConfigurationError, StorageError
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
@@ -95,6 +95,23 @@ def engine_for(path: str, *, writer: bool) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writer else "BEGIN")
 
     return engine
+
+
+@contextmanager
+def one_transaction(path: Path) -> Iterator[Connection]:
+    """Open a file for one transaction that may write, and close it again. For migrations and look-ups by operators.
+
+    Raises:
+        ConfigurationError: It is no database that can be used.
+    """
+    engine = engine_for(str(path), writer=True)
+    try:
+        with engine.begin() as connection:
+            yield connection
+    except DBAPIError as error:
+        raise ConfigurationError(f"The database {path} cannot be used: {error.orig}.") from error
+    finally:
+        engine.dispose()
 
 
 class SqliteDatabase:

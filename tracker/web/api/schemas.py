@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Fiel
 from tracker.domain.consent import Status
 from tracker.domain.subscription import Subscription
 from tracker.journal.entry import rfc3339
-from tracker.ports import Quarantined
+from tracker.ports import ApiKey, Quarantined
 from tracker.usecases.consult import ConsentView, Usability, UsableReason
 from tracker.usecases.timeline import TimelineItem
 
@@ -376,6 +376,23 @@ class QuarantineOut(Out):
 
     items: tuple[QuarantinedOut, ...]
     next_cursor: str | None
+
+
+class ApiKeyOut(Out):
+    """A key of one of our API's callers, without its secret."""
+
+    id: str
+    name: str
+    scopes: tuple[str, ...]
+    created_at: TimeOut
+    expires_at: TimeOut | None
+    revoked_at: TimeOut | None
+
+    @classmethod
+    def of(cls, key: ApiKey) -> "ApiKeyOut":
+        """Show it."""
+        facts = {name: getattr(key, name) for name in cls.model_fields if name != "scopes"}
+        return cls(**facts, scopes=tuple(sorted(key.scopes)))
 
 
 class ProblemOut(Out):

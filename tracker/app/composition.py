@@ -1,16 +1,12 @@
-"""The composition root: the only module that knows every class. It makes them, wires them, and takes them down in order."""
+"""The one place that knows every class: what is made of what."""
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
-from typing import Any
-
-from aiohttp import web
 
 from tracker.adapters.address_guard import check_url
 from tracker.adapters.checkpoint_signer import checkpoint_signer
@@ -19,12 +15,11 @@ from tracker.adapters.hub.holders import HolderConnection, Holders
 from tracker.adapters.jose import JwcryptoEventCrypto, SigningKey
 from tracker.adapters.key_files import event_keys, load_checkpoint_key, load_encryption_keys, load_signing_keys
 from tracker.adapters.sender import open_sender
-from tracker.adapters.store import migrate
-from tracker.adapters.store.service_lock import ServiceLock
-from tracker.adapters.store.sqlite import SqliteDatabase, engine_for
+from tracker.adapters.store.sqlite import SqliteDatabase
 from tracker.adapters.store.store import SqlStore
+from tracker.app.database import database_file
 from tracker.domain.consent import ProviderId
-from tracker.domain.errors import ConfigurationError, KeysUnavailableError
+from tracker.domain.errors import ConfigurationError
 from tracker.domain.schedule import Pace
 from tracker.ports import CheckpointSigner, Clock, Entropy, Ids, Provider
 from tracker.profiles import PROFILES
@@ -50,17 +45,9 @@ from tracker.usecases.stream import StreamPorts
 from tracker.usecases.subscribe import Subscriptions
 from tracker.usecases.timeline import Timelines
 from tracker.usecases.wake import Bell
-from tracker.web.application import web_application
 from tracker.web.services import Services
-from tracker.worker import Loop, Tick, Worker
 
-_SQLITE = "sqlite:///"
 _OPENING_THREADS = 2
-_ASK_EVERY_SECONDS = 1.0
-_TICK_EVERY_SECONDS = 1.0
-_KEYS_EVERY_SECONDS = 60.0
-_TRIM_EVERY_SECONDS = 3600.0
-_READY_SIGNS_SECONDS = 30.0
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -102,47 +89,6 @@ class Tracker:
     def api_keys(self) -> ApiKeys:
         """Keys of our API's callers."""
         return self.services.api_keys
-
-
-# ---------------------------------------------------------------------------------------------- the database
-
-
-def database_file(settings: Settings) -> Path:
-    """The SQLite file that the configuration names."""
-    return Path(settings.database.url.get_secret_value().removeprefix(_SQLITE))
-
-
-def require_schema(settings: Settings, *, migrate_empty: bool) -> None:
-    """See to it that the database has the schema that this version works on.
-
-    Args:
-        settings: The configuration.
-        migrate_empty: Whether a file that is empty or not there is given it.
-
-    Raises:
-        ConfigurationError: It has another one.
-    """
-    path = database_file(settings)
-    if not path.parent.is_dir():
-        raise ConfigurationError(f"The folder of the database {path} is not there; make it.")
-    if not migrate_empty and not path.is_file():
-        raise ConfigurationError(f"The database {path} is not there; make it with `tracker db upgrade`.")
-    with migrations_connection(path) as connection:
-        if migrate_empty and migrate.is_empty(connection):
-            migrate.upgrade(connection)
-        revision, newest = migrate.current(connection), migrate.newest()
-    if revision != newest:
-        raise ConfigurationError(
-            f"The database is at schema {revision or 'none'} and this version works on {newest}; run `tracker db upgrade`."
-        )
-
-
-def migrations_connection(path: Path) -> Any:
-    """A transaction on a database file, for migrations."""
-    return engine_for(str(path), writer=True).begin()
-
-
-# ---------------------------------------------------------------------------------------------- making everything
 
 
 @asynccontextmanager
@@ -286,101 +232,3 @@ def _pace(settings: Settings) -> Pace:
 async def _is_ready(store: SqlStore) -> bool:
     await store.head()
     return True
-
-
-# ---------------------------------------------------------------------------------------------- running everything
-
-
-def worker_for(tracker: Tracker) -> Worker:
-    """Make the worker of a tracker: what runs when."""
-    clock, asker = tracker.world.clock, tracker.services.asker
-    asks = [
-        Tick(
-            name=f"asking {provider.id}",
-            run=partial(asker.run_once, provider.id),
-            every_seconds=_ASK_EVERY_SECONDS,
-            bell=tracker.ask_bell,
-        )
-        for provider in tracker.providers
-    ]
-    keys = [
-        Tick(
-            name=f"keys of {provider.id}",
-            run=partial(_refresh_keys, tracker, provider),
-            every_seconds=_KEYS_EVERY_SECONDS,
-        )
-        for provider in tracker.providers
-    ]
-    return Worker(
-        ticks=[
-            *asks,
-            *keys,
-            Tick(name="the clock", run=tracker.expiry.run_once, every_seconds=_TICK_EVERY_SECONDS),
-            Tick(
-                name="housekeeping",
-                run=lambda: tracker.store.trim(clock.now()),
-                every_seconds=_TRIM_EVERY_SECONDS,
-            ),
-        ],
-        loops=[Loop(name="opening", run=tracker.opening.run_once, bell=tracker.inbox_bell)],
-    )
-
-
-async def _refresh_keys(tracker: Tracker, provider: Provider) -> None:
-    with suppress(KeysUnavailableError):  # the holder adapter has logged it; events that need them wait
-        await tracker.holders.refresh(provider)
-
-
-@asynccontextmanager
-async def running(tracker: Tracker) -> AsyncIterator[str]:
-    """Run a tracker: HTTP, the worker, the notifications. Gives the URL where it listens.
-
-    On leaving, nothing new is taken in, what is under way is finished, and what was answered for is in the database.
-    """
-    http = tracker.settings.http
-    runner = web.AppRunner(
-        web_application(tracker.services), access_log=None, handle_signals=False, shutdown_timeout=5.0
-    )
-    await runner.setup()
-    worker = worker_for(tracker)
-    notifying = asyncio.create_task(tracker.notifier.run(), name="notifications")
-    try:
-        site = web.TCPSite(runner, http.host, http.port)
-        try:
-            await site.start()
-        except OSError as error:
-            raise ConfigurationError(
-                f"Nothing can listen on {http.host}:{http.port} ({error.strerror}); see [http]."
-            ) from error
-        worker.start()
-        port = runner.addresses[0][1]
-        yield f"http://{http.host}:{port}"
-    finally:
-        await runner.cleanup()  # first the door is closed, and requests under way are answered
-        await worker.stop()
-        notifying.cancel()
-        with suppress(asyncio.CancelledError):
-            await notifying
-
-
-@asynccontextmanager
-async def service(settings: Settings, world: World | None = None) -> AsyncIterator[tuple[Tracker, str]]:
-    """Run the whole service on its database; one service a file.
-
-    Raises:
-        ConfigurationError: Something that the configuration names cannot be used, or another service has the file.
-    """
-    with ServiceLock(database_file(settings)):
-        require_schema(settings, migrate_empty=True)
-        async with build(settings, world) as tracker, running(tracker) as url:
-            yield tracker, url
-
-
-Deed = Callable[[Tracker], Coroutine[Any, Any, Any]]
-
-
-async def with_tracker(settings: Settings, deed: Deed) -> Any:
-    """Make everything, do one thing with it without running anything else, and take it down. For the command line."""
-    require_schema(settings, migrate_empty=True)
-    async with build(settings) as tracker:
-        return await deed(tracker)

@@ -1,0 +1,103 @@
+"""`tracker check`: whether a configuration can work, found out by trying."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tracker.app.composition import Tracker, World, build
+from tracker.app.database import database_file, schema_revisions
+from tracker.domain.errors import TrackerError
+from tracker.ports import Provider
+from tracker.settings import Settings
+
+_PROVIDER_SECONDS = 15.0
+_CLOCK_MAY_BE_BEHIND_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the answer.
+
+    Attributes:
+        subject: What was looked at.
+        text: What was found; if it is not well, with the fix.
+        ok: Whether it is well.
+    """
+
+    subject: str
+    text: str
+    ok: bool
+
+
+async def check_all(settings: Settings, show: Callable[[Finding], None]) -> list[bool]:
+    """Look at keys, database, clock and providers, and show each finding as it comes."""
+    results: list[bool] = []
+
+    def found(finding: Finding) -> None:
+        results.append(finding.ok)
+        show(finding)
+
+    try:
+        has, needs = schema_revisions(settings)
+    except TrackerError as error:
+        found(Finding("database", str(error), ok=False))
+        return results
+    if has is None:
+        found(Finding("database", f"{database_file(settings)} is empty; `tracker serve` makes it", ok=True))
+    elif has != needs:
+        text = f"is at schema {has}, this version works on {needs}; run `tracker db upgrade`"
+        found(Finding("database", f"{database_file(settings)} {text}", ok=False))
+        return results
+    else:
+        found(Finding("database", f"{database_file(settings)}, schema {has}", ok=True))
+    try:
+        async with build(settings, World()) as tracker:
+            found(Finding("keys", _keys_text(settings), ok=True))
+            if has is not None:
+                found(await _clock(tracker))
+            for provider in tracker.providers:
+                found(await _provider(tracker, provider))
+    except TrackerError as error:
+        found(Finding("keys", str(error), ok=False))
+    if not settings.provider:
+        found(
+            Finding(
+                "providers", "there are none; add [[client]] and [[provider]] tables to the configuration", ok=False
+            )
+        )
+    return results
+
+
+def _keys_text(settings: Settings) -> str:
+    signed = (
+        "checkpoints are signed"
+        if settings.audit.checkpoint_key
+        else "no [audit] checkpoint_key: exports are not signed"
+    )
+    return f"those of {len(settings.client)} clients can be used; {signed}"
+
+
+async def _clock(tracker: Tracker) -> Finding:
+    """Our own clock against the journal: it must not be behind what was written already."""
+    now = tracker.world.clock.now()
+    head = await tracker.store.head()
+    last = (await tracker.store.entries_after(head - 1, 1))[0].recorded_at if head else now
+    behind = (last - now).total_seconds()
+    if behind > _CLOCK_MAY_BE_BEHIND_SECONDS:
+        text = f"this machine's clock is {behind:.0f} s behind the journal's last entry; set it right"
+        return Finding("clock", text, ok=False)
+    return Finding("clock", f"{now:%Y-%m-%d %H:%M:%S} UTC", ok=True)
+
+
+async def _provider(tracker: Tracker, provider: Provider) -> Finding:
+    subject = f"provider {provider.id}"
+    try:
+        async with asyncio.timeout(_PROVIDER_SECONDS):
+            described = await tracker.holders.describe(provider)
+    except TimeoutError:
+        return Finding(subject, f"{provider.issuer} does not answer; check the address and the network", ok=False)
+    except TrackerError as error:
+        return Finding(
+            subject, f"{error} Check its issuer ({provider.issuer}), certificates and the network.", ok=False
+        )
+    return Finding(subject, f"discovery and {len(described.key_ids)} signing keys found at {provider.issuer}", ok=True)

@@ -1,0 +1,57 @@
+"""Key files of ours: made, and their public halves shown."""
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+from tracker.adapters.checkpoint_signer import checkpoint_vkey
+from tracker.adapters.key_files import (
+    load_checkpoint_key,
+    load_encryption_keys,
+    load_signing_keys,
+    make_checkpoint_key,
+    make_jwks,
+    public_jwks,
+    write_private,
+)
+from tracker.domain.errors import InvalidRequestError
+from tracker.settings import Settings
+
+
+def make_key_file(kind: Literal["signing", "encryption", "checkpoint"], out: Path, kid: str | None) -> str:
+    """Make a private key in a file of its own, and say so.
+
+    Raises:
+        InvalidRequestError: There is no folder for it.
+        ConfigurationError: The file is there already, or cannot be written.
+    """
+    if not out.parent.is_dir():
+        raise InvalidRequestError(f"The folder {out.parent} is not there; make it.")
+    write_private(out, make_checkpoint_key() if kind == "checkpoint" else make_jwks(kind, kid))
+    return f"{out} is made; nobody but you can read it."
+
+
+def public_keys(settings: Settings) -> dict[str, Any]:
+    """Our public keys: of each client what its directory needs, and of the journal what auditors need.
+
+    Raises:
+        ConfigurationError: A key file cannot be used.
+    """
+    mode = settings.security.key_file_mode
+    clients: dict[str, Any] = {}
+    for client in settings.client:
+        load_signing_keys(client.signing_jwks, mode)
+        load_encryption_keys(client.encryption_jwks, mode)
+        clients[client.client_id] = {
+            "signing_jwks": _public(client.signing_jwks),
+            "encryption_jwks": _public(client.encryption_jwks),
+        }
+    shown: dict[str, Any] = {"clients": clients}
+    if settings.audit.checkpoint_key is not None:
+        key = load_checkpoint_key(settings.audit.checkpoint_key, mode)
+        shown["checkpoint_vkey"] = checkpoint_vkey(key, settings.audit.origin)
+    return shown
+
+
+def _public(path: Path) -> Any:
+    return json.loads(public_jwks(path.read_text()))

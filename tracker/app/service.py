@@ -1,0 +1,117 @@
+"""Running everything, and taking it down in order."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from typing import Any, TypeVar
+
+from aiohttp import web
+
+from tracker.adapters.store.service_lock import ServiceLock
+from tracker.app.composition import Tracker, World, build
+from tracker.app.database import database_file, require_schema
+from tracker.domain.errors import ConfigurationError, KeysUnavailableError
+from tracker.ports import Provider
+from tracker.settings import Settings
+from tracker.web.application import web_application
+from tracker.worker import Loop, Tick, Worker
+
+T = TypeVar("T")
+
+_ASK_EVERY_SECONDS = 1.0
+_TICK_EVERY_SECONDS = 1.0
+_KEYS_EVERY_SECONDS = 60.0
+_TRIM_EVERY_SECONDS = 3600.0
+
+
+def worker_for(tracker: Tracker) -> Worker:
+    """Make the worker of a tracker: what runs when."""
+    clock, asker = tracker.world.clock, tracker.services.asker
+    asks = [
+        Tick(
+            name=f"asking {provider.id}",
+            run=partial(asker.run_once, provider.id),
+            every_seconds=_ASK_EVERY_SECONDS,
+            bell=tracker.ask_bell,
+        )
+        for provider in tracker.providers
+    ]
+    keys = [
+        Tick(
+            name=f"keys of {provider.id}",
+            run=partial(_refresh_keys, tracker, provider),
+            every_seconds=_KEYS_EVERY_SECONDS,
+        )
+        for provider in tracker.providers
+    ]
+    return Worker(
+        ticks=[
+            *asks,
+            *keys,
+            Tick(name="the clock", run=tracker.expiry.run_once, every_seconds=_TICK_EVERY_SECONDS),
+            Tick(
+                name="housekeeping",
+                run=lambda: tracker.store.trim(clock.now()),
+                every_seconds=_TRIM_EVERY_SECONDS,
+            ),
+        ],
+        loops=[Loop(name="opening", run=tracker.opening.run_once, bell=tracker.inbox_bell)],
+    )
+
+
+async def _refresh_keys(tracker: Tracker, provider: Provider) -> None:
+    with suppress(KeysUnavailableError):  # the holder adapter has logged it; events that need them wait
+        await tracker.holders.refresh(provider)
+
+
+@asynccontextmanager
+async def running(tracker: Tracker) -> AsyncIterator[str]:
+    """Run a tracker: HTTP, the worker, the notifications. Gives the URL where it listens.
+
+    On leaving, nothing new is taken in, what is under way is finished, and what was answered for is in the database.
+    """
+    http = tracker.settings.http
+    runner = web.AppRunner(
+        web_application(tracker.services), access_log=None, handle_signals=False, shutdown_timeout=5.0
+    )
+    await runner.setup()
+    worker = worker_for(tracker)
+    notifying = asyncio.create_task(tracker.notifier.run(), name="notifications")
+    try:
+        site = web.TCPSite(runner, http.host, http.port)
+        try:
+            await site.start()
+        except OSError as error:
+            raise ConfigurationError(
+                f"Nothing can listen on {http.host}:{http.port} ({error.strerror}); see [http]."
+            ) from error
+        worker.start()
+        port = runner.addresses[0][1]
+        yield f"http://{http.host}:{port}"
+    finally:
+        await runner.cleanup()  # first the door is closed, and requests under way are answered
+        await worker.stop()
+        notifying.cancel()
+        with suppress(asyncio.CancelledError):
+            await notifying
+
+
+@asynccontextmanager
+async def service(settings: Settings, world: World | None = None) -> AsyncIterator[tuple[Tracker, str]]:
+    """Run the whole service on its database; one service a file.
+
+    Raises:
+        ConfigurationError: Something that the configuration names cannot be used, or another service has the file.
+    """
+    with ServiceLock(database_file(settings)):
+        require_schema(settings)
+        async with build(settings, world) as tracker, running(tracker) as url:
+            yield tracker, url
+
+
+async def with_tracker(settings: Settings, deed: Callable[[Tracker], Coroutine[Any, Any, T]]) -> T:
+    """Make everything, do one thing with it without running anything else, and take it down. For the command line."""
+    require_schema(settings)
+    async with build(settings) as tracker:
+        return await deed(tracker)

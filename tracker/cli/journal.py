@@ -1,0 +1,53 @@
+"""`tracker journal`: exports, and verifying them."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from tracker.cli.running import do
+
+if TYPE_CHECKING:
+    from tracker.app import Tracker
+    from tracker.journal.manifest import Manifest
+
+app = typer.Typer(help="Export the journal, and verify exports.", no_args_is_help=True)
+
+
+@app.command(epilog="Example: tracker journal export --out export-2026-11")
+def export(out: Annotated[Path, typer.Option(help="The folder to make; it must hold nothing.")]) -> None:
+    """Export the whole journal, with personal values, so that others can verify it without us."""
+    screen = Console(stderr=True)
+
+    async def deed(tracker: "Tracker") -> "Manifest":
+        with Progress(console=screen, transient=True, disable=not screen.is_terminal) as bar:
+            task = bar.add_task("exporting", total=None)
+            return await tracker.exporting.export(
+                out, lambda done, total: bar.update(task, completed=done, total=total)
+            )
+
+    manifest = do(deed)
+    signed = "signed" if manifest.checkpoint else "not signed: there is no [audit] checkpoint_key"
+    print(f"{out}: {manifest.count} entries, {signed}.")
+
+
+@app.command(epilog="Example: tracker journal verify export-2026-11 --key 'tracker.example/journal+1a2b3c4d+AX…'")
+def verify(
+    folder: Annotated[Path, typer.Argument(metavar="DIR")],
+    key: Annotated[
+        list[str] | None, typer.Option(metavar="VKEY", help="A key that you trust; may be repeated.")
+    ] = None,
+    allow_unanchored: Annotated[
+        bool, typer.Option("--allow-unanchored", help="Be content without a key that you trust.")
+    ] = False,
+) -> None:
+    """Verify an export offline: is it intact, by whom is it, and on whose word does it rest."""
+    from tracker.journal.verify import verify_export  # noqa: PLC0415
+
+    verdict = verify_export(folder, key or [], allow_unanchored=allow_unanchored)
+    for line in verdict.lines():
+        print(line)
+    if not verdict.accepted:
+        raise typer.Exit(1)

@@ -1,0 +1,106 @@
+"""`tracker keys`: keys of our API's callers, and key files of ours."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tracker.cli.output import Json, print_json, print_table, time_text
+from tracker.cli.running import do, load
+
+if TYPE_CHECKING:
+    from tracker.app import Tracker
+    from tracker.ports import ApiKey
+
+app = typer.Typer(help="API keys, and our own key files.", no_args_is_help=True)
+make = typer.Typer(help="Make key files; nothing is overwritten.", no_args_is_help=True)
+app.add_typer(make, name="make")
+Out = Annotated[Path, typer.Option("--out", help="The file to make, readable by you alone.")]
+Kid = Annotated[str | None, typer.Option(help="The key's id; its thumbprint unless given.")]
+
+
+@app.command(
+    "add-api-key", epilog="Example: tracker keys add-api-key --name dashboard --scope read --expires 2027-01-01"
+)
+def add_api_key(
+    name: Annotated[str, typer.Option(help="Whose it is.")],
+    scope: Annotated[str, typer.Option(help="read, write, audit, admin; with commas between.")] = "read",
+    expires: Annotated[
+        datetime | None, typer.Option(help="When it ends, UTC.", formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
+    ] = None,
+) -> None:
+    """Make an API key and print it, this once. It works at once in a running service."""
+    scopes = [part.strip() for part in scope.split(",") if part.strip()]
+    ends = None if expires is None else expires.replace(tzinfo=UTC)
+
+    async def deed(tracker: "Tracker") -> str:
+        _, text = await tracker.api_keys.add(name, scopes, ends)
+        return text
+
+    print(do(deed))
+
+
+@app.command("list", epilog="Example: tracker keys list")
+def listing(json: Json = False) -> None:
+    """List API keys; their secrets are nowhere."""
+
+    async def deed(tracker: "Tracker") -> "list[ApiKey]":
+        return await tracker.api_keys.all()
+
+    found = do(deed)
+    if json:
+        from tracker.web.api.schemas import ApiKeyOut  # noqa: PLC0415
+
+        print_json([ApiKeyOut.of(key) for key in found])
+        return
+    rows = (
+        (key.id, key.name, ",".join(sorted(key.scopes)), time_text(key.expires_at), time_text(key.revoked_at))
+        for key in found
+    )
+    print_table(("id", "name", "scopes", "expires (UTC)", "revoked (UTC)"), rows, empty="There are no API keys.")
+
+
+@app.command(epilog="Example: tracker keys revoke abcdefgh23456777")
+def revoke(key_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
+    """Revoke an API key, at once."""
+
+    async def deed(tracker: "Tracker") -> bool:
+        return await tracker.api_keys.revoke(key_id)
+
+    if not do(deed):
+        print(f"There is no API key {key_id} that could be revoked.")
+        raise typer.Exit(1)
+    print(f"{key_id} is revoked.")
+
+
+@make.command(epilog="Example: tracker keys make signing --out keys/signing.jwks.json")
+def signing(out: Out, kid: Kid = None) -> None:
+    """Make a private JWK Set to sign with."""
+    from tracker.app import make_key_file  # noqa: PLC0415
+
+    print(make_key_file("signing", out, kid))
+
+
+@make.command(epilog="Example: tracker keys make encryption --out keys/encryption.jwks.json")
+def encryption(out: Out, kid: Kid = None) -> None:
+    """Make a private JWK Set that events are encrypted for."""
+    from tracker.app import make_key_file  # noqa: PLC0415
+
+    print(make_key_file("encryption", out, kid))
+
+
+@make.command(epilog="Example: tracker keys make checkpoint --out keys/checkpoint.jwk.json")
+def checkpoint(out: Out) -> None:
+    """Make a private key that signs the journal's checkpoints."""
+    from tracker.app import make_key_file  # noqa: PLC0415
+
+    print(make_key_file("checkpoint", out, None))
+
+
+@app.command(epilog="Example: tracker keys public")
+def public() -> None:
+    """Print our public keys: what the directory needs, and the VKEY that auditors need."""
+    from tracker.app import public_keys  # noqa: PLC0415
+
+    print_json(public_keys(load()))

@@ -1,0 +1,44 @@
+"""How the service logs: lines for people, or a JSON object a line."""
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+
+_QUIET = ("alembic", "apscheduler", "asyncio")
+"""Libraries that say more than an operator wants to hear."""
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Render a record."""
+        shown = {
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="microseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            shown["error"] = self.formatException(record.exc_info)
+        return json.dumps(shown, ensure_ascii=False)
+
+
+class TextLines(logging.Formatter):
+    """One line for people; control characters of others are shown, not obeyed."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Render a record."""
+        text = super().format(record)
+        return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
+
+
+def set_up(level: str, form: str) -> None:
+    """Log to standard error."""
+    handler = logging.StreamHandler(sys.stderr)
+    text = TextLines("%(asctime)s %(levelname)-7s %(name)s  %(message)s", "%H:%M:%S")
+    handler.setFormatter(JsonLines() if form == "json" else text)
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(logging.WARNING)

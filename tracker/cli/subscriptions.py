@@ -1,0 +1,91 @@
+"""`tracker subscriptions`: who is told."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tracker.cli.output import Json, print_json, print_table, time_text
+from tracker.cli.running import do
+
+if TYPE_CHECKING:
+    from tracker.app import Tracker
+    from tracker.domain.subscription import Subscription
+
+app = typer.Typer(help="Who is told of every move.", no_args_is_help=True)
+
+
+@app.command(epilog="Example: tracker subscriptions add https://crm.example/hooks --type 'consent.*' --to Revoked")
+def add(
+    url: Annotated[str, typer.Argument(help="Where notifications are posted.")],
+    type_: Annotated[list[str] | None, typer.Option("--type", help="Which entries; may be repeated.")] = None,
+    to: Annotated[list[str] | None, typer.Option(help="Only moves to this status; may be repeated.")] = None,
+    provider: Annotated[list[str] | None, typer.Option(help="Only this provider; may be repeated.")] = None,
+    kind: Annotated[list[str] | None, typer.Option(help="Only this kind; may be repeated.")] = None,
+    description: Annotated[str, typer.Option(help="For people.")] = "",
+    from_sequence: Annotated[int | None, typer.Option(min=1, help="Begin with this entry.")] = None,
+    json: Json = False,
+) -> None:
+    """Subscribe a URL. The secret for its signatures is printed this once."""
+    from tracker.domain.subscription import EntryFilter  # noqa: PLC0415
+    from tracker.usecases.subscribe import SubscriptionRequest  # noqa: PLC0415
+
+    wanted = EntryFilter(
+        types=tuple(type_ or ("*",)),
+        provider=frozenset(provider or ()),
+        kind=frozenset(kind or ()),
+        to=frozenset(to or ()),
+    )
+
+    async def deed(tracker: "Tracker") -> "Subscription":
+        return await tracker.services.subscriptions.add(
+            SubscriptionRequest(url=url, entry_filter=wanted, description=description, from_sequence=from_sequence)
+        )
+
+    made = do(deed)
+    if json:
+        from tracker.web.api.schemas import NewSubscriptionOut  # noqa: PLC0415
+
+        print_json(NewSubscriptionOut(**NewSubscriptionOut.facts(made), secret=made.secret))
+        return
+    print(f"id      {made.id}\nsecret  {made.secret}")
+
+
+@app.command("list", epilog="Example: tracker subscriptions list")
+def listing(json: Json = False) -> None:
+    """List subscriptions and how far they are."""
+
+    async def deed(tracker: "Tracker") -> "tuple[list[Subscription], int]":
+        return await tracker.services.subscriptions.list(), await tracker.store.head()
+
+    found, head = do(deed)
+    if json:
+        from tracker.web.api.schemas import SubscriptionOut  # noqa: PLC0415
+
+        print_json([SubscriptionOut(**SubscriptionOut.facts(one)) for one in found])
+        return
+    rows = (
+        (
+            one.id,
+            one.url,
+            ",".join(one.entry_filter.types),
+            one.state.value,
+            str(head - one.cursor),
+            time_text(one.last_delivered_at),
+            one.last_error or "",
+        )
+        for one in found
+    )
+    print_table(
+        ("id", "url", "types", "state", "behind", "last told (UTC)", "error"), rows, empty="There are no subscriptions."
+    )
+
+
+@app.command(epilog="Example: tracker subscriptions delete 0198f1c2-7e0a-7c3e-9d1b-2f6a8b0c4d5e")
+def delete(subscription_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
+    """Forget a subscription."""
+
+    async def deed(tracker: "Tracker") -> None:
+        await tracker.services.subscriptions.delete(subscription_id)
+
+    do(deed)
+    print(f"{subscription_id} is deleted.")

@@ -316,6 +316,29 @@ async def test_a_known_poison_without_followers_pays_nothing_while_the_endpoint_
     assert world.dead_letters() == {}
 
 
+async def test_a_known_poison_alone_neither_disables_an_endpoint_nor_is_given_up_without_proof(world: Telling) -> None:
+    """Found by playing at random: on a quiet stream it kept its endpoint failing, and after three days disabled."""
+    world.subscriber.answer = only(1, status=500)
+    await world.append(1, 2)
+    await world.subscribe()
+    await world.turns(4)
+    assert await world.parked() == {1: 1}
+    tries = len(world.subscriber.posts)
+    await world.turns(4 * DAY)
+    assert (await world.saved()).state is SubscriptionState.ACTIVE
+    # What passed before its second attempt proves that one; later ones prove nothing.
+    assert await world.parked() == {1: 1}
+    assert len(world.subscriber.posts) - tries < 4 * 144 + 20
+    for attempts in range(2, 7):
+        await world.append(3)
+        await world.turns(900)
+        assert await world.parked() == {1: attempts}
+    world.restart()
+    await world.append(3)
+    await world.turns(900)
+    assert world.dead_letters() == {1: 7}
+
+
 async def test_an_endpoint_that_refuses_every_body_is_waited_for(world: Telling) -> None:
     """A receiver that lost its secret answers 400 to all: nothing of that may become a dead letter."""
     world.subscriber.answer = only(status=0, otherwise=400)

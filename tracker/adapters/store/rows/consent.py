@@ -1,0 +1,163 @@
+"""Rows of `consent`."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row
+
+from tracker.adapters.store.rows.reading import Values, consistent
+from tracker.domain.consent import Channel, ConsentId, ProviderId, Status, TrackingId
+from tracker.domain.decision import Decision
+from tracker.domain.lifecycle import Told
+from tracker.domain.report import Report
+from tracker.domain.standing import Summary
+from tracker.domain.tracked import Asking, Overlay, TrackedConsent
+
+
+def consent_values(
+    consent: TrackedConsent, decision: Decision, next_ask_at: datetime | None, next_tick_at: datetime | None
+) -> Values:
+    """The row of a consent, without its key and its last sequence, which only the journal writes."""
+    asking = consent.asking
+    return {
+        "provider": consent.provider,
+        "consent_id": consent.consent_id,
+        "profile": consent.profile,
+        "client_id": consent.client_id,
+        "kind": consent.kind,
+        "registered_at": consent.registered_at,
+        "registered_expiry": consent.registered_expiry,
+        "summary": summary_to_json(consent.summary),
+        "status": decision.status.value,
+        "status_date_time": decision.since,
+        "expiration_date_time": decision.expiration_date_time,
+        "told_status": consent.told.status.value,
+        "told_confirmed": consent.told.confirmed,
+        "told_usable": consent.told.usable,
+        "judged_at": consent.judged_at,
+        "paused": consent.overlay.paused,
+        "revoking": consent.overlay.revoking,
+        "asked_at": asking.asked_at,
+        "leased_until": asking.leased_until,
+        "requested_at": asking.requested_at,
+        "failures": asking.failures,
+        "not_before": asking.not_before,
+        "doubted_at": asking.doubted_at,
+        "learned_at": consent.learned_at,
+        "confirmed_at": consent.confirmed_at,
+        "confirmed_by": consent.confirmed_by,
+        "revoked_by": consent.revoked_by,
+        "base_consent_id": consent.base_consent_id,
+        "user_ref": consent.user_ref,
+        "permissions": list(consent.permissions),
+        "terms": consent.terms,
+        "creation_date_time": consent.creation_date_time,
+        "authorization_expiration_date_time": consent.authorization_expiration_date_time,
+        "version": consent.version,
+        "updated_at": consent.updated_at,
+        "next_ask_at": next_ask_at,
+        "next_tick_at": next_tick_at,
+    }
+
+
+@consistent("consent", "tracking_id")
+def to_consent(row: Row[Any]) -> TrackedConsent:
+    """A row of `consent`."""
+    return TrackedConsent(
+        tracking_id=TrackingId(row.tracking_id),
+        provider=ProviderId(row.provider),
+        consent_id=ConsentId(row.consent_id),
+        profile=row.profile,
+        client_id=row.client_id,
+        kind=row.kind,
+        registered_at=row.registered_at,
+        registered_expiry=row.registered_expiry,
+        summary=summary_from_json(row.summary),
+        told=Told(status=Status(row.told_status), confirmed=row.told_confirmed, usable=row.told_usable),
+        judged_at=row.judged_at,
+        overlay=Overlay(paused=row.paused, revoking=row.revoking),
+        asking=Asking(
+            asked_at=row.asked_at,
+            leased_until=row.leased_until,
+            requested_at=row.requested_at,
+            failures=row.failures,
+            not_before=row.not_before,
+            doubted_at=row.doubted_at,
+        ),
+        learned_at=row.learned_at,
+        confirmed_at=row.confirmed_at,
+        confirmed_by=None if row.confirmed_by is None else Channel(row.confirmed_by),
+        revoked_by=row.revoked_by,
+        base_consent_id=row.base_consent_id,
+        user_ref=row.user_ref,
+        permissions=tuple(row.permissions),
+        terms=row.terms,
+        creation_date_time=row.creation_date_time,
+        authorization_expiration_date_time=row.authorization_expiration_date_time,
+        last_sequence=row.last_sequence,
+        version=row.version,
+        updated_at=row.updated_at,
+    )
+
+
+def summary_to_json(summary: Summary) -> Values:
+    """What is kept of a consent's reports, as JSON."""
+    return {
+        "asks": summary.asks,
+        "standing": [_report_to_json(report) for report in summary.standing],
+        "revived_date_time": _text(summary.revived_date_time),
+        "end_hinted_at_ask": summary.end_hinted_at_ask,
+    }
+
+
+def summary_from_json(value: Mapping[str, Any]) -> Summary:
+    """The other way."""
+    return Summary(
+        asks=value["asks"],
+        standing=tuple(_report_from_json(report) for report in value["standing"]),
+        revived_date_time=_time(value["revived_date_time"]),
+        end_hinted_at_ask=value["end_hinted_at_ask"],
+    )
+
+
+def _report_to_json(report: Report) -> Values:
+    return {
+        "digest": report.digest,
+        "channel": report.channel.value,
+        "status": report.status.value,
+        "status_date_time": _text(report.status_date_time),
+        "received_at": _text(report.received_at),
+        "recorded_at": _text(report.recorded_at),
+        "asks": report.asks,
+        "asked_at": _text(report.asked_at),
+        "ask": report.ask,
+        "expiration_date_time": _text(report.expiration_date_time),
+        "revoked_by": report.revoked_by,
+        "raw_status": report.raw_status,
+    }
+
+
+def _report_from_json(value: Mapping[str, Any]) -> Report:
+    return Report(
+        digest=value["digest"],
+        channel=Channel(value["channel"]),
+        status=Status(value["status"]),
+        status_date_time=datetime.fromisoformat(value["status_date_time"]),
+        received_at=datetime.fromisoformat(value["received_at"]),
+        recorded_at=datetime.fromisoformat(value["recorded_at"]),
+        asks=value["asks"],
+        asked_at=_time(value["asked_at"]),
+        ask=value["ask"],
+        expiration_date_time=_time(value["expiration_date_time"]),
+        revoked_by=value["revoked_by"],
+        raw_status=value["raw_status"],
+    )
+
+
+def _text(time: datetime | None) -> str | None:
+    return None if time is None else time.isoformat(timespec="microseconds")
+
+
+def _time(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)

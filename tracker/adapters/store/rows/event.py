@@ -1,0 +1,57 @@
+"""Rows of `inbox` and `quarantine`."""
+
+from typing import Any
+
+from sqlalchemy import Row
+
+from tracker.adapters.store.rows.reading import Values, consistent
+from tracker.ports import InboxItem, Quarantined
+
+
+def inbox_values(item: InboxItem) -> Values:
+    """The row of an inbox item."""
+    return {
+        "id": item.id,
+        "profile": item.profile,
+        "body": item.body,
+        "received_at": item.received_at,
+        "interaction_id": item.interaction_id,
+        "attempts": item.attempts,
+        "due_at": item.received_at,
+    }
+
+
+@consistent("inbox", "id")
+def to_inbox_item(row: Row[Any]) -> InboxItem:
+    """A row of `inbox`."""
+    return InboxItem(
+        id=row.id,
+        profile=row.profile,
+        body=row.body,
+        received_at=row.received_at,
+        interaction_id=row.interaction_id,
+        attempts=row.attempts,
+    )
+
+
+def quarantine_values(event: Quarantined) -> Values:
+    """The row of a quarantined event."""
+    return {
+        "id": event.id,
+        "profile": event.profile,
+        "step": event.step,
+        "reason": event.reason,
+        "verified": event.verified,
+        "body": event.body,
+        "received_at": event.received_at,
+        "quarantined_at": event.quarantined_at,
+        "interaction_id": event.interaction_id,
+        "provider": event.provider,
+        "kid": event.kid,
+    }
+
+
+@consistent("quarantine", "id")
+def to_quarantined(row: Row[Any]) -> Quarantined:
+    """A row of `quarantine`."""
+    return Quarantined(**row._mapping)  # noqa: SLF001 - the documented way to a row's mapping

@@ -1,0 +1,113 @@
+"""Rows of `subscription`, `parked` and `api_key`."""
+
+from typing import Any
+
+from sqlalchemy import Row
+
+from tracker.adapters.store.rows.reading import Values, consistent
+from tracker.domain.subscription import EntryFilter, Parked, Subscription, SubscriptionState
+from tracker.ports import ApiKey
+
+
+def subscription_values(subscription: Subscription) -> Values:
+    """The row of a subscription."""
+    heard = subscription.entry_filter
+    return {
+        "id": subscription.id,
+        "url": subscription.url,
+        "entry_filter": {
+            "types": list(heard.types),
+            "provider": sorted(heard.provider),
+            "kind": sorted(heard.kind),
+            "to": sorted(heard.to),
+        },
+        "secret": subscription.secret,
+        "description": subscription.description,
+        "include_private": subscription.include_private,
+        "cursor": subscription.cursor,
+        "state": subscription.state.value,
+        "failing_since": subscription.failing_since,
+        "failures": subscription.failures,
+        "next_attempt_at": subscription.next_attempt_at,
+        "last_delivered_at": subscription.last_delivered_at,
+        "last_error": subscription.last_error,
+        "created_at": subscription.created_at,
+    }
+
+
+@consistent("subscription", "id")
+def to_subscription(row: Row[Any]) -> Subscription:
+    """A row of `subscription`."""
+    heard = row.entry_filter
+    return Subscription(
+        id=row.id,
+        url=row.url,
+        entry_filter=EntryFilter(
+            types=tuple(heard["types"]),
+            provider=frozenset(heard["provider"]),
+            kind=frozenset(heard["kind"]),
+            to=frozenset(heard["to"]),
+        ),
+        secret=row.secret,
+        description=row.description,
+        include_private=row.include_private,
+        cursor=row.cursor,
+        state=SubscriptionState(row.state),
+        failing_since=row.failing_since,
+        failures=row.failures,
+        next_attempt_at=row.next_attempt_at,
+        last_delivered_at=row.last_delivered_at,
+        last_error=row.last_error,
+        created_at=row.created_at,
+    )
+
+
+def parked_values(subscription_id: str, parked: Parked) -> Values:
+    """The row of a parked entry."""
+    return {
+        "subscription_id": subscription_id,
+        "sequence": parked.sequence,
+        "tracking_id": parked.tracking_id,
+        "attempts": parked.attempts,
+        "next_attempt_at": parked.next_attempt_at,
+        "last_error": parked.last_error,
+    }
+
+
+@consistent("parked", "sequence")
+def to_parked(row: Row[Any]) -> Parked:
+    """A row of `parked`."""
+    return Parked(
+        sequence=row.sequence,
+        tracking_id=row.tracking_id,
+        attempts=row.attempts,
+        next_attempt_at=row.next_attempt_at,
+        last_error=row.last_error,
+    )
+
+
+def api_key_values(key: ApiKey) -> Values:
+    """The row of an API key."""
+    return {
+        "id": key.id,
+        "name": key.name,
+        "secret_sha256": key.secret_sha256,
+        "scopes": sorted(key.scopes),
+        "created_at": key.created_at,
+        "expires_at": key.expires_at,
+        "revoked_at": key.revoked_at,
+    }
+
+
+@consistent("api_key", "id")
+def to_api_key(row: Row[Any]) -> ApiKey:
+    """A row of `api_key`."""
+    return ApiKey(
+        id=row.id,
+        name=row.name,
+        secret_sha256=row.secret_sha256,
+        scopes=frozenset(row.scopes),
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+        revoked_at=row.revoked_at,
+    )

@@ -1,0 +1,65 @@
+"""What the use cases need from the world, as protocols with their contracts.
+
+Rules that hold for all of them:
+
+* every time is aware; ours are UTC with microseconds;
+* "there is none" is None or an empty answer; failure is a `TrackerError` of the family that the method names;
+* what returns from a method that writes is durable: it survives the process and the power supply;
+* asynchronous methods may be cancelled at any await; a write that was begun is then either wholly done or not at all.
+"""
+
+from tracker.ports.delivery import CheckpointSigner, Delivery, Sender
+from tracker.ports.holders import (
+    Answer,
+    Decrypted,
+    EventCrypto,
+    HolderApi,
+    HolderKeys,
+    Provider,
+    Token,
+    VerificationKey,
+)
+from tracker.ports.records import (
+    ApiKey,
+    Confirmation,
+    ConsentQuery,
+    Evidence,
+    InboxItem,
+    Name,
+    OtherEvent,
+    Progress,
+    Quarantined,
+    StoredReport,
+)
+from tracker.ports.store import Store
+from tracker.ports.transaction import Transaction
+from tracker.ports.world import Clock, Entropy, Ids
+
+__all__ = [
+    "Answer",
+    "ApiKey",
+    "CheckpointSigner",
+    "Clock",
+    "Confirmation",
+    "ConsentQuery",
+    "Decrypted",
+    "Delivery",
+    "Entropy",
+    "EventCrypto",
+    "Evidence",
+    "HolderApi",
+    "HolderKeys",
+    "Ids",
+    "InboxItem",
+    "Name",
+    "OtherEvent",
+    "Progress",
+    "Provider",
+    "Quarantined",
+    "Sender",
+    "Store",
+    "StoredReport",
+    "Token",
+    "Transaction",
+    "VerificationKey",
+]

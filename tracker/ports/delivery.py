@@ -1,0 +1,40 @@
+"""What leaves the house."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from tracker.domain.subscription import Subscription
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """What came of one attempt to tell a subscriber.
+
+    Attributes:
+        status: The HTTP status; None if there was no answer.
+        retry_after_seconds: How long the endpoint asked us to wait.
+        error: What went wrong, for people; None when it was taken.
+        delivered: Whether it was taken.
+    """
+
+    status: int | None
+    retry_after_seconds: float | None = None
+    error: str | None = None
+
+    @property
+    def delivered(self) -> bool:
+        """Whether the subscriber took it."""
+        return self.error is None
+
+
+class Sender(Protocol):
+    """Posting notifications."""
+
+    async def send(self, subscription: Subscription, entry_id: str, body: bytes, at: datetime) -> Delivery:
+        """Sign and post one body; a failure is an answer, never an exception. Redirects are not followed."""
+
+
+CheckpointSigner = Callable[[str, int, bytes], str]
+"""(origin, tree size, root hash) to a signed note."""

@@ -1,0 +1,219 @@
+"""What the store keeps, besides consents and entries, and how it is searched."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from tracker.domain.consent import Channel, ConsentId, ProviderId, Status, TrackingId
+from tracker.domain.lifecycle import Verdict
+from tracker.domain.report import Report
+from tracker.domain.subscription import Parked, Subscription
+from tracker.ports.holders import Token
+
+Name = tuple[ProviderId, ConsentId]
+"""What the world calls a consent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboxItem:
+    """An event as it came, answered for and not yet opened.
+
+    Attributes:
+        id: UUIDv7, in order of arrival.
+        profile: Whose door it came through.
+        body: The compact token.
+        received_at: The instant of the last byte.
+        interaction_id: What it goes by in logs.
+        attempts: How often opening it had to be put off.
+    """
+
+    id: str
+    profile: str
+    body: bytes
+    received_at: datetime
+    interaction_id: str
+    attempts: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """A holder's signed token, kept.
+
+    Attributes:
+        jws_sha256: Hex SHA-256 of the token: its key here.
+        jwe_sha256: Of what it came encrypted in; None for answers to polls.
+        provider: Who signed.
+        token: The token and the key that verified it.
+        received_at: When we had it.
+    """
+
+    jws_sha256: str
+    jwe_sha256: str | None
+    provider: ProviderId
+    token: Token
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredReport:
+    """A report on record, with what it rests on.
+
+    Attributes:
+        report: What was claimed.
+        provider: By whom.
+        consent_id: About which consent.
+        tracking_id: Ours; None while the consent is not registered: then it waits.
+        event_type: Events: the holder's word for what happened.
+        event_date_time: Events: when.
+        vouched_at: The instant for which the holder vouched for it.
+        terms: The holder's data object.
+        permissions: What it allows.
+        creation_date_time: When the consent was made.
+        authorization_expiration_date_time: Until when it can be authorized.
+        base_consent_id: The root of its chain.
+        jws_sha256: The signed token it rests on; None if it was not signed.
+        jwe_sha256: The encrypted token around it.
+        kid: The key that verified it.
+        jwk_thumbprint: That key's thumbprint.
+        zone_assumed: Some holder's time came without an offset.
+        verdict: What it meant; None while it waits.
+    """
+
+    report: Report
+    provider: ProviderId
+    consent_id: ConsentId
+    tracking_id: TrackingId | None = None
+    event_type: str | None = None
+    event_date_time: datetime | None = None
+    vouched_at: datetime
+    terms: Mapping[str, Any]
+    permissions: tuple[str, ...] = ()
+    creation_date_time: datetime | None = None
+    authorization_expiration_date_time: datetime | None = None
+    base_consent_id: str | None = None
+    jws_sha256: str | None = None
+    jwe_sha256: str | None = None
+    kid: str | None = None
+    jwk_thumbprint: str | None = None
+    zone_assumed: bool = False
+    verdict: Verdict | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OtherEvent:
+    """A verified event that is no report on a consent's status: kept, so that nothing acknowledged is lost."""
+
+    digest: str
+    provider: ProviderId
+    family: str
+    consent_id: str | None
+    event_type: str
+    event_date_time: datetime
+    received_at: datetime
+    recorded_at: datetime
+    data: Mapping[str, Any] | None
+    jws_sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quarantined:
+    """An event that could not be opened, or not be believed.
+
+    Attributes:
+        id: That of its inbox item.
+        profile: Whose door it came through.
+        step: Which step refused it: `gate`, `form`, `decrypt`, `verify`, `claims`, `read`, `record`.
+        reason: A stable code of what was wrong.
+        verified: Whether the holder's signature held: such ones are never evicted.
+        body: As received.
+        received_at: When.
+        quarantined_at: When it was put aside.
+        interaction_id: What it goes by in logs.
+        provider: Whose it is, if that is known.
+        kid: The key ids that it named, outer and inner.
+    """
+
+    id: str
+    profile: str
+    step: str
+    reason: str
+    verified: bool
+    body: bytes
+    received_at: datetime
+    quarantined_at: datetime
+    interaction_id: str
+    provider: str | None = None
+    kid: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confirmation:
+    """The holder vouched for what we know; nothing moved."""
+
+    tracking_id: TrackingId
+    vouched_at: datetime
+    recorded_at: datetime
+    channel: Channel
+    status: Status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentQuery:
+    """A search for consents; what is None does not narrow it.
+
+    Attributes:
+        after: Only tracking ids that sort after this one.
+        limit: At most so many.
+    """
+
+    provider: str | None = None
+    kind: str | None = None
+    status: Status | None = None
+    effective_status: Status | None = None
+    user_ref: str | None = None
+    base_consent_id: str | None = None
+    expiring_before: datetime | None = None
+    updated_since: datetime | None = None
+    after: str | None = None
+    limit: int = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a subscription has come.
+
+    Attributes:
+        subscription: As it now is: cursor, state, failures.
+        park: Entries to park, or parked ones with a new time.
+        settled: Parked entries that were delivered.
+        given_up: Parked entries that became dead letters.
+    """
+
+    subscription: Subscription
+    park: tuple[Parked, ...] = ()
+    settled: tuple[int, ...] = ()
+    given_up: tuple[Parked, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiKey:
+    """A key of one of our API's callers; the key itself is not kept.
+
+    Attributes:
+        id: The public part.
+        name: For people.
+        secret_sha256: Hex SHA-256 of the secret part.
+        scopes: Among read, write, audit, admin.
+        created_at: When it was made.
+        expires_at: When it ends; None: never.
+        revoked_at: When it was revoked.
+    """
+
+    id: str
+    name: str
+    secret_sha256: str
+    scopes: frozenset[str]
+    created_at: datetime
+    expires_at: datetime | None = None
+    revoked_at: datetime | None = None

@@ -1,0 +1,109 @@
+"""The store."""
+
+from collections.abc import Callable, Collection
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+from tracker.domain.consent import TrackingId
+from tracker.domain.subscription import Parked, Subscription
+from tracker.domain.tracked import TrackedConsent
+from tracker.journal.entry import Entry
+from tracker.ports.records import ApiKey, ConsentQuery, InboxItem, Name, Progress, Quarantined, StoredReport
+from tracker.ports.transaction import Transaction
+
+T = TypeVar("T")
+
+
+class Store(Protocol):
+    """The database. Every method raises `StorageError` when it is away."""
+
+    async def transact(self, script: Callable[[Transaction], T]) -> T:
+        """Run a script in one transaction and give its answer after the commit. Nothing is kept if it raises."""
+
+    # inbox
+
+    async def admit(self, item: InboxItem) -> None:
+        """Keep an event before it is answered for; many callers share one flush."""
+
+    async def inbox_waiting(self, now: datetime, limit: int) -> list[InboxItem]:
+        """Read what is due to be opened, in order of arrival."""
+
+    async def postpone(self, ids: Collection[str], until: datetime) -> None:
+        """Put off opening some items, and count the attempt."""
+
+    async def hasten(self, ids: Collection[str], now: datetime) -> None:
+        """Make items due at once that were put off."""
+
+    async def inbox_depth(self) -> tuple[int, datetime | None]:
+        """How many items wait, and since when the most overdue one should have been opened."""
+
+    async def quarantined(self, limit: int, before: str | None = None) -> list[Quarantined]:
+        """Read the quarantine, the newest first; `before` is an id."""
+
+    # consents
+
+    async def find_consent(self, name: Name) -> TrackedConsent | None:
+        """Look a consent up by what the world calls it."""
+
+    async def get_consent(self, tracking_id: TrackingId) -> TrackedConsent | None:
+        """Look a consent up by our key."""
+
+    async def search(self, query: ConsentQuery, now: datetime) -> list[TrackedConsent]:
+        """Search, in order of tracking id."""
+
+    async def reports_of(self, tracking_id: TrackingId) -> list[StoredReport]:
+        """All reports on record about a consent, in the order of recording."""
+
+    async def entries_of(self, tracking_id: TrackingId) -> list[Entry]:
+        """All entries about a consent, in sequence."""
+
+    async def next_ask_at(self, tracking_id: TrackingId) -> datetime | None:
+        """When the consent is due to be asked about."""
+
+    # journal
+
+    async def journal_id(self) -> str:
+        """The UUID of this journal."""
+
+    async def head(self) -> int:
+        """The sequence of the last entry; 0 before the first."""
+
+    async def entries_after(self, sequence: int, limit: int, up_to: int | None = None) -> list[Entry]:
+        """Read the journal in sequence."""
+
+    async def entries_at(self, sequences: Collection[int]) -> dict[int, Entry]:
+        """Read some entries."""
+
+    # subscriptions
+
+    async def add_subscription(self, subscription: Subscription) -> None:
+        """Keep a new subscription."""
+
+    async def subscriptions(self) -> list[Subscription]:
+        """All of them, in order of id."""
+
+    async def get_subscription(self, subscription_id: str) -> Subscription | None:
+        """One of them."""
+
+    async def delete_subscription(self, subscription_id: str) -> bool:
+        """Forget one; False if there was none."""
+
+    async def parked(self, subscription_id: str) -> list[Parked]:
+        """What a subscription has parked, in sequence."""
+
+    async def save_progress(self, progress: Progress) -> bool:
+        """Write how far a subscription has come, all in one; False when it is gone."""
+
+    # keys of our API's callers
+
+    async def add_api_key(self, key: ApiKey) -> None:
+        """Keep a new key's hash."""
+
+    async def api_keys(self) -> list[ApiKey]:
+        """All of them, in order of id."""
+
+    async def get_api_key(self, key_id: str) -> ApiKey | None:
+        """One of them."""
+
+    async def revoke_api_key(self, key_id: str, at: datetime) -> bool:
+        """Revoke one; False if there is none."""

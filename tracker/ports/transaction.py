@@ -1,0 +1,75 @@
+"""One transaction of the store."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from tracker.domain.consent import ProviderId, TrackingId
+from tracker.domain.decision import Decision
+from tracker.domain.report import Claim
+from tracker.domain.tracked import TrackedConsent
+from tracker.journal.entry import Draft, Entry
+from tracker.ports.records import Confirmation, Evidence, Name, OtherEvent, Quarantined, StoredReport
+
+
+class Transaction(Protocol):
+    """One transaction, as its script sees it. Synchronous: scripts run where the database is.
+
+    Order: one `lock_…` first, then everything else, `append` last of all: it takes the journal's head, which nobody may
+    hold while waiting for anything. A script may be run again from the start; it must have no effect but through this.
+    """
+
+    def lock_named(self, names: Collection[Name]) -> dict[Name, TrackedConsent]:
+        """Hold these names until the end, registered or not, and give the consents that have them."""
+
+    def lock_tracked(self, tracking_ids: Collection[TrackingId]) -> dict[TrackingId, TrackedConsent]:
+        """Hold these consents until the end."""
+
+    def lock_due_asks(self, provider: ProviderId, now: datetime, limit: int) -> list[TrackedConsent]:
+        """Hold a provider's consents that are due to be asked about, the longest overdue first, skipping leased ones."""
+
+    def lock_due_ticks(self, now: datetime, limit: int) -> list[TrackedConsent]:
+        """Hold consents about which the clock has something to tell."""
+
+    def known_digests(self, digests: Collection[str]) -> set[str]:
+        """Which of these reports and other events are on record."""
+
+    def known_claims(self, tracking_ids: Collection[TrackingId]) -> dict[TrackingId, set[Claim]]:
+        """The claims on record for each consent."""
+
+    def waiting_reports(self, names: Collection[Name]) -> dict[Name, list[StoredReport]]:
+        """Reports that came before their consent was registered, in the order of receipt."""
+
+    def save(
+        self,
+        consent: TrackedConsent,
+        decision: Decision,
+        *,
+        next_ask_at: datetime | None,
+        next_tick_at: datetime | None,
+    ) -> None:
+        """Insert or update a consent that is held, and make what was decided of it searchable.
+
+        `last_sequence` is not written: only `append` does that.
+        """
+
+    def add_report(self, report: StoredReport, evidence: Evidence | None) -> None:
+        """Put a report on record, and its token; its digest must be new, or that of a waiting report that is now filed."""
+
+    def add_other_event(self, event: OtherEvent, evidence: Evidence) -> None:
+        """Put another verified event on record; its digest must be new."""
+
+    def count_repeat(self, digest: str) -> None:
+        """Note that a report came again."""
+
+    def add_confirmation(self, confirmation: Confirmation) -> None:
+        """Append to the confirmation log."""
+
+    def quarantine(self, event: Quarantined) -> None:
+        """Put an event aside; the oldest never-verified ones make room."""
+
+    def drop_inbox(self, ids: Collection[str]) -> None:
+        """Take inbox items out: what came of them is in this same transaction."""
+
+    def append(self, drafts: Sequence[Draft], now: datetime) -> list[Entry]:
+        """Take the head, seal the drafts in order, append them. Last of all, at most once."""

@@ -83,7 +83,7 @@ def test_what_looks_like_json_is_read_as_others_read_it_or_refused(text):
         pytest.param(b"-Infinity", id="minus infinity"),
         pytest.param(b"1e400", id="float that overflows"),
         pytest.param(b"[-1.5E+999]", id="float that overflows downwards"),
-        pytest.param(b"1" + b"0" * 400 + b".0", id="float with too many digits"),
+        pytest.param(b"1" + b"0" * 400 + b".0", id="float of 401 digits before the point"),
         pytest.param(b"1" * (MAX_INTEGER_DIGITS + 1), id="integer of 41 digits"),
         pytest.param(b"9" * 10_000, id="integer of ten thousand digits"),
         pytest.param(b'"\\ud800"', id="lone high surrogate"),
@@ -126,10 +126,12 @@ def test_plain_json_is_taken(data, value):
     assert loads(data) == value
 
 
-def test_sixty_four_levels_are_taken():
-    for opening, closing in ((b"[", b"]"), (b'{"a":[', b"]}")):
-        levels = MAX_DEPTH // (1 if opening == b"[" else 2)
-        loads(opening * levels + closing * levels)
+def test_sixty_four_levels_are_taken_whatever_stands_beside():
+    for inner in (b"[" * 63 + b"]" * 63, b'{"a":' * 63 + b"1" + b"}" * 63):
+        loads(b"[" + inner + b"]")
+        loads(b"[[], {}, " + inner + b"]")
+        with pytest.raises(NotStrictJsonError):
+            loads(b"[[], [" + inner + b"]]")
 
 
 def test_deep_nesting_is_refused_with_little_stack_left():

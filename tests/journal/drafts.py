@@ -11,7 +11,7 @@ from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from tracker.journal.checkpoint import sign_checkpoint, vkey
+from tracker.journal.checkpoint import Checkpoint, assemble, note_text, vkey
 from tracker.journal.entry import Draft, Entry, Evidence, seal
 from tracker.journal.export import ExportWriter
 from tracker.journal.tree import root
@@ -109,16 +109,17 @@ class Signer:
     def sign(self, data: bytes) -> bytes:
         return self._key.sign(data)
 
+    def note(self, checkpoint: Checkpoint) -> str:
+        text = note_text(checkpoint)
+        return assemble(text, self.name, self.public_key, self.sign(text.encode()))
 
-def export(folder: Path, entries: Sequence[Entry], signer: Signer | None = None, origin: str = ORIGIN) -> Path:
+
+def export(folder: Path, entries: Sequence[Entry], signer: Signer | None = None) -> Path:
     """Write a whole export."""
     with ExportWriter(folder, journal_id=JOURNAL_ID) as writer:
         for entry in entries:
             writer.add(entry)
-        note = None
-        if signer is not None:
-            note = sign_checkpoint(writer.checkpoint(origin), signer.public_key, signer.sign)
-        writer.finish(note)
+        writer.finish(None if signer is None else signer.note(writer.checkpoint(ORIGIN)))
     return folder
 
 

@@ -16,12 +16,12 @@ texts = st.text(st.characters(exclude_categories=["Cs"]))
 scalars = (
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | texts
 )
-values = st.recursive(scalars, lambda inner: st.lists(inner) | st.dictionaries(texts, inner), max_leaves=20)
+values = st.recursive(scalars, lambda inner: st.lists(inner) | st.dictionaries(texts, inner), max_leaves=8)
 
 plain_scalars = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | texts
 ascii_names = st.text(st.characters(max_codepoint=127))
 plain_values = st.recursive(
-    plain_scalars, lambda inner: st.lists(inner) | st.dictionaries(ascii_names, inner), max_leaves=20
+    plain_scalars, lambda inner: st.lists(inner) | st.dictionaries(ascii_names, inner), max_leaves=8
 )
 
 

@@ -16,7 +16,6 @@ from tracker.journal.checkpoint import (
     parse_checkpoint,
     parse_note,
     parse_vkey,
-    sign_checkpoint,
     vkey,
 )
 
@@ -64,18 +63,11 @@ def test_checkpoint_is_three_lines() -> None:
 
 
 def test_what_is_signed_is_the_text_without_the_empty_line() -> None:
-    signer, seen = Signer(), list[bytes]()
-
-    def sign(data: bytes) -> bytes:
-        seen.append(data)
-        return signer.sign(data)
-
-    note = parse_note(sign_checkpoint(CHECKPOINT, signer.public_key, sign))
-    assert seen == [TEXT.encode()]
-    assert note.text == TEXT
+    signer = Signer()
+    note = parse_note(signer.note(CHECKPOINT))
     (line,) = note.signatures
-    assert line.name == ORIGIN
-    assert line.key_hash == parse_vkey(signer.vkey).key_hash
+    assert note.text == TEXT
+    assert (line.name, line.key_hash) == (ORIGIN, parse_vkey(signer.vkey).key_hash)
     Ed25519PublicKey.from_public_bytes(signer.public_key).verify(line.signature, TEXT.encode())
 
 

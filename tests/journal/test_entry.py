@@ -267,3 +267,17 @@ def test_whatever_is_sealed_is_a_leaf(draft: Draft, sequence: int, recorded_at: 
     assert leaf_fault(entry.leaf) is None
     assert leaf_fault(json.loads(entry.leaf_bytes)) is None
     assert from_leaf_bytes(entry.leaf_bytes) == entry
+
+
+@given(drafts)
+def test_each_fact_of_a_draft_stands_in_its_own_member(draft: Draft) -> None:
+    data = dict(seal(draft, sequence=9, previous=4, recorded_at=START, source=SOURCE).data)
+    assert data.pop("previous") == 4
+    assert data.pop("judge") == 1
+    assert data.pop("from") == draft.from_status
+    assert data.pop("to") == draft.to_status
+    assert [item["kid"] for item in data.pop("evidence")] == [item.kid for item in draft.evidence]
+    for name in ("status_date_time", "received_at"):
+        text, time = data.pop(name), getattr(draft, name)
+        assert text == (None if time is None else time.isoformat(timespec="microseconds").replace("+00:00", "Z"))
+    assert data == {name: getattr(draft, name) for name in data}

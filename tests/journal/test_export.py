@@ -24,7 +24,7 @@ from tracker.domain.errors import TrackerError
 from tracker.journal import export as export_module
 from tracker.journal import tree
 from tracker.journal.canonical import canonical
-from tracker.journal.checkpoint import NoteError, parse_checkpoint, parse_note, sign_checkpoint
+from tracker.journal.checkpoint import NoteError, parse_checkpoint, parse_note
 from tracker.journal.export import MAX_LINE_BYTES, ExportError, ExportWriter
 from tracker.journal.manifest import BrokenExportError, parse_manifest
 
@@ -146,7 +146,7 @@ def test_checkpoint_of_other_entries_is_refused(tmp_path: Path, wrong: dict[str,
         writer.add(*sealed(some_drafts(1)))
         other = replace(writer.checkpoint(ORIGIN), **wrong)
         with pytest.raises(ExportError, match="not of these entries"):
-            writer.finish(sign_checkpoint(other, signer.public_key, signer.sign))
+            writer.finish(signer.note(other))
         with pytest.raises(NoteError):
             writer.finish("not a note")
     assert list(tmp_path.iterdir()) == []

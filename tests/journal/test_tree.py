@@ -203,6 +203,29 @@ def test_consistency_proof_holds_for_its_trees_only(leaves: list[bytes], data: s
         assert not is_consistent(old, old_root, new, new_root, (*proof[:at], other, *proof[at + 1 :]))
 
 
+def test_inner_node_is_not_taken_for_a_leaf() -> None:
+    """A proof that ends too early would show any inner node to be a leaf."""
+    left, right = node_hash(*LEAVES[:2]), node_hash(*LEAVES[2:4])
+    assert not is_included(left, 0, 4, (right,), bytes.fromhex(ROOTS[4]))
+
+
+def test_leaf_is_not_taken_for_one_of_another_place() -> None:
+    """A proof that is too long would show a leaf to be the only one."""
+    assert not is_included(LEAVES[1], 0, 1, (LEAVES[0],), bytes.fromhex(ROOTS[2]))
+
+
+def test_consistency_proof_is_not_taken_for_one_of_other_sizes() -> None:
+    one, two, eight = (bytes.fromhex(ROOTS[size]) for size in (1, 2, 8))
+    assert not is_consistent(1, one, 2, eight, consistency_proof(LEAVES, 1))
+    assert not is_consistent(1, one, 8, two, consistency_proof(LEAVES[:2], 1))
+
+
+def test_tree_does_not_shrink() -> None:
+    """Checked as a growing one, the path could be made up from the old root."""
+    old, sibling = leaf_hash(b"old root"), leaf_hash(b"sibling")
+    assert not is_consistent(3, old, 2, node_hash(old, sibling), (old, sibling))
+
+
 def test_rewritten_history_has_no_consistency_proof() -> None:
     rewritten = [*LEAVES[:3], leaf_hash(b"forged"), *LEAVES[4:]]
     proof = consistency_proof(rewritten, 6)

@@ -1,6 +1,8 @@
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,13 +12,17 @@ from tests.journal.drafts import (
     ORIGIN,
     ROOT,
     Signer,
+    a_draft,
+    a_token,
     change_line,
     change_manifest,
     export,
     sealed,
     some_drafts,
 )
-from tracker.journal.checkpoint import Checkpoint, NoteError, assemble, note_text, sign_checkpoint
+from tracker.journal.canonical import MAX_DEPTH
+from tracker.journal.checkpoint import Checkpoint, NoteError, assemble, note_text
+from tracker.journal.entry import Draft
 from tracker.journal.verify import Answer, verify_export
 
 
@@ -29,6 +35,48 @@ def test_good_export_is_accepted(good: Path, signer: Signer) -> None:
     assert by_whom == f"by whom        {ORIGIN}, key {signer.short}"
     assert holders_word.startswith(f"holder's word  not checked here: {counts}")
     assert verdict.holders_word.answer is Answer.UNKNOWN
+
+
+def _words(entry: Draft, tmp_path: Path) -> str:
+    folder = export(tmp_path / "out", sealed([entry]))
+    return verify_export(folder, []).holders_word.sentence.partition(": ")[2].partition(";")[0]
+
+
+@pytest.mark.parametrize(
+    ("channel", "evidence", "counts"),
+    [
+        ("webhook", "webhook", (1, 0, 0)),
+        ("poll", "poll", (1, 0, 0)),
+        ("poll", None, (0, 1, 0)),
+        ("webhook", "token", (0, 1, 0)),  # signed, but not what the holder sent us
+        ("clock", "webhook", (0, 0, 1)),  # the expiry that our clock saw passing
+        ("operator", None, (0, 0, 1)),
+        ("token", "token", (0, 0, 1)),
+        (None, None, (0, 0, 1)),
+    ],
+)
+def test_word_that_an_entry_rests_on_is_counted(
+    tmp_path: Path, channel: str | None, evidence: str | None, counts: tuple[int, int, int]
+) -> None:
+    tokens = () if evidence is None else (replace(a_token(), channel=evidence),)
+    signed, unsigned, own = counts
+    entries = "1 entry" if signed else "0 entries"
+    assert _words(a_draft(channel=channel, evidence=tokens), tmp_path) == (
+        f"{entries} on a token that the holder signed, {unsigned} on an unsigned answer of the holder, "
+        f"{own} on our own clock, record or application"
+    )
+
+
+def test_whatever_can_be_sealed_can_be_verified(tmp_path: Path, signer: Signer) -> None:
+    """The deepest and the strangest private value, and texts with everything in them that JSON must escape."""
+    nested: Any = 1.5e300
+    for _ in range(MAX_DEPTH - 1):
+        nested = [nested]
+    odd = "".join(map(chr, [*range(0x20), 0x22, 0x5C, 0x7F, 0x2028, 0xFEFF, 0xFFFF, 0x1F600]))
+    private = {odd: odd, "nested": nested, "large": 2**70, "fine": -0.0, "\U0001f600": 1e-7, "\ufb33": 10**20}
+    drafts = [a_draft(private=private, private_salt=bytes(32), kind=odd, reason=odd, revoked_by=odd)]
+    folder = export(tmp_path / "out", sealed(drafts), signer)
+    assert verify_export(folder, [signer.vkey]).accepted
 
 
 def test_any_of_several_trusted_keys_will_do(good: Path, signer: Signer) -> None:
@@ -87,9 +135,8 @@ def test_trusted_key_of_another_journal_does_not_count(tmp_path: Path) -> None:
     """A key speaks for the journal whose name it carries, not for every journal that an auditor looks at."""
     other = Signer("other.example/journal")
     checkpoint = Checkpoint(ORIGIN, COUNT, ROOT)
-    text = note_text(checkpoint)
     folder = export(tmp_path / "out", ENTRIES)
-    change_manifest(folder, checkpoint=assemble(text, other.name, other.public_key, other.sign(text.encode())))
+    change_manifest(folder, checkpoint=other.note(checkpoint))
     verdict = verify_export(folder, [other.vkey])
     assert not verdict.accepted
     assert verdict.by_whom.answer is Answer.UNANCHORED
@@ -128,7 +175,7 @@ def test_signature_of_a_stranger_beside_a_true_one_is_passed_over(folder: Path, 
     ids=["root", "smaller", "larger"],
 )
 def test_true_checkpoint_of_other_entries_is_a_no(folder: Path, signer: Signer, checkpoint: Checkpoint) -> None:
-    change_manifest(folder, checkpoint=sign_checkpoint(checkpoint, signer.public_key, signer.sign))
+    change_manifest(folder, checkpoint=signer.note(checkpoint))
     verdict = verify_export(folder, [signer.vkey], allow_unanchored=True)
     assert not verdict.accepted
     assert verdict.by_whom.answer is Answer.NO

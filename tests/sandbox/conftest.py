@@ -74,10 +74,13 @@ class Webhook:
         self.answers: deque[int] = deque()
         self.url = ""
         self.knocked = asyncio.Event()
+        self.gates: deque[asyncio.Event] = deque()
 
     async def receive(self, request: web.Request) -> web.Response:
         self.knocked.set()
         self.received.append(Received((await request.read()).decode("ascii"), request.headers.copy()))
+        if self.gates:
+            await self.gates.popleft().wait()
         return web.Response(status=self.answers.popleft() if self.answers else 202)
 
 

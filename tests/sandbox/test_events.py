@@ -119,6 +119,23 @@ async def test_events_of_a_consent_arrive_in_order(tpp, hub, consent_id):
     assert tpp.statuses() == ["Authorized", "Suspended", "Authorized", "Revoked"]
 
 
+async def test_event_waits_for_the_answer_to_the_one_before(tpp, hub, consent_id):
+    gate = asyncio.Event()
+    tpp.webhook.gates.append(gate)
+    hub.authorize(consent_id)
+    await tpp.webhook.knocked.wait()
+    hub.suspend(consent_id)
+    hub.stage("account-access", "c-2")
+    other = hub.reject("c-2")
+    while other.outcome is Outcome.PENDING:
+        await asyncio.sleep(0)
+
+    assert tpp.statuses() == ["Authorized", "Rejected"]
+    gate.set()
+    await hub.settle()
+    assert tpp.statuses() == ["Authorized", "Rejected", "Suspended"]
+
+
 async def test_creation_is_told_when_wanted(tpp, hub):
     hub.stage("insurance", "c-1", send=True)
     await hub.settle()

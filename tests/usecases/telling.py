@@ -1,7 +1,6 @@
 """A tracker's journal, a subscriber on the loopback and a notifier between them, moved by hand."""
 
 import json
-import shutil
 import sqlite3
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -18,12 +17,11 @@ from tests.clocks import ManualClock
 from tests.journal.drafts import a_draft, uuid
 from tracker.adapters.clock import SystemIds
 from tracker.adapters.sender import open_sender
-from tracker.adapters.store import migrate
-from tracker.adapters.store.sqlite import SqliteDatabase, engine_for
+from tracker.adapters.store.sqlite import SqliteDatabase
 from tracker.adapters.store.store import SqlStore
 from tracker.domain.subscription import EntryFilter, Subscription
 from tracker.journal.entry import Entry
-from tracker.ports import Delivery, Sender, Store
+from tracker.ports import Sender, Store
 from tracker.usecases.notify import Notifier
 from tracker.usecases.stream import StreamPorts, Turn
 from tracker.usecases.wake import Bell
@@ -204,36 +202,13 @@ class Telling:
             connection.close()
 
 
-class CountingSender:
-    """`ports.Sender` that answers without a network, for what is only about order and counting."""
-
-    def __init__(self, answer: Callable[[int, str], Delivery]) -> None:
-        self._answer = answer
-
-    async def send(self, subscription: Subscription, entry_id: str, body: bytes, at: Any) -> Delivery:
-        entry = json.loads(body)
-        return self._answer(int(entry["sequence"]), entry["data"]["tracking_id"])
-
-
-def make_template(folder: Path) -> Path:
-    """An empty database of the newest schema."""
-    path = folder / "template.db"
-    engine = engine_for(str(path), writer=True)
-    with engine.connect() as connection, connection.begin():
-        migrate.upgrade(connection)
-    engine.dispose()
-    return path
-
-
 @asynccontextmanager
-async def telling(folder: Path, template: Path) -> AsyncIterator[Telling]:
-    path = folder / "tracker.db"
-    shutil.copy(template, path)
-    store = SqlStore(SqliteDatabase(path), SystemIds())
+async def telling(database: Path) -> AsyncIterator[Telling]:
+    store = SqlStore(SqliteDatabase(database), SystemIds())
     subscriber = Subscriber()
     try:
         async with subscriber.serve(), open_sender(LOOPBACK, total_seconds=5) as sender:
-            yield Telling(path, store, sender, subscriber)
+            yield Telling(database, store, sender, subscriber)
     finally:
         await store.close()
 

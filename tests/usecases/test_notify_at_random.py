@@ -2,16 +2,15 @@
 
 import asyncio
 import random
+import shutil
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
 from hypothesis import HealthCheck, event, example, given, settings
 from hypothesis import strategies as st
 
-from tests.usecases.telling import Telling, first_deliveries, make_template, telling
+from tests.usecases.telling import Telling, first_deliveries, telling
 from tracker.domain.errors import StorageError
 from tracker.domain.subscription import EntryFilter, SubscriptionState
 from tracker.journal.entry import Entry
@@ -31,12 +30,6 @@ crashes = st.tuples(st.just("crash"), st.integers(1, 3))
 stops = st.tuples(st.just("stop"), st.integers(1, 8))
 plans = st.lists(st.one_of(appends, moods, waits, crashes, stops), min_size=4, max_size=16)
 shares = st.sampled_from([0.0, 0.05, 0.3])
-
-
-@pytest.fixture(scope="module")
-def template() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory() as folder:
-        yield make_template(Path(folder))
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
@@ -60,14 +53,14 @@ def template() -> Iterator[Path]:
     seed=2,
 )
 def test_all_is_told_or_given_up_and_in_order(
-    template: Path, plan: list[Step], poisoned_share: float, seed: int
+    template_database: Path, plan: list[Step], poisoned_share: float, seed: int
 ) -> None:
-    asyncio.run(_play(template, plan, poisoned_share, random.Random(seed)))
+    asyncio.run(_play(template_database, plan, poisoned_share, random.Random(seed)))
 
 
-async def _play(template: Path, plan: list[Step], poisoned_share: float, dice: random.Random) -> None:
+async def _play(template_database: Path, plan: list[Step], poisoned_share: float, dice: random.Random) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        async with telling(Path(folder), template) as world:
+        async with telling(Path(shutil.copy(template_database, folder))) as world:
             await world.subscribe(entry_filter=EntryFilter(types=("consent.*",)))
             play = Play(world, poisoned_share, dice)
             for step, detail in plan:

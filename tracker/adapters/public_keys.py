@@ -36,8 +36,6 @@ _MEMBERS: Final[Mapping[str, tuple[str, ...]]] = {"RSA": ("n", "e"), "EC": ("crv
 
 _SECRET_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"})
 
-_MAX_MEMBER_CHARACTERS: Final = (MAX_RSA_BITS // 8 + 1) * 4 // 3 + 1
-
 
 class _UnfitKeyError(TrackerError):
     """This key cannot verify anything."""
@@ -150,7 +148,7 @@ def _canonical(member: Mapping[str, Any]) -> JWK:
     kty = member.get("kty")
     names = _MEMBERS.get(kty, ()) if isinstance(kty, str) else ()
     values = {name: member.get(name) for name in names}
-    if not values or any(not isinstance(v, str) or len(v) > _MAX_MEMBER_CHARACTERS for v in values.values()):
+    if not values or not all(isinstance(value, str) for value in values.values()):
         raise _UnfitKeyError("It has not the members of a public key.")
     with refusing(_UnfitKeyError("It is no valid public key.")):
         jwk = JWK.from_pyca(JWK(kty=kty, **values).get_op_key("verify"))

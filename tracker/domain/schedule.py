@@ -54,8 +54,7 @@ def next_ask(
     if asking.doubted_at is not None:
         ladder = (*_IN_DOUBT, settling + timedelta(seconds=10), 3 * settling)
         wishes.append(_on_ladder(asking.doubted_at, ladder, asking.asked_at))
-    if asking.requested_at is not None and (asking.asked_at is None or asking.asked_at < asking.requested_at):
-        wishes.append(asking.requested_at)
+    wishes.append(asking.requested_at)
     due = min((wish for wish in wishes if wish is not None), default=None)
     if due is None or asking.not_before is None:
         return due

@@ -32,7 +32,7 @@ class Asking:
     Attributes:
         asked_at: When the latest question was sent.
         leased_until: A question is under way; after this instant whoever asked is taken for dead.
-        requested_at: Somebody or something wants an answer that is younger than this.
+        requested_at: Somebody or something wants an answer to a question asked then or later; None once there is one.
         failures: How many questions in a row brought no answer.
         not_before: The holder asked us to wait until then, or we hold back after failures.
         doubted_at: Since when the consent has been in doubt.

@@ -10,7 +10,6 @@ Spec: C2SP tlog-checkpoint, v1.0.0.
 """
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -40,7 +39,6 @@ __all__ = [
     "parse_checkpoint",
     "parse_note",
     "parse_vkey",
-    "sign_checkpoint",
     "vkey",
 ]
 
@@ -90,13 +88,3 @@ def parse_checkpoint(text: str) -> Checkpoint:
     if len(root_bytes) != HASH_BYTES:
         raise NoteError("A checkpoint's root is a SHA-256.")
     return Checkpoint(origin, int(size), root_bytes)
-
-
-def sign_checkpoint(checkpoint: Checkpoint, public_key: bytes, sign: Callable[[bytes], bytes]) -> str:
-    """Make the note of a checkpoint, signed by the key that carries the journal's own name.
-
-    Raises:
-        NoteError: The origin cannot be a key's name, or something has not the length that Ed25519 gives it.
-    """
-    text = note_text(checkpoint)
-    return assemble(text, checkpoint.origin, public_key, sign(text.encode()))

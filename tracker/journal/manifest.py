@@ -22,7 +22,10 @@ MAX_MANIFEST_BYTES: Final = 1_048_576
 
 
 class BrokenExportError(TrackerError):
-    """The folder is not an intact export. The message says where it is broken and in what way."""
+    """The folder is not an intact export.
+
+    The message says where it is broken and in what way.
+    """
 
     code = "export_broken"
 

@@ -1,4 +1,8 @@
-"""JSON read without forgiveness: a text that two readers could understand differently is refused."""
+"""JSON read without forgiveness: a text that two readers could understand differently is refused.
+
+`tracker.domain.strict_json` does this for what strangers send, and sets limits to it. Here everything that `canonical` can
+write must be readable, deep as it is inside an export's line; the line's own limit bounds the work.
+"""
 
 import json
 from typing import Any, NoReturn

@@ -5,7 +5,7 @@ be put aside with a reason, and not later in the middle of a transaction. Intege
 are taken: they have a canonical form, that of the nearest double.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from math import isfinite
 from typing import Final
 
@@ -35,9 +35,11 @@ def require_i_json(value: object) -> None:
 def _within(value: object) -> Iterable[object]:
     if isinstance(value, str):
         _require_text(value)
-    elif isinstance(value, Mapping):
+    elif isinstance(value, dict):
         for name in value:
-            _require_name(name)
+            if not isinstance(name, str):
+                raise UnreadableMessageError("json_invalid")
+            _require_text(name)
         return value.values()
     elif isinstance(value, list):
         return value
@@ -48,13 +50,9 @@ def _within(value: object) -> Iterable[object]:
     return ()
 
 
-def _require_name(name: object) -> None:
-    if not isinstance(name, str):
-        raise UnreadableMessageError("json_invalid")
-    _require_text(name)
-
-
 def _require_text(text: str) -> None:
+    if text.isascii():
+        return
     try:
         text.encode()
     except UnicodeEncodeError as error:

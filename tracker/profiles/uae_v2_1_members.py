@@ -25,8 +25,8 @@ def object_in(holder: object, name: str) -> Mapping[str, Any]:
     Raises:
         UnreadableMessageError: `…_missing`, whatever else is in its place.
     """
-    value = holder.get(name) if isinstance(holder, Mapping) else None
-    if not isinstance(value, Mapping):
+    value = holder.get(name) if isinstance(holder, dict) else None
+    if not isinstance(value, dict):
         raise UnreadableMessageError(f"{_code(name)}_missing")
     return value
 
@@ -40,7 +40,7 @@ def data_in(holder: Mapping[str, Any]) -> Mapping[str, Any] | None:
     data = holder.get("Data")
     if data is None:
         return None
-    if not isinstance(data, Mapping):
+    if not isinstance(data, dict):
         raise UnreadableMessageError("data_invalid")
     require_i_json(data)
     return data
@@ -81,7 +81,7 @@ def time_in(holder: Mapping[str, Any], name: str) -> ReadTime | None:
         UnreadableMessageError: `…_invalid`.
     """
     value = holder.get(name)
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         value = value.get(name, value)
     if value is None:
         return None
@@ -107,7 +107,7 @@ def require_time_in(holder: Mapping[str, Any], name: str) -> ReadTime:
 
 def unwrapped(name: str, value: object) -> object:
     """Make `{"CreationDateTime": "…"}` under that very name the text in it; an object with more in it stays."""
-    return value[name] if isinstance(value, Mapping) and set(value) == {name} else value
+    return value[name] if isinstance(value, dict) and set(value) == {name} else value
 
 
 def _code(name: str) -> str:

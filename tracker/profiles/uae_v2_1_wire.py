@@ -92,7 +92,7 @@ def read_consent(body: object) -> Snapshot:
     Raises:
         UnreadableMessageError: It is not such a body.
     """
-    if not isinstance(body, Mapping):
+    if not isinstance(body, dict):
         raise UnreadableMessageError("body_invalid")
     data = data_in(body)
     if data is None:
@@ -142,7 +142,7 @@ def _permissions(value: object, sector: str = "") -> Iterator[str]:
     elif isinstance(value, list):
         for inner in value:
             yield from _permissions(inner, sector)
-    elif isinstance(value, Mapping) and not sector:
+    elif isinstance(value, dict) and not sector:
         name = value.get("InsuranceType")
         if isinstance(name, str):
             yield from _permissions(value.get("Permissions"), f"{name}:")

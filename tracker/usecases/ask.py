@@ -190,13 +190,16 @@ def _record_answer(
     if consent.summary.asks == question.ask:  # nobody has asked again in the meantime
         asking = replace(asking, leased_until=None)
     if error is None or isinstance(error, ConsentNotStagedError):
-        asking = replace(asking, failures=0, not_before=None)
+        wanted = asking.requested_at
+        is_answered = wanted is not None and wanted <= question.asked_at
+        asking = replace(asking, failures=0, not_before=None, requested_at=None if is_answered else wanted)
     else:
         failures = asking.failures + 1
         wait = schedule.hold_back(failures, office.entropy.fraction())
         asked_to_wait = error.retry_after_seconds if isinstance(error, ConsentApiUnavailableError) else None
         wait = max(wait, timedelta(seconds=asked_to_wait or 0))
         # What was wanted is still wanted: the question counts as not asked.
-        asking = replace(asking, failures=failures, not_before=recording.now + wait, requested_at=recording.now)
+        wanted = asking.requested_at or question.asked_at
+        asking = replace(asking, failures=failures, not_before=recording.now + wait, requested_at=wanted)
     recording.change(replace(consent, asking=asking))
     return recording.finish()

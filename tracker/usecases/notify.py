@@ -78,7 +78,9 @@ class Notifier:
         subscriptions = await self._ports.store.subscriptions()
         wanted = {found.id for found in subscriptions if found.state is not SubscriptionState.DISABLED}
         known = {found.id for found in subscriptions}
-        await _stop([loop for subscription_id, loop in self._loops.items() if subscription_id not in known])
+        for subscription_id, loop in self._loops.items():
+            if subscription_id not in known and not loop.cancelling():
+                loop.cancel()  # it leaves in its own time; the others are not kept waiting for it
         self._loops = {key: loop for key, loop in self._loops.items() if not loop.done()}
         for subscription_id in wanted - self._loops.keys():
             name = f"notify {subscription_id}"

@@ -13,7 +13,7 @@ from tracker.web.openapi import document
 from tracker.web.problems import problems
 from tracker.web.services import SERVICES, Services
 
-_LARGEST_BODY = 1024 * 1024
+LARGEST_BODY_BYTES = 1024 * 1024
 OPERATIONS = (*consents.OPERATIONS, *journal.OPERATIONS, *subscriptions.OPERATIONS, *quarantine.OPERATIONS)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -21,8 +21,10 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 def web_application(services: Services) -> web.Application:
     """Make the application."""
-    application = web.Application(middlewares=[problems], client_max_size=_LARGEST_BODY)
+    application = web.Application(middlewares=[problems], client_max_size=LARGEST_BODY_BYTES)
     application[SERVICES] = services
+    application[consents.ASKS] = set()
+    application.on_cleanup.append(consents.finish_asks)
     application.add_routes([operation.route() for operation in OPERATIONS])
     application.add_routes(receiver.routes())
     application.add_routes(health.routes())
@@ -36,10 +38,15 @@ def api_document() -> dict[str, Any]:
     return document(OPERATIONS)
 
 
+@cache
+def _page() -> str:
+    return docs_page(api_document())
+
+
 async def _openapi(_: web.Request) -> web.Response:
     return web.json_response(api_document())
 
 
 async def _docs(_: web.Request) -> web.Response:
     headers = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'"}
-    return web.Response(text=docs_page(api_document()), content_type="text/html", headers=headers)
+    return web.Response(text=_page(), content_type="text/html", charset="utf-8", headers=headers)

@@ -6,15 +6,30 @@ from tracker.ports import ApiKey
 from tracker.web.problems import Problem
 from tracker.web.services import SERVICES
 
-_CHALLENGE = {str(hdrs.WWW_AUTHENTICATE): 'Bearer realm="consent tracker"'}
+PRIVATE_SCOPES = frozenset({"audit", "admin"})
+"""Any one of them lets a caller see personal values in the journal."""
+
+_REALM = 'Bearer realm="consent tracker"'
 
 
 async def require_scope(request: web.Request, scope: str) -> ApiKey:
-    """The caller's key, if it is good and has a scope; `admin` has all."""
-    scheme, _, shown = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
-    key = await request.app[SERVICES].api_keys.check(shown.strip()) if scheme.lower() == "bearer" else None
+    """The caller's key, if it is good and has a scope; `admin` has all.
+
+    Spec: RFC 6750 §3: a challenge names an error only where a key was shown.
+    """
+    shown = request.headers.get(hdrs.AUTHORIZATION)
+    if shown is None:
+        raise Problem("unauthorized", headers={str(hdrs.WWW_AUTHENTICATE): _REALM})
+    scheme, _, text = shown.partition(" ")
+    key = await request.app[SERVICES].api_keys.check(text.strip()) if scheme.lower() == "bearer" else None
     if key is None:
-        raise Problem("unauthorized", headers=_CHALLENGE)
+        raise Problem("unauthorized", headers={str(hdrs.WWW_AUTHENTICATE): f'{_REALM}, error="invalid_token"'})
     if not key.scopes & {scope, "admin"}:
-        raise Problem("forbidden", f"This needs the scope {scope!r}.")
+        raise forbidden(f"This needs the scope {scope!r}.", scope)
     return key
+
+
+def forbidden(detail: str, scope: str) -> Problem:
+    """Say that a good key may not do this, and what it lacks."""
+    challenge = f'{_REALM}, error="insufficient_scope", scope="{scope}"'
+    return Problem("forbidden", detail, headers={str(hdrs.WWW_AUTHENTICATE): challenge})

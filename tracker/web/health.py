@@ -4,7 +4,7 @@ import asyncio
 
 from aiohttp import web
 
-from tracker.web.problems import Problem
+from tracker.web.problems import NO_STORE, Problem
 from tracker.web.services import SERVICES
 
 _ANSWER_WITHIN_SECONDS = 2.0
@@ -17,16 +17,17 @@ def routes() -> list[web.RouteDef]:
 
 async def live(_: web.Request) -> web.Response:
     """Say that the loop turns."""
-    return web.json_response({"live": True})
+    return web.json_response({"live": True}, headers=NO_STORE)
 
 
 async def ready(request: web.Request) -> web.Response:
     """Say whether the database answers and the work is being done."""
+    not_ready = Problem("not_ready", headers={"Retry-After": "1"})
     try:
         async with asyncio.timeout(_ANSWER_WITHIN_SECONDS):
             is_ready = await request.app[SERVICES].is_ready()
     except TimeoutError as error:
-        raise Problem("not_ready") from error
+        raise not_ready from error
     if not is_ready:
-        raise Problem("not_ready")
-    return web.json_response({"ready": True})
+        raise not_ready
+    return web.json_response({"ready": True}, headers=NO_STORE)

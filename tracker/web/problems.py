@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any
 
 from aiohttp import hdrs, web
@@ -13,108 +13,105 @@ from tracker.domain.errors import ConsentApiUnavailableError, TrackerError
 
 _log = logging.getLogger(__name__)
 
-STATUSES: Mapping[str, int] = {
-    "malformed_json": 400,
-    "unauthorized": 401,
-    "forbidden": 403,
-    "not_found": 404,
-    "consent_not_found": 404,
-    "provider_not_found": 404,
-    "subscription_not_found": 404,
-    "method_not_allowed": 405,
-    "consent_conflict": 409,
-    "body_too_large": 413,
-    "unsupported_media_type": 415,
-    "invalid_request": 422,
-    "cursor_invalid": 422,
-    "internal_error": 500,
-    "holder_refused": 502,
-    "holder_unavailable": 503,
-    "not_ready": 503,
-}
-"""Every code that the API answers with."""
+TITLES: Mapping[str, tuple[int, str]] = MappingProxyType(
+    {
+        "malformed_json": (400, "The body is not JSON that can be read in one way only"),
+        "unauthorized": (401, "Show a valid API key"),
+        "forbidden": (403, "The API key lacks the scope for this"),
+        "not_found": (404, "There is nothing here"),
+        "consent_not_found": (404, "This consent is not tracked"),
+        "provider_not_found": (404, "No such provider is configured"),
+        "subscription_not_found": (404, "There is no such subscription"),
+        "method_not_allowed": (405, "This cannot be done here"),
+        "consent_conflict": (409, "The consent is tracked already, with other facts"),
+        "body_too_large": (413, "The body is too large"),
+        "unsupported_media_type": (415, "Send application/json"),
+        "invalid_request": (422, "The request makes no sense"),
+        "cursor_invalid": (422, "The cursor is not one of this list"),
+        "internal_error": (500, "Something went wrong on our side"),
+        "holder_refused": (502, "The holder refused to answer us"),
+        "holder_unavailable": (503, "The holder cannot answer now"),
+        "not_ready": (503, "The service cannot do its work now"),
+    }
+)
+"""Every code that we answer with: its status and its title."""
 
-_TITLES: Mapping[str, str] = {
-    "malformed_json": "The body is not JSON",
-    "unauthorized": "Show a valid API key",
-    "forbidden": "The API key lacks the scope for this",
-    "not_found": "There is nothing here",
-    "consent_not_found": "This consent is not tracked",
-    "provider_not_found": "No such provider is configured",
-    "subscription_not_found": "There is no such subscription",
-    "method_not_allowed": "This cannot be done here",
-    "consent_conflict": "The consent is tracked already, with other facts",
-    "body_too_large": "The body is too large",
-    "unsupported_media_type": "Send application/json",
-    "invalid_request": "The request makes no sense",
-    "cursor_invalid": "The cursor is not one of this list",
-    "internal_error": "Something went wrong on our side",
-    "holder_refused": "The holder refused to answer us",
-    "holder_unavailable": "The holder cannot answer now",
-    "not_ready": "The service cannot do its work now",
-}
+STATUSES: Mapping[str, int] = MappingProxyType({code: status for code, (status, _) in TITLES.items()})
 
-_OF_HTTP: Mapping[int, str] = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}
+NO_STORE: Mapping[str, str] = MappingProxyType({str(hdrs.CACHE_CONTROL): "no-store"})
+
+_OF_HTTP = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}
 # What the holder does wrong is, to our caller, a holder that cannot answer.
-_OF_ERRORS: Mapping[str, str] = {
+_OF_ERRORS = {
     "holder_contract_broken": "holder_unavailable",
     "holder_error": "holder_unavailable",
     "storage_unavailable": "not_ready",
     "row_inconsistent": "internal_error",
 }
+_RETRY_AFTER_SECONDS = {"holder_unavailable": 5, "not_ready": 1}
+_NOT_FOR_CALLERS = frozenset({"internal_error", "not_ready"})
 
 
-class Problem(Exception):  # noqa: N818 - RFC 9457's word
+class Problem(TrackerError):
     """An answer that says what is wrong.
 
     Attributes:
-        code: One of `STATUSES`.
+        problem_code: One of `TITLES`.
+        detail: What is wrong this time, in a sentence.
         errors: What exactly, with JSON pointers.
         headers: Such as Retry-After.
     """
 
+    code = "problem"
+
     def __init__(
         self,
-        code: str,
+        problem_code: str,
         detail: str | None = None,
         *,
         errors: Sequence[Mapping[str, str]] = (),
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(detail or _TITLES[code])
-        self.code = code
+        super().__init__(detail or TITLES[problem_code][1])
+        self.problem_code = problem_code
         self.detail = detail
         self.errors = errors
         self.headers = headers or {}
 
     def response(self) -> web.Response:
         """Render it."""
+        status, title = TITLES[self.problem_code]
         body: dict[str, Any] = {
-            "type": "about:blank",
-            "title": _TITLES[self.code],
-            "status": STATUSES[self.code],
-            "code": self.code,
+            "type": f"/docs#problem-{self.problem_code}",
+            "title": title,
+            "status": status,
+            "code": self.problem_code,
         }
         if self.detail is not None:
             body["detail"] = self.detail
         if self.errors:
             body["errors"] = list(self.errors)
         return web.json_response(
-            body, status=STATUSES[self.code], content_type="application/problem+json", headers=self.headers
+            body, status=status, content_type="application/problem+json", headers={**NO_STORE, **self.headers}
         )
 
 
-def invalid(error: ValidationError, code: str = "invalid_request") -> Problem:
+def invalid(error: ValidationError) -> Problem:
     """What pydantic found, without the values."""
     errors = [
-        {"pointer": "".join(f"/{_escaped(step)}" for step in found["loc"]), "detail": found["msg"]}
+        {"pointer": "".join(f"/{_escaped(step)}" for step in found["loc"]), "detail": _said(found["msg"])}
         for found in error.errors(include_url=False, include_context=False, include_input=False)
     ]
-    return Problem(code, errors=errors)
+    return Problem("invalid_request", errors=errors)
 
 
 def _escaped(step: str | int) -> str:
+    """Spec: RFC 6901 §3."""
     return str(step).replace("~", "~0").replace("/", "~1")
+
+
+def _said(message: str) -> str:
+    return message.removeprefix("Value error, ")
 
 
 @web.middleware
@@ -122,8 +119,6 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
     """Turn whatever is raised into a problem; the unexpected is logged and not shown."""
     try:
         return await handler(request)
-    except Problem as problem:
-        return problem.response()
     except web.HTTPException as error:
         if error.status not in _OF_HTTP:
             raise
@@ -131,6 +126,10 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         return Problem(_OF_HTTP[error.status], headers=kept).response()
     except TrackerError as error:
         return of_error(error).response()
+    except web.RequestPayloadError:
+        return Problem("malformed_json", "The body cannot be unpacked as its headers say.").response()
+    except ConnectionResetError:  # the caller has gone: nobody reads this
+        return Problem("malformed_json").response()
     except Exception:  # noqa: BLE001 - logged; the caller learns nothing of it
         _log.exception("%s %s failed", request.method, request.path)
         return Problem("internal_error").response()
@@ -138,14 +137,19 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
 
 def of_error(error: TrackerError) -> Problem:
     """The problem that one of our errors is to a caller."""
+    if isinstance(error, Problem):
+        return error
     code = _OF_ERRORS.get(error.code, error.code)
-    if code not in STATUSES:
-        _log.error("No HTTP status for the error %s", error.code, exc_info=error)
-        return Problem("internal_error")
+    if code not in TITLES:
+        code = "internal_error"
+    if code in _NOT_FOR_CALLERS:
+        _log.error("A request failed: %s", error, exc_info=error)
+        detail = None
+    else:
+        detail = str(error)
     headers: dict[str, str] = {}
-    if isinstance(error, ConsentApiUnavailableError) and error.retry_after_seconds is not None:
-        headers[hdrs.RETRY_AFTER] = str(max(1, round(error.retry_after_seconds)))
-    elif STATUSES[code] == HTTPStatus.SERVICE_UNAVAILABLE:
-        headers[hdrs.RETRY_AFTER] = "1"
-    detail = None if code in {"internal_error", "not_ready"} else str(error)
+    if code in _RETRY_AFTER_SECONDS:
+        asked = error.retry_after_seconds if isinstance(error, ConsentApiUnavailableError) else None
+        seconds = _RETRY_AFTER_SECONDS[code] if asked is None else max(1, round(asked))
+        headers[str(hdrs.RETRY_AFTER)] = str(seconds)
     return Problem(code, detail, headers=headers)

@@ -36,26 +36,35 @@ async def receive(request: web.Request) -> web.Response:
     headers = {_INTERACTION_ID: interaction_id}
     try:
         profile = services.receiver.profile(request.match_info["profile"])
-        limit = profile.push.max_body_bytes
         async with asyncio.timeout(services.body_timeout_seconds):
-            body = await _read(request, limit)
+            body = await _read(request, profile.push.max_body_bytes)
         await services.receiver.receive(profile, body, interaction_id)
     except TimeoutError:
-        return web.Response(status=408, headers=headers | {"Connection": "close"})
+        return _last_word(408, headers)
     except OversizedEventError:
-        return web.Response(status=413, headers=headers | {"Connection": "close"})
+        return _last_word(413, headers)
     except RejectedEventError as error:
         unknown_key = isinstance(error, UndecryptableEventError) and error.reason == "kid_unknown"
         # The directory may be ahead of us: somebody should look whether one of our keys is missing here.
         level = logging.ERROR if unknown_key else logging.INFO
         _log.log(level, "Event %s was refused at the door: %s", interaction_id, error.reason)
         return web.Response(status=400, headers=headers)
+    except (web.RequestPayloadError, ConnectionResetError):
+        _log.info("Event %s was refused at the door: its body ended before its time or cannot be unpacked", interaction_id)
+        return _last_word(400, headers)
     except NotFoundError:
-        return web.Response(status=404, headers=headers)
+        return _last_word(404, headers)
     except (InboxFullError, StorageError) as error:
         _log.warning("Event %s cannot be kept now: %s", interaction_id, error)
         return web.Response(status=503, headers=headers | {"Retry-After": _RETRY_AFTER_SECONDS})
     return web.Response(status=profile.push.accepted_status, headers=headers)
+
+
+def _last_word(status: int, headers: dict[str, str]) -> web.Response:
+    """Answer a request whose body was not read to its end; nothing more can come over this connection."""
+    response = web.Response(status=status, headers=headers)
+    response.force_close()
+    return response
 
 
 async def _read(request: web.Request, limit: int) -> bytes:

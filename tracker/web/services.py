@@ -22,6 +22,7 @@ class Services:
 
     Attributes:
         body_timeout_seconds: How long an event's body may take.
+        ask_timeout_seconds: How long a caller waits for a holder's answer.
         is_ready: Whether the service can do its work; raises or says no if not.
     """
 
@@ -38,6 +39,7 @@ class Services:
     api_keys: ApiKeys
     body_timeout_seconds: float
     is_ready: Callable[[], Awaitable[bool]]
+    ask_timeout_seconds: float = 10.0
 
 
 SERVICES = web.AppKey("services", Services)

@@ -105,7 +105,9 @@ class ScriptedHub:
             "message": self.message,
         }
         claims = {name: value for name, value in (claims | changes).items() if value is not None}
-        return jwt.encode({"alg": "PS256", "kid": key.kid} | (header or {}), claims, key, algorithms=["PS256", "RS256"])
+        return jwt.encode(
+            {"alg": "PS256", "kid": key.kid} | (header or {}), claims, key, algorithms=["PS256", "PS384", "RS256"]
+        )
 
     def says_signed(self, key: RSAKey | None = None, header: dict[str, Any] | None = None, **changes: Any) -> Reply:
         return says(200, self.signed(key, header, **changes), "application/jwt")

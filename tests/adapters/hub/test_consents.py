@@ -131,6 +131,7 @@ UNSOUND = {
     "no exp": (lambda _: {"exp": None}, "lapsed"),
     "exp true": (lambda _: {"exp": True}, "lapsed"),
     "not yet valid": (lambda now: {"nbf": now + 61}, "not valid yet"),
+    "nbf true": (lambda _: {"nbf": True}, "not valid yet"),
     "nbf a list": (lambda now: {"nbf": [now]}, "not valid yet"),
     "another client": (lambda _: {"aud": ["tpp-client-002"]}, "another client"),
     "another client as a string": (lambda _: {"aud": CLIENT_ID + "0"}, "another client"),
@@ -187,8 +188,9 @@ async def test_unpublished_key_is_not_believed(world: World, rsa_keys: dict[str,
         await world.read()
 
 
-async def test_other_algorithm_is_not_believed(world: World) -> None:
-    world.hub.next["consent"].append(world.hub.says_signed(header={"alg": "RS256"}))
+@pytest.mark.parametrize("alg", ["RS256", "PS384"])
+async def test_algorithm_that_the_profile_does_not_have_is_not_believed(world: World, alg: str) -> None:
+    world.hub.next["consent"].append(world.hub.says_signed(header={"alg": alg}))
     with pytest.raises(ConsentApiContractError, match="alg_not_allowed"):
         await world.read()
 
@@ -264,6 +266,13 @@ async def test_answer_of_a_mebibyte_is_read_and_not_a_byte_more(world: World) ->
 
 
 # ------------------------------------------------------------------------------------------------ no answer
+
+
+@pytest.mark.parametrize("status", [201, 203, 206, 300])
+async def test_good_answer_under_another_status_is_outside_the_standard(world: World, status: int) -> None:
+    world.hub.next["consent"].append(says(status, world.hub.signed(), "application/jwt"))
+    with pytest.raises(ConsentApiContractError, match=str(status)):
+        await world.read()
 
 
 def signed_errors(hub: Any, code: str, status: int) -> Reply:

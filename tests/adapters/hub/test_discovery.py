@@ -157,6 +157,13 @@ async def test_first_document_that_cannot_be_had_is_asked_for_again(world: World
     await world.read()
 
 
+async def test_document_under_another_status_is_none(world: World) -> None:
+    urls = {"token_endpoint": f"{world.hub.issuer}/token", "jwks_uri": f"{world.hub.issuer}/application.jwks"}
+    world.hub.next["discovery"].append(says_json({"issuer": world.hub.issuer, **urls}, 203))
+    with pytest.raises(ConsentApiContractError, match="203"):
+        await world.read()
+
+
 async def test_redirect_is_not_followed(world: World) -> None:
     world.hub.next["discovery"].append(says(302, Location=f"{world.hub.issuer}/elsewhere/application.jwks"))
     with pytest.raises(ConsentApiContractError):

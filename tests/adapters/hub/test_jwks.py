@@ -127,6 +127,32 @@ async def test_new_key_is_found_when_it_is_missed(world: World, rsa_keys: dict[s
     assert kids_found(world, "hub-1", "hub-2") == {"hub-1", "hub-2"}
 
 
+async def test_whoever_misses_a_key_waits_for_the_request_that_is_under_way(
+    world: World, rsa_keys: dict[str, RSAKey]
+) -> None:
+    await fetch(world)
+    world.hub.published = [rsa_keys["second"]]
+    world.advance(30)
+    assert not kids_found(world, "hub-2")
+    gate = world.hub.hold("jwks")
+    first = asyncio.create_task(world.holders.refresh(world.provider))
+    await world.hub.asked("jwks", 2)
+    second = asyncio.create_task(world.holders.refresh(world.provider))
+    gate.set()
+    await second
+    assert kids_found(world, "hub-2")
+    await first
+    assert world.hub.count("jwks") == 2
+
+
+async def test_keys_that_do_not_come_in_time(world: World) -> None:
+    holders = world.connect(world.provider, timeout_seconds=0.5)
+    world.hub.hold("jwks")
+    with pytest.raises(KeysUnavailableError, match="in time"):
+        await holders.refresh(world.provider)
+    await holders.close()
+
+
 async def test_withdrawn_key_is_gone_after_the_next_fetch(world: World, rsa_keys: dict[str, RSAKey]) -> None:
     await fetch(world)
     world.hub.published = [rsa_keys["second"]]

@@ -1,16 +1,18 @@
 """Consents: register, look up, search, timeline, usable, ask now."""
 
 import asyncio
+from collections.abc import Mapping
+from urllib.parse import quote
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
-from tracker.domain.errors import ConsentApiUnavailableError, ConsentNotFoundError
+from tracker.domain.errors import ConsentApiUnavailableError
 from tracker.ports import ConsentQuery
 from tracker.usecases.consult import ConsentView
 from tracker.usecases.register import Registration
 from tracker.web.api.cursor import cursor_after, key_of
 from tracker.web.api.operation import Operation, answer, body_of, query_of
-from tracker.web.api.schemas import (
+from tracker.web.api.shapes.consents import (
     AsOfQuery,
     ConsentOut,
     ConsentsOut,
@@ -24,7 +26,9 @@ from tracker.web.api.schemas import (
 )
 from tracker.web.services import Services
 
-_ANSWER_WITHIN_SECONDS = 10.0
+ASKS = web.AppKey("asks", set[asyncio.Task[object]])
+"""Questions under way for callers. One whose caller has been answered goes on, and what comes of it is recorded."""
+
 _ONE = "/v1/consents/{provider}/{consent_id}"
 
 
@@ -32,15 +36,20 @@ async def _named(request: web.Request, services: Services) -> ConsentView:
     return await services.consulting.get(request.match_info["provider"], request.match_info["consent_id"])
 
 
-def _shown(seen: ConsentView, *, status: int = 200) -> web.Response:
-    return answer(ConsentOut.of(seen), status=status, headers={"ETag": f'"{seen.consent.version}"'})
+def _shown(seen: ConsentView, *, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+    tag = {str(hdrs.ETAG): f'"{seen.consent.version}"'}
+    return answer(ConsentOut.of(seen), status=status, headers={**tag, **(headers or {})})
 
 
 async def register(request: web.Request, services: Services) -> web.Response:
     """Begin to track a consent."""
     given = await body_of(request, RegistrationIn)
     consent, is_new = await services.registrar.register(Registration(**dict(given)))
-    return _shown(await services.consulting.get_tracked(consent.tracking_id), status=201 if is_new else 200)
+    seen = await services.consulting.get_tracked(consent.tracking_id)
+    if not is_new:
+        return _shown(seen)
+    place = _ONE.format(provider=consent.provider, consent_id=quote(consent.consent_id, safe=""))
+    return _shown(seen, status=201, headers={str(hdrs.LOCATION): place})
 
 
 async def show(request: web.Request, services: Services) -> web.Response:
@@ -98,14 +107,22 @@ async def usable(request: web.Request, services: Services) -> web.Response:
 async def refresh(request: web.Request, services: Services) -> web.Response:
     """Ask the holder now."""
     seen = await _named(request, services)
-    try:
-        async with asyncio.timeout(_ANSWER_WITHIN_SECONDS):
-            await services.asker.ask_now(seen.consent.tracking_id)
-    except TimeoutError as error:
-        raise ConsentApiUnavailableError("The holder did not answer in time.") from error
-    except ConsentNotFoundError:
-        raise
+    asks = request.app[ASKS]
+    ask: asyncio.Task[object] = asyncio.create_task(services.asker.ask_now(seen.consent.tracking_id))
+    asks.add(ask)
+    ask.add_done_callback(asks.discard)
+    done, _ = await asyncio.wait({ask}, timeout=services.ask_timeout_seconds)
+    if not done:
+        ask.add_done_callback(lambda late: late.cancelled() or late.exception())  # nobody else looks at it
+        raise ConsentApiUnavailableError("The holder did not answer in time.")
+    await ask
     return _shown(await services.consulting.get_tracked(seen.consent.tracking_id))
+
+
+async def finish_asks(application: web.Application) -> None:
+    """Let the questions that are still under way come to their end, which is set by the holder adapter's own time limit."""
+    if asks := application[ASKS]:
+        await asyncio.wait(asks)
 
 
 _SHOW = {200: ConsentOut}

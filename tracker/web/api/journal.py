@@ -1,32 +1,22 @@
 """The change feed, by pulling."""
 
-from typing import Any
-
 from aiohttp import web
 
 from tracker.domain.subscription import EntryFilter
-from tracker.journal.entry import Entry, base64url
 from tracker.web.api.operation import KEY, Operation, answer, query_of
-from tracker.web.api.schemas import JournalOut, JournalQuery
+from tracker.web.api.shapes.journal import JournalOut, JournalQuery, entry_json
+from tracker.web.auth import PRIVATE_SCOPES
 from tracker.web.services import Services
 
 
 async def read(request: web.Request, services: Services) -> web.Response:
     """Read a page of the journal."""
     query = query_of(request, JournalQuery)
-    types = tuple(part.strip() for part in (query.types or "").split(",") if part.strip())
+    types = () if query.types is None else tuple(query.types.split(","))
     page = await services.feed.read(query.after, query.limit, EntryFilter(types=types))
-    may_see_private = bool(request[KEY].scopes & {"audit", "admin"})
-    items = tuple(_shown(entry, private=may_see_private) for entry in page.entries)
+    with_private = bool(request[KEY].scopes & PRIVATE_SCOPES)
+    items = tuple(entry_json(entry, with_private=with_private) for entry in page.entries)
     return answer(JournalOut(items=items, next_cursor=str(page.scanned)))
-
-
-def _shown(entry: Entry, *, private: bool) -> dict[str, Any]:
-    shown = dict(entry.leaf)
-    if private:
-        shown["private"] = entry.private
-        shown["private_salt"] = None if entry.private_salt is None else base64url(entry.private_salt)
-    return shown
 
 
 OPERATIONS = (
@@ -36,8 +26,9 @@ OPERATIONS = (
         scope="read",
         summary="Read the change feed",
         description=(
-            "Entries in sequence, as CloudEvents. Pass `next_cursor` as `after` to go on; beyond the end the page is empty. "
-            "Personal values come along for keys with the scope `audit`."
+            "Entries in sequence, as CloudEvents. Pass `next_cursor` as `after` to go on, also after an empty page: it is the "
+            "last sequence that was looked at, wanted or not. Beyond the end the page is empty. Personal values come along "
+            "for keys with the scope `audit`."
         ),
         handle=read,
         query=JournalQuery,

@@ -2,16 +2,17 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from pydantic import BaseModel, ValidationError
 
 from tracker.domain.strict_json import NotStrictJsonError
 from tracker.domain.strict_json import loads as strict_loads
 from tracker.ports import ApiKey
+from tracker.web.api.shapes.fields import Query
 from tracker.web.auth import require_scope
-from tracker.web.problems import Problem, invalid
+from tracker.web.problems import NO_STORE, Problem, invalid
 from tracker.web.services import SERVICES, Services
 
 M = TypeVar("M", bound=BaseModel)
@@ -23,13 +24,13 @@ class Operation:
     """One operation.
 
     Attributes:
-        method: HTTP's.
+        method: HTTP's; what answers GET answers HEAD too.
         path: As aiohttp and OpenAPI both write it.
         scope: What the caller's key must have.
         summary: One line.
         description: More, in Markdown.
         handle: What does it.
-        query: What it takes in the query string.
+        query: What it takes in the query string; nothing else may stand there.
         body: What it takes as JSON.
         answers: What it answers, by status.
         problems: Codes that it can answer with, besides those that any can.
@@ -41,7 +42,7 @@ class Operation:
     summary: str
     handle: Callable[[web.Request, Services], Awaitable[web.Response]]
     description: str = ""
-    query: type[BaseModel] | None = None
+    query: type[Query] = Query
     body: type[BaseModel] | None = None
     answers: Mapping[int, type[BaseModel] | None] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
@@ -51,11 +52,13 @@ class Operation:
 
         async def handler(request: web.Request) -> web.Response:
             request[KEY] = await require_scope(request, self.scope)
+            query_of(request, self.query)
             response = await self.handle(request, request.app[SERVICES])
-            response.headers["Cache-Control"] = "no-store"
+            response.headers.update(NO_STORE)
             return response
 
-        return web.route(self.method, self.path, handler)
+        options = {"allow_head": True} if self.method == hdrs.METH_GET else {}
+        return web.RouteDef(self.method, self.path, handler, options)
 
 
 def query_of(request: web.Request, model: type[M]) -> M:
@@ -84,7 +87,7 @@ async def body_of(request: web.Request, model: type[M]) -> M:
         raise invalid(error) from error
 
 
-def answer(model: BaseModel, *, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+def answer(model: BaseModel, *, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
     """Render a model."""
     return web.Response(
         body=model.model_dump_json(by_alias=True).encode(),
@@ -93,6 +96,3 @@ def answer(model: BaseModel, *, status: int = 200, headers: dict[str, str] | Non
         charset="utf-8",
         headers=headers,
     )
-
-
-JsonObject = dict[str, Any]

@@ -4,13 +4,18 @@ from aiohttp import web
 
 from tracker.web.api.cursor import cursor_after, key_of
 from tracker.web.api.operation import Operation, answer, query_of
-from tracker.web.api.schemas import PageQuery, QuarantinedOut, QuarantineOut
+from tracker.web.api.shapes.fields import PageQuery
+from tracker.web.api.shapes.quarantine import QuarantinedOut, QuarantineOut
 from tracker.web.services import Services
+
+
+class QuarantineQuery(PageQuery):
+    """A page of the quarantine."""
 
 
 async def listing(request: web.Request, services: Services) -> web.Response:
     """List them, the newest first."""
-    query = query_of(request, PageQuery)
+    query = query_of(request, QuarantineQuery)
     before = None if query.cursor is None else key_of(query.cursor, query)
     found = await services.store.quarantined(query.limit + 1, before)
     page = found[: query.limit]
@@ -26,7 +31,7 @@ OPERATIONS = (
         summary="List events that were put aside",
         description="Why, and at which step. Their bodies are not shown.",
         handle=listing,
-        query=PageQuery,
+        query=QuarantineQuery,
         answers={200: QuarantineOut},
         problems=("cursor_invalid",),
     ),

@@ -1,30 +1,33 @@
 """Subscriptions: who is told."""
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from tracker.domain.subscription import EntryFilter
 from tracker.usecases.subscribe import SubscriptionRequest
-from tracker.web.api.operation import Operation, answer, body_of, query_of
-from tracker.web.api.schemas import (
-    NewSubscriptionOut,
-    Query,
-    SubscriptionIn,
-    SubscriptionOut,
-    SubscriptionsOut,
-)
+from tracker.web.api.cursor import cursor_after, key_of
+from tracker.web.api.operation import KEY, Operation, answer, body_of, query_of
+from tracker.web.api.shapes.fields import PageQuery
+from tracker.web.api.shapes.subscriptions import NewSubscriptionOut, SubscriptionIn, SubscriptionOut, SubscriptionsOut
+from tracker.web.auth import PRIVATE_SCOPES, forbidden
 from tracker.web.services import Services
 
 _ONE = "/v1/subscriptions/{subscription_id}"
 
 
+class SubscriptionsQuery(PageQuery):
+    """A page of the subscriptions."""
+
+
 async def add(request: web.Request, services: Services) -> web.Response:
     """Make a subscription."""
     given = await body_of(request, SubscriptionIn)
+    if given.include_private and not request[KEY].scopes & PRIVATE_SCOPES:
+        raise forbidden("Personal values are sent along only for keys with the scope 'audit' too.", "write audit")
     wanted = EntryFilter(
-        types=given.types or ("*",),
+        types=given.types,
         provider=frozenset(given.filter.provider),
         kind=frozenset(given.filter.kind),
-        to=frozenset(given.filter.to),
+        to=frozenset(status.value for status in given.filter.to),
     )
     made = await services.subscriptions.add(
         SubscriptionRequest(
@@ -35,21 +38,23 @@ async def add(request: web.Request, services: Services) -> web.Response:
             from_sequence=given.from_sequence,
         )
     )
-    shown = NewSubscriptionOut(**NewSubscriptionOut.facts(made), secret=made.secret)
-    return answer(shown, status=201, headers={"Location": f"/v1/subscriptions/{made.id}"})
+    place = {str(hdrs.LOCATION): f"/v1/subscriptions/{made.id}"}
+    return answer(NewSubscriptionOut.made(made), status=201, headers=place)
 
 
 async def listing(request: web.Request, services: Services) -> web.Response:
-    """List all of them."""
-    query_of(request, Query)
-    made = await services.subscriptions.list()
-    return answer(SubscriptionsOut(items=tuple(SubscriptionOut(**SubscriptionOut.facts(one)) for one in made)))
+    """List them in the order in which they were made. There are few: all are read, and cut into pages here."""
+    query = query_of(request, SubscriptionsQuery)
+    after = "" if query.cursor is None else key_of(query.cursor, query)
+    rest = [one for one in await services.subscriptions.list() if one.id > after]
+    page = rest[: query.limit]
+    next_cursor = cursor_after(page[-1].id, query) if len(rest) > len(page) else None
+    return answer(SubscriptionsOut(items=tuple(SubscriptionOut.of(one) for one in page), next_cursor=next_cursor))
 
 
 async def show(request: web.Request, services: Services) -> web.Response:
     """Show one."""
-    one = await services.subscriptions.get(request.match_info["subscription_id"])
-    return answer(SubscriptionOut(**SubscriptionOut.facts(one)))
+    return answer(SubscriptionOut.of(await services.subscriptions.get(request.match_info["subscription_id"])))
 
 
 async def delete(request: web.Request, services: Services) -> web.Response:
@@ -66,7 +71,7 @@ OPERATIONS = (
         summary="Subscribe",
         description=(
             "Entries are posted to the URL one by one, in order for each consent, at least once, signed by Standard Webhooks. "
-            "The secret is shown this once."
+            "The secret is shown this once. Private and loopback addresses are refused unless the configuration lists them."
         ),
         handle=add,
         body=SubscriptionIn,
@@ -78,7 +83,9 @@ OPERATIONS = (
         scope="read",
         summary="List subscriptions",
         handle=listing,
+        query=SubscriptionsQuery,
         answers={200: SubscriptionsOut},
+        problems=("cursor_invalid",),
     ),
     Operation(
         method="GET",
@@ -94,6 +101,7 @@ OPERATIONS = (
         path=_ONE,
         scope="write",
         summary="Delete a subscription",
+        description="What is under way may still arrive.",
         handle=delete,
         answers={204: None},
         problems=("subscription_not_found",),

@@ -1,0 +1,148 @@
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tracker.domain.subscription import (
+    DISABLED_AFTER,
+    EntryFilter,
+    Subscription,
+    SubscriptionState,
+    delivered,
+    disabled,
+    failing,
+    reachable,
+    retry_alone,
+    retry_endpoint,
+)
+
+NOW = datetime(2026, 3, 2, 11, 13, 21, tzinfo=UTC)
+NEW = Subscription(id="s", url="https://hooks.example.com", secret="whsec_c2VjcmV0", cursor=7, created_at=NOW)
+
+
+def passes(entry_filter: EntryFilter, **changes: str | None) -> bool:
+    members: dict[str, str | None] = {"provider": "demobank", "kind": "payment", "to": "Revoked"}
+    members |= {"entry_type": "consent.status_changed"} | changes
+    return entry_filter.passes(
+        entry_type=members["entry_type"] or "", provider=members["provider"], kind=members["kind"], to=members["to"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("pattern", "entry_type", "is_heard"),
+    [
+        ("*", "consent.status_changed", True),
+        ("consent.*", "consent.status_changed", True),
+        ("consent.*", "consent.a.b", True),
+        ("consent.*", "consent", False),
+        ("consent.*", "consents.status_changed", False),
+        ("consent.status_changed", "consent.status_changed", True),
+        ("consent.status_changed", "consent.status_changed_late", False),
+        ("consent.status", "consent.status_changed", False),
+        ("payment.*", "consent.status_changed", False),
+    ],
+)
+def test_types_are_exact_or_a_prefix_or_all(pattern: str, entry_type: str, is_heard: bool) -> None:
+    assert passes(EntryFilter(types=(pattern,)), entry_type=entry_type) is is_heard
+
+
+def test_one_of_several_patterns_is_enough() -> None:
+    entry_filter = EntryFilter(types=("payment.*", "consent.status_changed"))
+    assert passes(entry_filter)
+    assert passes(entry_filter, entry_type="payment.status_changed")
+    assert not passes(entry_filter, entry_type="consent.registered")
+
+
+def test_an_empty_filter_hears_everything() -> None:
+    assert passes(EntryFilter())
+    assert passes(EntryFilter(), provider=None, kind=None, to=None)
+
+
+@pytest.mark.parametrize("member", ["provider", "kind", "to"])
+def test_each_part_narrows_and_an_entry_without_the_member_does_not_pass(member: str) -> None:
+    wanted = {"provider": "demobank", "kind": "payment", "to": "Revoked"}[member]
+    changes: dict[str, Any] = {member: frozenset({wanted, "another"})}
+    entry_filter = replace(EntryFilter(), **changes)
+    assert passes(entry_filter)
+    assert passes(entry_filter, **{member: "another"})
+    assert not passes(entry_filter, **{member: "a third"})
+    assert not passes(entry_filter, **{member: None})
+
+
+def test_all_parts_must_agree() -> None:
+    entry_filter = EntryFilter(types=("consent.*",), provider=frozenset({"demobank"}), to=frozenset({"Expired"}))
+    assert not passes(entry_filter)
+    assert passes(entry_filter, to="Expired")
+    assert not passes(entry_filter, to="Expired", provider="other")
+
+
+def test_an_entry_alone_gets_a_few_attempts_over_minutes() -> None:
+    waits: list[timedelta] = []
+    while (wait := retry_alone(len(waits) + 1)) is not None:
+        waits.append(wait)
+    assert waits == sorted(waits)
+    assert waits[0] == timedelta(seconds=5)
+    assert 4 <= len(waits) <= 8
+    assert timedelta(minutes=5) <= sum(waits, timedelta()) <= timedelta(minutes=15)
+    assert retry_alone(100) is None
+
+
+@given(st.integers(1, 500), st.floats(0, 1, exclude_max=True))
+def test_an_endpoint_is_waited_for_longer_each_time_up_to_an_hour_and_jitter_only_adds(
+    failures: int, fraction: float
+) -> None:
+    plain = retry_endpoint(failures, fraction=0.0)
+    assert timedelta(seconds=1) <= plain <= retry_endpoint(failures + 1, fraction=0.0) <= timedelta(hours=1)
+    assert plain <= retry_endpoint(failures, fraction=fraction) <= plain * 1.1
+
+
+def test_the_first_failure_is_tried_again_after_a_second() -> None:
+    failed = failing(NEW, NOW, error="The endpoint answered 500.", fraction=0.0)
+    assert failed == replace(
+        NEW,
+        state=SubscriptionState.FAILING,
+        failing_since=NOW,
+        failures=1,
+        next_attempt_at=NOW + timedelta(seconds=1),
+        last_error="The endpoint answered 500.",
+    )
+
+
+def test_what_the_endpoint_asks_for_is_obeyed_but_never_shortens_the_ladder() -> None:
+    def waits(failures: int, seconds: float) -> timedelta | None:
+        failed = failing(replace(NEW, failures=failures), NOW, error="", fraction=0.0, wait_seconds=seconds)
+        return None if failed.next_attempt_at is None else failed.next_attempt_at - NOW
+
+    assert waits(0, 90.0) == timedelta(seconds=90)
+    assert waits(0, 0.0) == timedelta(seconds=1)
+    assert waits(6, 5.0) == timedelta(hours=1)
+
+
+def test_failing_for_three_days_disables_and_keeps_the_cursor() -> None:
+    subscription = failing(NEW, NOW, error="x", fraction=0.0)
+    almost = failing(subscription, NOW + DISABLED_AFTER - timedelta(seconds=1), error="x", fraction=0.0)
+    assert almost.state is SubscriptionState.FAILING
+    assert almost.failing_since == NOW
+    over = failing(almost, NOW + DISABLED_AFTER, error="still", fraction=0.0)
+    assert over.state is SubscriptionState.DISABLED
+    assert (over.cursor, over.failing_since, over.next_attempt_at, over.last_error) == (7, NOW, None, "still")
+
+
+def test_a_delivery_ends_all_trouble() -> None:
+    failed = failing(failing(NEW, NOW, error="x", fraction=0.5), NOW, error="y", fraction=0.5)
+    assert delivered(failed, NOW) == replace(NEW, last_delivered_at=NOW)
+    assert reachable(failed) == NEW
+
+
+def test_disabling_keeps_everything_but_the_next_attempt() -> None:
+    failed = failing(NEW, NOW, error="x", fraction=0.0)
+    assert disabled(failed, error="gone") == replace(
+        failed, state=SubscriptionState.DISABLED, next_attempt_at=None, last_error="gone"
+    )
+
+
+def test_the_secret_is_not_shown() -> None:
+    assert "c2VjcmV0" not in repr(NEW)

@@ -1,0 +1,275 @@
+"""The tracker's deeds on a real database, with keys, holders and clock in the hands of the test."""
+
+import sqlite3
+from collections.abc import AsyncIterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from tests import tokens
+from tests.clocks import ManualClock
+from tracker.adapters.clock import SystemIds
+from tracker.adapters.jose import JwcryptoEventCrypto
+from tracker.adapters.key_files import event_keys, load_encryption_keys
+from tracker.adapters.public_keys import verification_keys
+from tracker.adapters.store.sqlite import SqliteDatabase
+from tracker.adapters.store.store import SqlStore
+from tracker.domain.consent import ConsentId, ProviderId
+from tracker.domain.errors import ConsentApiError, ConsentNotStagedError, KeysUnavailableError
+from tracker.domain.schedule import Pace
+from tracker.domain.tracked import TrackedConsent
+from tracker.journal.entry import Entry
+from tracker.ports import Answer, Provider, Token, VerificationKey
+from tracker.profiles import PROFILES
+from tracker.profiles.profile import Kind, Profile
+from tracker.usecases.ask import Asker
+from tracker.usecases.budget import Budget
+from tracker.usecases.consult import Consulting
+from tracker.usecases.expire import Expiry
+from tracker.usecases.open import Opening
+from tracker.usecases.opening import Opener
+from tracker.usecases.providers import Providers
+from tracker.usecases.receive import Receiver
+from tracker.usecases.record import Recorder
+from tracker.usecases.recording import Office
+from tracker.usecases.register import Registrar, Registration
+from tracker.usecases.timeline import Timelines
+from tracker.usecases.wake import Bell
+
+UAE = PROFILES["uae-v2.1"]
+NOW = datetime.fromisoformat("2026-03-02T11:20:00+00:00")
+"""Within the life of `tokens.claims()`."""
+DEMOBANK = ProviderId("demobank")
+OTHERBANK = ProviderId("otherbank")
+CONSENT = "5b0e7c1a-2f34-4b9d-8a66-0d1f5c9e7a10"
+
+
+class NoJitter:
+    """`ports.Entropy` without surprises but in tokens."""
+
+    def __init__(self) -> None:
+        self._made = 0
+
+    def token(self, size: int) -> bytes:
+        self._made += 1
+        return self._made.to_bytes(size, "big")
+
+    def fraction(self) -> float:
+        return 0.0
+
+
+@cache
+def keys_of(name: str, kid: str) -> Mapping[str, VerificationKey]:
+    return verification_keys(
+        tokens.jwk_set(tokens.public_jwk(tokens.rsa_key(name), kid=kid, use="sig")), tokens.JWKS_URI
+    )
+
+
+@dataclass
+class ScriptedKeys:
+    """`ports.HolderKeys`: what is published is found after a refresh."""
+
+    published: dict[str, Mapping[str, VerificationKey]] = field(default_factory=dict)
+    fetched: dict[str, Mapping[str, VerificationKey]] = field(default_factory=dict)
+    unavailable: bool = False
+    refreshes: int = 0
+
+    def find(self, provider: Provider, kid: str) -> VerificationKey | None:
+        return self.fetched.get(provider.id, {}).get(kid)
+
+    async def refresh(self, provider: Provider) -> None:
+        self.refreshes += 1
+        if self.unavailable:
+            raise KeysUnavailableError
+        self.fetched[provider.id] = self.published.get(provider.id, {})
+
+
+@dataclass
+class ScriptedHolders:
+    """`ports.HolderApi`: answers as told; a consent of which nothing was told is not staged."""
+
+    answers: dict[str, Mapping[str, Any] | ConsentApiError] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+    signed: bool = True
+
+    async def read_consent(self, provider: Provider, kind: Kind, consent_id: ConsentId, interaction_id: str) -> Answer:
+        self.asked.append(consent_id)
+        answer = self.answers.get(consent_id, ConsentNotStagedError())
+        if isinstance(answer, ConsentApiError):
+            raise answer
+        key = keys_of("hub", tokens.HUB_KID)[tokens.HUB_KID]
+        jws = f"signed.answer.{len(self.asked)}".encode()
+        token = Token(jws=jws, kid=key.kid, jwk=key.jwk, jwk_thumbprint=key.jwk_thumbprint, jwks_uri=key.jwks_uri)
+        return Answer(body=answer, token=token if self.signed else None)
+
+
+def data(status: str = "Authorized", at: str = "2026-03-02T15:13:19+04:00", **changes: Any) -> dict[str, Any]:
+    """A data sharing consent as a holder tells it."""
+    return {
+        "ConsentId": CONSENT,
+        "CreationDateTime": "2026-03-02T10:15:00+04:00",
+        "Status": status,
+        "StatusUpdateDateTime": at,
+        "Permissions": ["ReadAccountsBasic", "ReadBalances"],
+        "ExpirationDateTime": "2026-09-01T00:00:00+04:00",
+        "OpenFinanceBilling": {"UserType": "Retail", "Purpose": "AccountAggregation"},
+        **changes,
+    }
+
+
+def message(found: Mapping[str, Any] | None, *, at: str = "2026-03-02T15:13:20+04:00", **meta: Any) -> dict[str, Any]:
+    """An event's message about a consent."""
+    said = {"EventDateTime": at, "EventResource": "/x", "EventType": "Resource.Updated", "ConsentId": CONSENT, **meta}
+    return {"Meta": said} if found is None else {"Meta": said, "Data": dict(found)}
+
+
+def event(found: Mapping[str, Any] | None, *, key: str = "hub", kid: str = tokens.HUB_KID, **claims: Any) -> bytes:
+    """A whole event about a consent."""
+    whole = tokens.claims(**{"message": message(found), **claims})
+    return tokens.jwe(tokens.jws(whole, key=tokens.rsa_key(key), kid=kid))
+
+
+@dataclass
+class Bench:
+    """Everything at hand."""
+
+    path: Path
+    clock: ManualClock
+    store: SqlStore
+    keys: ScriptedKeys
+    holders: ScriptedHolders
+    office: Office
+    receiver: Receiver
+    opening: Opening
+    recorder: Recorder
+    registrar: Registrar
+    asker: Asker
+    expiry: Expiry
+    consulting: Consulting
+    timelines: Timelines
+    profile: Profile = UAE
+
+    async def register(self, consent_id: str = CONSENT, provider: str = DEMOBANK, **facts: Any) -> TrackedConsent:
+        given = {"kind": "account-access", **facts}
+        return (await self.registrar.register(Registration(provider=provider, consent_id=consent_id, **given)))[0]
+
+    async def deliver(self, *bodies: bytes) -> None:
+        """Let events in and work the inbox off, keys fetched and all."""
+        for body in bodies:
+            await self.receiver.receive(self.profile, body, "interaction")
+        await self.work_off()
+
+    async def work_off(self) -> None:
+        while True:
+            worked = await self.opening.run_once()
+            await self.fetched()
+            if not worked and not await self.opening.run_once():
+                return
+
+    async def fetched(self) -> None:
+        """Let fetches of keys that are under way end."""
+        for task in list(self.opening._fetching.values()):
+            await task
+
+    async def consent(self, consent_id: str = CONSENT, provider: ProviderId = DEMOBANK) -> TrackedConsent:
+        found = await self.store.find_consent((provider, ConsentId(consent_id)))
+        assert found is not None
+        return found
+
+    async def status(self, consent_id: str = CONSENT, provider: ProviderId = DEMOBANK) -> tuple[str, bool]:
+        """The effective status, and whether it may be used."""
+        seen = await self.consulting.get(provider, consent_id)
+        return seen.effective_status.value, seen.usable
+
+    async def entries(self) -> list[Entry]:
+        return await self.store.entries_after(0, 10_000)
+
+    async def told(self) -> list[tuple[str, str | None, str, bool]]:
+        """Type, from, to and usable of every entry."""
+        found = [(e.type.removeprefix("consent."), e.leaf["data"]) for e in await self.entries()]
+        return [(kind, data["from"], data["to"], data["usable"]) for kind, data in found]
+
+    async def quarantined(self) -> list[tuple[str, str, bool]]:
+        """Step, reason and whether verified, the oldest first."""
+        return [(q.step, q.reason, q.verified) for q in reversed(await self.store.quarantined(1000))]
+
+    def rows(self, query: str) -> list[Any]:
+        """Look into the file, past all our code."""
+        with sqlite3.connect(self.path) as connection:
+            found = connection.execute(query).fetchall()
+        connection.close()
+        return found
+
+    def advance(self, **span: float) -> None:
+        self.clock.advance(timedelta(**span).total_seconds())
+
+
+@cache
+def our_crypto(folder: Path) -> JwcryptoEventCrypto:
+    path = folder / "encryption.jwks.json"
+    path.touch(mode=0o600)
+    path.write_bytes(tokens.our_private_jwks())
+    return JwcryptoEventCrypto(event_keys({tokens.CLIENT_ID: load_encryption_keys(path)}))
+
+
+def a_provider(name: ProviderId, issuer: str, profile: Profile = UAE, **changes: Any) -> Provider:
+    facts = {
+        "id": name,
+        "profile": profile,
+        "client_id": tokens.CLIENT_ID,
+        "issuer": issuer,
+        "resource_url": "https://rs1.example",
+        "api_version": profile.default_api_version,
+        "requests_per_second": 5.0,
+    }
+    return Provider(**{**facts, **changes})
+
+
+@asynccontextmanager
+async def open_bench(
+    path: Path, crypto: JwcryptoEventCrypto, *, clock: ManualClock | None = None, profile: Profile = UAE
+) -> AsyncIterator[Bench]:
+    clock = clock or ManualClock(NOW)
+    providers = Providers(
+        [
+            a_provider(DEMOBANK, tokens.ISSUER, profile),
+            a_provider(OTHERBANK, "https://auth1.otherbank.example", profile),
+        ]
+    )
+    ids, entropy = SystemIds(), NoJitter()
+    store = SqlStore(SqliteDatabase(path), ids)
+    office = Office(providers=providers, clock=clock, ids=ids, entropy=entropy, pace=Pace())
+    keys = ScriptedKeys({DEMOBANK: keys_of("hub", tokens.HUB_KID), OTHERBANK: keys_of("other hub", "other-sig2")})
+    keys.fetched = dict(keys.published)
+    holders = ScriptedHolders()
+    bells = Bell(), Bell(), Bell()
+    recorder = Recorder(store, office, bells[0], bells[1])
+    with ThreadPoolExecutor(2) as threads:
+        opening = Opening(store, clock, Opener(providers, crypto, keys), keys, recorder, threads)
+        try:
+            yield Bench(
+                path=path,
+                clock=clock,
+                store=store,
+                keys=keys,
+                holders=holders,
+                office=office,
+                receiver=Receiver(
+                    store, clock, ids, crypto, providers.profiles, bells[2], max_events=1000, max_age_seconds=300
+                ),
+                opening=opening,
+                recorder=recorder,
+                registrar=Registrar(store, office, bells[0], bells[1]),
+                asker=Asker(store, office, holders, Budget(clock), bells[0], bells[1]),
+                expiry=Expiry(store, office, bells[0], bells[1]),
+                consulting=Consulting(store, providers, clock),
+                timelines=Timelines(store, providers),
+                profile=profile,
+            )
+        finally:
+            await opening.close()
+            await store.close()

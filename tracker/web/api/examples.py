@@ -1,0 +1,115 @@
+"""What requests and answers look like, for readers of the documentation. A test holds each against its model."""
+
+from typing import Any, Final
+
+PARAMETERS: Final[dict[str, Any]] = {
+    "provider": "demobank",
+    "consent_id": "5b0e7c1a-2f34-4b9d-8a66-0d1f5c9e7a10",
+    "tracking_id": "019cad00-a8f0-7b5e-8b0a-1f6d3c2e9a77",
+    "subscription_id": "019cad02-3c11-7d09-a2f4-6b8e0f1d5c33",
+}
+
+REGISTRATION: Final[dict[str, Any]] = {
+    "provider": "demobank",
+    "kind": "account-access",
+    "consent_id": "5b0e7c1a-2f34-4b9d-8a66-0d1f5c9e7a10",
+    "user_ref": "customer-42",
+    "expiration_date_time": "2027-03-02T10:15:00+04:00",
+    "permissions": ["ReadAccountsBasic", "ReadBalances"],
+}
+
+CONSENT: Final[dict[str, Any]] = {
+    "tracking_id": "019cad00-a8f0-7b5e-8b0a-1f6d3c2e9a77",
+    "provider": "demobank",
+    "consent_id": "5b0e7c1a-2f34-4b9d-8a66-0d1f5c9e7a10",
+    "profile": "uae-v2.1",
+    "client_id": "tpp-client-001",
+    "kind": "account-access",
+    "status": "Authorized",
+    "effective_status": "Authorized",
+    "usable": True,
+    "in_doubt": False,
+    "paused": False,
+    "status_date_time": "2026-03-02T06:17:31.000000Z",
+    "learned_at": "2026-03-02T06:17:32.204118Z",
+    "confirmed": True,
+    "confirmed_at": "2026-03-02T06:17:31.000000Z",
+    "confirmed_by": "webhook",
+    "revoked_by": None,
+    "reason": None,
+    "created_date_time": "2026-03-02T06:15:04.000000Z",
+    "expiration_date_time": "2027-03-02T06:15:00.000000Z",
+    "authorization_expiration_date_time": None,
+    "base_consent_id": None,
+    "user_ref": "customer-42",
+    "permissions": ["ReadAccountsBasic", "ReadBalances"],
+    "next_poll_at": "2026-03-02T11:47:52.911403Z",
+    "version": 3,
+    "terms": {"ConsentId": "5b0e7c1a-2f34-4b9d-8a66-0d1f5c9e7a10", "Status": "Authorized"},
+}
+
+USABLE: Final[dict[str, Any]] = {
+    "usable": True,
+    "reason": "ok",
+    "effective_status": "Authorized",
+    "confirmed_at": "2026-03-02T06:17:31.000000Z",
+    "age_seconds": 41.8,
+}
+
+SUBSCRIPTION: Final[dict[str, Any]] = {
+    "url": "https://crm.example/hooks/consents",
+    "types": ["consent.*"],
+    "filter": {"to": ["Revoked", "Expired"]},
+    "description": "stops direct debits",
+}
+
+ENTRY: Final[dict[str, Any]] = {
+    "specversion": "1.0",
+    "id": "019caf1e-7a40-7c21-9f0e-5d1b8c3a2e64",
+    "source": "urn:uuid:019cac00-0000-7000-8000-000000000001",
+    "type": "consent.status_changed",
+    "subject": "demobank/019cad00-a8f0-7b5e-8b0a-1f6d3c2e9a77",
+    "time": "2026-03-02T11:13:21.407730Z",
+    "sequence": "00000000000000000042",
+    "datacontenttype": "application/json",
+    "data": {
+        "tracking_id": "019cad00-a8f0-7b5e-8b0a-1f6d3c2e9a77",
+        "provider": "demobank",
+        "consent_id": "5b0e7c1a-2f34-4b9d-8a66-0d1f5c9e7a10",
+        "kind": "account-access",
+        "previous": 17,
+        "from": "Authorized",
+        "to": "Revoked",
+        "status_date_time": "2026-03-02T11:13:19.000000Z",
+        "received_at": "2026-03-02T11:13:21.398112Z",
+        "channel": "webhook",
+        "late": False,
+        "corrected": False,
+        "inferred": False,
+        "confirmed": True,
+        "revoked_by": "LFI.InitiatedByUser",
+        "reason": None,
+        "usable": False,
+        "judge": 1,
+        "evidence": [
+            {
+                "channel": "webhook",
+                "signed": True,
+                "jws_sha256": "9f2c1f0a7be44d5d8c6d0f1b2a3948576ae1c0d9b8f7e6a5d4c3b2a190807061",
+                "jwe_sha256": "1b7e5a90c3d2f4e6a8b0c2d4e6f8091a2b3c4d5e6f708192a3b4c5d6e7f80910",
+                "kid": "hub-sig-demobank-1",
+                "jwk_thumbprint": "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs",
+            }
+        ],
+        "private_digest": None,
+    },
+}
+
+OF_MODELS: Final[dict[str, dict[str, Any]]] = {
+    "RegistrationIn": REGISTRATION,
+    "ConsentOut": CONSENT,
+    "UsableOut": USABLE,
+    "SubscriptionIn": SUBSCRIPTION,
+    "EntryShape": ENTRY,
+}
+"""By the name of the model."""

@@ -1,0 +1,188 @@
+"""Consents over the wire."""
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from tracker.domain.consent import Status
+from tracker.usecases.consult import ConsentView, Usability, UsableReason
+from tracker.usecases.timeline import TimelineItem
+from tracker.web.api.shapes.fields import (
+    ConsentIdText,
+    In,
+    Name,
+    Out,
+    PageQuery,
+    ProviderIdText,
+    Query,
+    Seconds,
+    ShortText,
+    TimeIn,
+    TimeOut,
+)
+
+
+class RegistrationIn(In):
+    """A consent that our application is about to make, or has made."""
+
+    provider: ProviderIdText = Field(description="The provider's id in the configuration.")
+    kind: Name = Field(description="One of the kinds that the provider's profile has.")
+    consent_id: ConsentIdText = Field(description="What the holder calls it.")
+    base_consent_id: ConsentIdText | None = Field(None, description="The root of its chain of renewals.")
+    user_ref: ShortText | None = Field(None, description="Whose it is, in your words; personal.")
+    expiration_date_time: TimeIn | None = Field(None, description="When it ends; one that is past is asked about.")
+    authorization_expiration_date_time: TimeIn | None = Field(None, description="Until when it can be authorized.")
+    permissions: Annotated[tuple[ShortText, ...], Field(max_length=100, strict=False)] = Field(
+        (), description="What it is to allow."
+    )
+    terms: dict[str, Any] | None = Field(None, description="Whatever else was asked for; personal.")
+
+
+class ConsentOut(Out):
+    """A consent."""
+
+    tracking_id: str = Field(description="Our own key of it; it never changes.")
+    provider: str
+    consent_id: str
+    profile: str = Field(description="The ecosystem's rules that it lives by.")
+    client_id: str = Field(description="Which of our applications made it.")
+    kind: str
+    status: Status = Field(description="What the holder last said.")
+    effective_status: Status = Field(description="The same with our clock added.")
+    usable: bool = Field(description="Whether it may be used now: authorized, and nothing against it.")
+    in_doubt: bool = Field(description="The holder contradicts itself; we are asking.")
+    paused: bool
+    status_date_time: TimeOut | None = Field(description="Since when, by the holder.")
+    learned_at: TimeOut | None = Field(description="When we learnt the present status.")
+    confirmed: bool = Field(description="Whether the effective status is the holder's own word.")
+    confirmed_at: TimeOut | None = Field(description="The latest instant for which the holder vouched.")
+    confirmed_by: str | None = Field(description="How we heard that: `webhook` or `poll`.")
+    revoked_by: str | None = Field(description="Who revoked it, in the holder's words.")
+    reason: str | None = Field(description="Codes of what is contradictory, while it is in doubt.")
+    created_date_time: TimeOut | None
+    expiration_date_time: TimeOut | None
+    authorization_expiration_date_time: TimeOut | None
+    base_consent_id: str | None
+    user_ref: str | None
+    permissions: tuple[str, ...]
+    next_poll_at: TimeOut | None = Field(description="When the holder is asked next; null in lists.")
+    version: int = Field(description="Rises with every change; also the `ETag`.")
+    terms: dict[str, Any] | None = Field(description="The holder's data object as last seen.")
+
+    @classmethod
+    def of(cls, seen: ConsentView) -> "ConsentOut":
+        """Show a consent as it is at an instant."""
+        consent, decision = seen.consent, seen.decision
+        return cls(
+            tracking_id=consent.tracking_id,
+            provider=consent.provider,
+            consent_id=consent.consent_id,
+            profile=consent.profile,
+            client_id=consent.client_id,
+            kind=consent.kind,
+            status=decision.status,
+            effective_status=seen.effective_status,
+            usable=seen.usable,
+            in_doubt=decision.is_in_doubt,
+            paused=consent.overlay.paused,
+            status_date_time=decision.since,
+            learned_at=consent.learned_at,
+            confirmed=seen.confirmed,
+            confirmed_at=consent.confirmed_at,
+            confirmed_by=consent.confirmed_by,
+            revoked_by=decision.report.revoked_by if decision.report else None,
+            reason=",".join(sorted({c.code for c in decision.contradictions})) or None,
+            created_date_time=consent.creation_date_time,
+            expiration_date_time=decision.expiration_date_time,
+            authorization_expiration_date_time=consent.authorization_expiration_date_time,
+            base_consent_id=consent.base_consent_id,
+            user_ref=consent.user_ref,
+            permissions=consent.permissions,
+            next_poll_at=seen.next_ask_at,
+            version=consent.version,
+            terms=None if consent.terms is None else dict(consent.terms),
+        )
+
+
+class AsOfQuery(Query):
+    """A look into the past."""
+
+    as_of: TimeIn | None = Field(None, description="What it was at this time, as we know today.")
+
+
+class LookupQuery(AsOfQuery):
+    """A consent named in the query, for those behind proxies that decode paths."""
+
+    provider: ProviderIdText
+    consent_id: ConsentIdText
+
+
+class ConsentsQuery(PageQuery):
+    """A search. All that is given must hold."""
+
+    provider: ProviderIdText | None = None
+    kind: Name | None = None
+    status: Status | None = Field(None, description="What the holder last said.")
+    effective_status: Status | None = Field(None, description="The same with our clock added.")
+    user_ref: ShortText | None = None
+    base_consent_id: ConsentIdText | None = None
+    expiring_before: TimeIn | None = Field(None, description="Ends before this time; ended ones too.")
+    updated_since: TimeIn | None = Field(None, description="Changed at this time or after it.")
+
+
+class ConsentsOut(Out):
+    """A page of consents."""
+
+    items: tuple[ConsentOut, ...]
+    next_cursor: str | None
+
+
+class UsableQuery(Query):
+    """What it is to be used for."""
+
+    permission: ShortText | None = Field(None, description="It must have been granted this.")
+    max_age: Seconds | None = Field(None, description="The holder must have vouched for it within so many seconds.")
+
+
+class UsableOut(Out):
+    """Whether it may be used now. False whenever anything is in doubt."""
+
+    usable: bool
+    reason: UsableReason = Field(description="`ok`, or the first reason that applies, in this order.")
+    effective_status: Status | None = Field(description="Null for a consent that is not tracked.")
+    confirmed_at: TimeOut | None
+    age_seconds: float | None = Field(description="How long ago that was.")
+
+    @classmethod
+    def of(cls, found: Usability) -> "UsableOut":
+        """Show it."""
+        return cls(**{name: getattr(found, name) for name in cls.model_fields})
+
+
+class TimelineItemOut(Out):
+    """One line of a consent's story."""
+
+    type: str = Field(description="As the journal calls it; `consent.status_changed` for every move.")
+    from_status: str | None = Field(serialization_alias="from")
+    to_status: str | None = Field(serialization_alias="to")
+    status_date_time: TimeOut | None = Field(description="The holder's time.")
+    learned_at: TimeOut | None = Field(description="When we recorded it.")
+    received_at: TimeOut | None = Field(description="When we heard it.")
+    channel: str | None = Field(description="How.")
+    late: bool = Field(description="We knew something younger already.")
+    inferred: bool = Field(description="Nobody told us: it follows from a gap, or from our clock.")
+    corrected: bool = Field(description="It takes an end back for an earlier one.")
+    confirmed: bool = Field(description="Whether it is the holder's own word.")
+    reason: str | None = Field(description="Codes of what was wrong.")
+    sequence: int | None = Field(description="The journal entry that tells it.")
+
+    @classmethod
+    def of(cls, item: TimelineItem) -> "TimelineItemOut":
+        """Show it."""
+        return cls(**{name: getattr(item, name) for name in cls.model_fields})
+
+
+class TimelineOut(Out):
+    """A consent's story: every move in the holder's order, and every other entry."""
+
+    items: tuple[TimelineItemOut, ...]

@@ -1,0 +1,101 @@
+"""Entries of the journal over the wire. They are sent as they were hashed; the models here only describe them."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from tracker.journal.entry import Entry, base64url
+from tracker.web.api.shapes.fields import DescribedBy, Limit, Out, Query, Sequence
+
+_WORD = r"[a-z][a-z0-9_]*"
+_PATTERN = rf"(\*|{_WORD}(\.{_WORD})*(\.\*)?)"
+
+
+class JournalQuery(Query):
+    """A page of the change feed."""
+
+    after: Sequence = Field(0, description="Read on after this sequence.")
+    types: Annotated[str, StringConstraints(max_length=1024, pattern=rf"^{_PATTERN}(,{_PATTERN})*$")] | None = Field(
+        None, description="Exact types, `prefix.*` or `*`, with commas between."
+    )
+    limit: Limit = 100
+
+
+class _Described(BaseModel):
+    """Something that is sent as it is kept, and described here."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class EvidenceShape(_Described):
+    """What an entry rests on; the tokens themselves stay here."""
+
+    channel: str
+    signed: bool = Field(description="Whether the holder signed it.")
+    jws_sha256: str | None = Field(description="Hex SHA-256 of the holder's signed token, as received.")
+    jwe_sha256: str | None = Field(description="Hex SHA-256 of the encrypted body around it, as received.")
+    kid: str | None
+    jwk_thumbprint: str | None = Field(description="RFC 7638 thumbprint of the key that verified it.")
+
+
+class EntryData(_Described):
+    """What an entry says of a consent."""
+
+    tracking_id: str
+    provider: str
+    consent_id: str | None
+    kind: str
+    previous: int | None = Field(description="The sequence of this consent's entry before; null for its first.")
+    from_status: str | None = Field(alias="from", description="The effective status told before.")
+    to_status: str | None = Field(alias="to", description="The effective status told by this.")
+    status_date_time: str | None = Field(description="Since when, by the holder.")
+    received_at: str | None = Field(description="When we had the report that caused it.")
+    channel: str | None = Field(description="How that reached us; `clock` and `operator` are ours.")
+    late: bool
+    corrected: bool
+    inferred: bool
+    confirmed: bool = Field(description="Whether the status is the holder's own word.")
+    revoked_by: str | None
+    reason: str | None
+    usable: bool = Field(description="Whether the consent may be used from here on.")
+    judge: int = Field(description="Version of the rules that judged.")
+    evidence: tuple[EvidenceShape, ...]
+    private_digest: str | None = Field(description="What `private` must hash to with its salt.")
+
+
+class EntryShape(_Described):
+    """An entry of the journal: a CloudEvents 1.0 event.
+
+    All members but `private` and `private_salt` are its leaf: what is hashed for the audit.
+    """
+
+    specversion: Literal["1.0"]
+    id: str = Field(description="The same on every attempt to tell it: drop what you have seen.")
+    source: str = Field(description="This journal, as a URN.")
+    type: str = Field(description="Such as `consent.status_changed`.")
+    subject: str = Field(description="Provider and tracking id, with a slash between.")
+    time: str = Field(description="When it was recorded.", json_schema_extra={"format": "date-time"})
+    sequence: str = Field(description="20 digits, from 1 without gaps.", pattern=r"^[0-9]{20}$")
+    datacontenttype: Literal["application/json"]
+    data: EntryData
+    private: dict[str, Any] | None = Field(None, description="Personal values, for those who may see them.")
+    private_salt: str | None = Field(None, description="What they were hashed with; base64url.")
+
+
+EntryJson = Annotated[dict[str, Any], DescribedBy(EntryShape)]
+
+
+class JournalOut(Out):
+    """A page of the change feed, and where the next page begins."""
+
+    items: tuple[EntryJson, ...]
+    next_cursor: str = Field(description="The last sequence that was looked at: pass it as `after`.")
+
+
+def entry_json(entry: Entry, *, with_private: bool) -> dict[str, Any]:
+    """Show an entry."""
+    shown = dict(entry.leaf)
+    if with_private:
+        shown["private"] = entry.private
+        shown["private_salt"] = None if entry.private_salt is None else base64url(entry.private_salt)
+    return shown

@@ -2,6 +2,7 @@
 
 import copy
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -415,6 +416,11 @@ def test_reading_changes_nothing_that_was_given() -> None:
     before = copy.deepcopy(claims)
     read(claims)
     assert claims == before
+
+
+def test_claims_and_answers_may_be_any_mapping() -> None:
+    assert read(MappingProxyType(uae.event(uae.sharing()))) == read(uae.event(uae.sharing()))
+    assert UAE_V2_1.read_consent("payment", MappingProxyType({"Data": uae.sharing()})) == snapshot_of(uae.sharing())
 
 
 # -------------------------------------------------------------------------------------------------------------- answers

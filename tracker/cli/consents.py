@@ -29,7 +29,7 @@ def listing(
     from tracker.domain.consent import Status  # noqa: PLC0415
     from tracker.domain.errors import InvalidRequestError  # noqa: PLC0415
     from tracker.ports import ConsentQuery  # noqa: PLC0415
-    from tracker.web.api.schemas import ConsentOut  # noqa: PLC0415
+    from tracker.web.api.shapes.consents import ConsentOut  # noqa: PLC0415
 
     if status is not None and status not in set(Status):
         raise InvalidRequestError(f"There is no status {status!r}; there are {', '.join(Status)}.")
@@ -78,7 +78,7 @@ def show(name: Name, json: Json = False) -> None:
 @app.command(epilog="Example: tracker consents timeline demobank/5b0e7c1a-2f34-4b9d-8a66-0d1f5c9e7a10")
 def timeline(name: Name, json: Json = False) -> None:
     """Tell one consent's story, in the holder's order."""
-    from tracker.web.api.schemas import TimelineItemOut, TimelineOut  # noqa: PLC0415
+    from tracker.web.api.shapes.consents import TimelineItemOut, TimelineOut  # noqa: PLC0415
 
     provider, consent_id = split_name(name)
 
@@ -107,7 +107,7 @@ def refresh(name: Name, json: Json = False) -> None:
 
 
 def _print_consent(seen: "ConsentView", *, json: bool) -> None:
-    from tracker.web.api.schemas import ConsentOut  # noqa: PLC0415
+    from tracker.web.api.shapes.consents import ConsentOut  # noqa: PLC0415
 
     if json:
         print_json(ConsentOut.of(seen))

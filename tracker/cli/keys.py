@@ -50,7 +50,7 @@ def listing(json: Json = False) -> None:
 
     found = do(deed)
     if json:
-        from tracker.web.api.schemas import ApiKeyOut  # noqa: PLC0415
+        from tracker.web.api.shapes.keys import ApiKeyOut  # noqa: PLC0415
 
         print_json([ApiKeyOut.of(key) for key in found])
         return

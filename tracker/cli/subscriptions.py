@@ -43,9 +43,9 @@ def add(
 
     made = do(deed)
     if json:
-        from tracker.web.api.schemas import NewSubscriptionOut  # noqa: PLC0415
+        from tracker.web.api.shapes.subscriptions import NewSubscriptionOut  # noqa: PLC0415
 
-        print_json(NewSubscriptionOut(**NewSubscriptionOut.facts(made), secret=made.secret))
+        print_json(NewSubscriptionOut.made(made))
         return
     print(f"id      {made.id}\nsecret  {made.secret}")
 
@@ -59,9 +59,9 @@ def listing(json: Json = False) -> None:
 
     found, head = do(deed)
     if json:
-        from tracker.web.api.schemas import SubscriptionOut  # noqa: PLC0415
+        from tracker.web.api.shapes.subscriptions import SubscriptionOut  # noqa: PLC0415
 
-        print_json([SubscriptionOut(**SubscriptionOut.facts(one)) for one in found])
+        print_json([SubscriptionOut.of(one) for one in found])
         return
     rows = (
         (

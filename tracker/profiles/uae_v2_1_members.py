@@ -25,7 +25,7 @@ def object_in(holder: object, name: str) -> Mapping[str, Any]:
     Raises:
         UnreadableMessageError: `…_missing`, whatever else is in its place.
     """
-    value = holder.get(name) if isinstance(holder, dict) else None
+    value = holder.get(name) if isinstance(holder, Mapping) else None
     if not isinstance(value, dict):
         raise UnreadableMessageError(f"{_code(name)}_missing")
     return value

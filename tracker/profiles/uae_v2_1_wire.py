@@ -92,7 +92,7 @@ def read_consent(body: object) -> Snapshot:
     Raises:
         UnreadableMessageError: It is not such a body.
     """
-    if not isinstance(body, dict):
+    if not isinstance(body, Mapping):
         raise UnreadableMessageError("body_invalid")
     data = data_in(body)
     if data is None:

@@ -1,88 +1,144 @@
 """The OpenAPI document as a page to read: no scripts, nothing fetched from elsewhere."""
 
+import json
+import shlex
+from collections.abc import Iterable, Mapping
 from html import escape
+from string import Template
 from typing import Any
 
-_STYLE = """
-:root{color-scheme:light dark;--line:#8884;--soft:#8882;--accent:#0b7285}
-body{font:16px/1.55 system-ui,sans-serif;max-width:62rem;margin:0 auto;padding:2rem 1.2rem 6rem}
-h1{margin:0 0 .2rem}h2{margin:3rem 0 .6rem;border-bottom:2px solid var(--line);text-transform:capitalize}
-h3{margin:0;font-size:1rem;font-weight:600}nav a{margin-right:1rem}code,pre{font:.87em ui-monospace,monospace}
-details{border:1px solid var(--line);border-radius:.5rem;margin:.6rem 0}summary{padding:.6rem .9rem;cursor:pointer}
-summary h3{display:inline}details>div{padding:.2rem .9rem 1rem;border-top:1px solid var(--line)}
-.verb{display:inline-block;min-width:4.2rem;font-weight:700;color:var(--accent)}.path{margin-right:.8rem}
-table{border-collapse:collapse;width:100%;margin:.4rem 0 1rem;font-size:.92rem}
-th,td{text-align:left;vertical-align:top;padding:.3rem .8rem .3rem 0;border-bottom:1px solid var(--soft)}
-th{font-weight:600}a{color:var(--accent)}.soft{opacity:.75}
-"""
+from tracker.web.docs_page import PAGE
+from tracker.web.problems import TITLES
 
 
-def docs_page(document: dict[str, Any]) -> str:
+def docs_page(document: Mapping[str, Any]) -> str:
     """Render the document."""
     info, schemas = document["info"], document["components"]["schemas"]
-    groups: dict[str, list[str]] = {}
+    groups: dict[str, list[str]] = {tag["name"]: [] for tag in document["tags"]}
+    overview: dict[str, list[str]] = {tag: [] for tag in groups}
     for path, verbs in document["paths"].items():
         for verb, operation in verbs.items():
-            groups.setdefault(operation["tags"][0], []).append(_operation(verb, path, operation))
-    links = "".join(f'<a href="#{tag}">{tag}</a>' for tag in [*groups, "schemas"])
-    body = "".join(f'<h2 id="{tag}">{tag}</h2>{"".join(operations)}' for tag, operations in groups.items())
-    types = "".join(_schema(name, schema) for name, schema in schemas.items())
-    return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f"<title>{escape(info['title'])}</title><style>{_STYLE}</style>"
-        f'<h1>{escape(info["title"])} <span class="soft">{escape(info["version"])}</span></h1>'
-        f"<p>{_prose(info['description'])}</p>"
-        f"<p>Every call carries <code>Authorization: Bearer trk_…</code>; make a key with "
-        f"<code>tracker keys add-api-key --name me --scope read,write</code>. Errors are "
-        f"<code>application/problem+json</code> with a stable <code>code</code>. The same in machine form: "
-        f'<a href="/openapi.json">openapi.json</a>.</p><nav>{links}</nav>{body}<h2 id="schemas">Schemas</h2>{types}</html>'
+            tag = operation["tags"][0]
+            groups[tag].append(_operation(verb, path, operation, schemas))
+            overview[tag].append(_overview(verb, path, operation))
+    told = document["webhooks"]["entry"]["post"]
+    return Template(PAGE).substitute(
+        title=escape(info["title"]),
+        version=escape(info["version"]),
+        about=_prose(info["description"]),
+        overview="".join(f"<tbody>{''.join(rows)}</tbody>" for rows in overview.values()),
+        links="".join(f'<a href="#{tag}">{tag}</a>' for tag in groups),
+        operations="".join(f'<h2 id="{tag}">{tag}</h2>{"".join(parts)}' for tag, parts in groups.items()),
+        told=_told(told, schemas),
+        problems="".join(
+            f'<tr id="problem-{code}"><td><code>{code}</code><td>{status}<td>{escape(title)}.'
+            for code, (status, title) in TITLES.items()
+        ),
+        schemas="".join(_schema(name, schema) for name, schema in schemas.items()),
     )
 
 
-def _operation(verb: str, path: str, operation: dict[str, Any]) -> str:
-    parts = [f"<p>{_prose(operation['description'])}</p>"]
+def _overview(verb: str, path: str, operation: Mapping[str, Any]) -> str:
+    link = f'<a href="#{escape(operation["operationId"])}"><code>{escape(path)}</code></a>'
+    return f'<tr><td><b class="{verb}">{verb.upper()}</b><td>{link}<td>{escape(operation["summary"])}'
+
+
+def _operation(verb: str, path: str, operation: Mapping[str, Any], schemas: Mapping[str, Any]) -> str:
+    parts = [f"<p>{_prose(operation['description'])}</p>", _example_call(verb, path, operation, schemas)]
     if parameters := operation.get("parameters"):
-        rows = "".join(
-            f"<tr><td><code>{escape(p['name'])}</code><td>{p['in']}{', required' if p['required'] else ''}"
+        rows = (
+            f"<tr><td><code>{escape(p['name'])}</code>{'' if p['required'] else ' <i>optional</i>'}<td>{p['in']}"
             f"<td>{_type(p['schema'])}<td>{_prose(p.get('description', ''))}"
             for p in parameters
         )
-        parts.append(f"<table><tr><th>Parameter<th>Where<th>Type<th>Meaning{rows}</table>")
+        parts.append(_table(("Parameter", "In", "Type", "Meaning"), rows))
     if body := operation.get("requestBody"):
-        parts.append(f"<p>Body: {_type(body['content']['application/json']['schema'])}</p>")
-    rows = "".join(
-        f"<tr><td><code>{status}</code><td>{_prose(response['description'])}<td>{_content(response)}"
-        for status, response in operation["responses"].items()
+        parts.append(f"<p>Body: {_type(_content_schema(body))}</p>")
+    good = {status: answer for status, answer in operation["responses"].items() if status < "4"}
+    for status, answer in good.items():
+        shown = f": {_type(_content_schema(answer))}" if "content" in answer else ""
+        parts.append(f"<p>Answers <b>{status}</b>{shown}</p>")
+        if example := _example(answer, schemas):
+            parts.append(_json(example))
+            break
+    refusals = (
+        f"<tr><td>{status}<td>{_problem_links(answer['description'])}"
+        for status, answer in operation["responses"].items()
+        if status not in good
     )
-    parts.append(f"<table><tr><th>Status<th>When<th>Body{rows}</table>")
+    parts.append(_table(("Status", "Problem"), refusals))
     return (
-        f'<details id="{escape(operation["operationId"])}"><summary><h3><span class="verb">{verb.upper()}</span>'
-        f'<code class="path">{escape(path)}</code></h3><span class="soft">{escape(operation["summary"])}</span>'
-        f"</summary><div>{''.join(parts)}</div></details>"
+        f'<details><summary><b class="{verb}">{verb.upper()}</b>'
+        f'<code class="path">{escape(path)}</code><span class="soft">{escape(operation["summary"])}</span></summary>'
+        f'<div id="{escape(operation["operationId"])}">{"".join(parts)}</div></details>'
     )
 
 
-def _content(response: dict[str, Any]) -> str:
-    return "".join(_type(content["schema"]) for content in response.get("content", {}).values())
+def _example_call(verb: str, path: str, operation: Mapping[str, Any], schemas: Mapping[str, Any]) -> str:
+    for parameter in operation.get("parameters", ()):
+        if parameter["in"] == "path":
+            path = path.replace("{" + parameter["name"] + "}", parameter["schema"]["examples"][0])
+    words = ["curl", *([] if verb == "get" else ["-X", verb.upper()]), '-H "Authorization: Bearer $KEY"', f"$URL{path}"]
+    if body := operation.get("requestBody"):
+        example = json.dumps(_example(body, schemas), indent=2)
+        words += ["-H 'Content-Type: application/json'", "-d " + shlex.quote(example)]
+    return f"<pre>{escape(' '.join(words))}</pre>"
 
 
-def _schema(name: str, schema: dict[str, Any]) -> str:
+def _told(operation: Mapping[str, Any], schemas: Mapping[str, Any]) -> str:
+    rows = (
+        f"<tr><td><code>{escape(header['name'])}</code><td>{_prose(header['description'])}"
+        for header in operation["parameters"]
+    )
+    body = operation["requestBody"]
+    return (
+        f"<p>{_prose(operation['description'])}</p>{_table(('Header', 'Meaning'), rows)}"
+        f"<p>Body: {_type(_content_schema(body))}</p>{_json(_example(body, schemas))}"
+    )
+
+
+def _content_schema(holder: Mapping[str, Any]) -> Mapping[str, Any]:
+    schema: Mapping[str, Any] = next(iter(holder["content"].values()))["schema"]
+    return schema
+
+
+def _example(holder: Mapping[str, Any], schemas: Mapping[str, Any]) -> Any:
+    if "content" not in holder:
+        return None
+    name = _content_schema(holder)["$ref"].rpartition("/")[2]
+    return next(iter(schemas[name].get("examples", ())), None)
+
+
+def _json(value: Any) -> str:
+    return f"<pre>{escape(json.dumps(value, indent=2))}</pre>"
+
+
+def _table(headings: Iterable[str], rows: Iterable[str]) -> str:
+    return f"<table><tr>{''.join(f'<th>{heading}' for heading in headings)}{''.join(rows)}</table>"
+
+
+def _problem_links(codes: str) -> str:
+    names = [code.strip("`") for code in codes.split(", ")]
+    return ", ".join(f'<a href="#problem-{name}"><code>{name}</code></a>' for name in names)
+
+
+def _schema(name: str, schema: Mapping[str, Any]) -> str:
     required = set(schema.get("required", ()))
-    rows = "".join(
-        f"<tr><td><code>{escape(member)}</code><td>{_type(found)}{'' if member in required else ' <i>optional</i>'}"
+    rows = [
+        f"<tr><td><code>{escape(member)}</code>{'' if member in required else ' <i>optional</i>'}<td>{_type(found)}"
         f"<td>{_prose(found.get('description', ''))}"
         for member, found in schema.get("properties", {}).items()
-    )
+    ]
     values = ", ".join(f"<code>{escape(str(value))}</code>" for value in schema.get("enum", ()))
-    about = _prose(schema.get("description", "").splitlines()[0] if schema.get("description") else "")
-    table = f"<table><tr><th>Member<th>Type<th>Meaning{rows}</table>" if rows else f"<p>{values}</p>"
+    about = _prose(schema.get("description", "").partition("\n\n")[0])
+    table = _table(("Member", "Type", "Meaning"), rows) if rows else f"<p>{values}</p>"
     return (
-        f'<details id="schema-{escape(name)}"><summary><h3>{escape(name)}</h3> <span class="soft">{about}</span></summary>'
-        f"<div>{table}</div></details>"
+        f'<details><summary><code class="path">{escape(name)}</code>'
+        f'<span class="soft">{about}</span></summary><div id="schema-{escape(name)}">{table}</div></details>'
     )
 
 
-def _type(schema: dict[str, Any]) -> str:
+def _type(schema: Mapping[str, Any]) -> str:
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
         return f'<a href="#schema-{escape(name)}">{escape(name)}</a>'
@@ -90,10 +146,14 @@ def _type(schema: dict[str, Any]) -> str:
         return " or ".join(_type(kind) for kind in schema["anyOf"])
     if schema.get("type") == "array":
         return f"list of {_type(schema.get('items', {}))}"
-    if "enum" in schema:
-        return ", ".join(f"<code>{escape(str(value))}</code>" for value in schema["enum"])
+    if "const" in schema:
+        return f"<code>{escape(json.dumps(schema['const']))}</code>"
     kind = escape(str(schema.get("format", schema.get("type", "anything"))))
-    return f"{kind} <code>{escape(schema['pattern'])}</code>" if "pattern" in schema else kind
+    bounds = [f"{word} {schema[name]}" for name, word in _BOUNDS.items() if name in schema]
+    return ", ".join([kind, *bounds]) + (f" <code>{escape(schema['pattern'])}</code>" if "pattern" in schema else "")
+
+
+_BOUNDS = {"minimum": "from", "maximum": "up to", "maxLength": "at most", "default": "default"}
 
 
 def _prose(text: str) -> str:

@@ -7,16 +7,17 @@ import json
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from http import HTTPStatus
 from importlib.metadata import version
 from typing import Any, Literal
 
 from pydantic import BaseModel
-from pydantic.json_schema import models_json_schema
+from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
 from tracker.web.api import examples
 from tracker.web.api.operation import Operation
-from tracker.web.api.shapes.journal import EntryShape
-from tracker.web.api.shapes.problem import ProblemShape
+from tracker.web.api.shapes.journal import EntryOut
+from tracker.web.api.shapes.problem import ProblemOut
 from tracker.web.problems import STATUSES
 
 Mode = Literal["validation", "serialization"]
@@ -41,20 +42,28 @@ _ABOUT = (
 )
 
 
+class _Untitled(GenerateJsonSchema):
+    """Members have names; titles made of these would say them twice."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002
+        """Never."""
+        return False
+
+
 class _Shapes:
     """The schemas of all models that the operations use."""
 
     def __init__(self, operations: Iterable[Operation]) -> None:
         wanted: dict[tuple[type[BaseModel], Mode], None] = {
-            (ProblemShape, "serialization"): None,
-            (EntryShape, "serialization"): None,
+            (ProblemOut, "serialization"): None,
+            (EntryOut, "serialization"): None,
         }
         for operation in operations:
             wanted |= {(model, "serialization"): None for model in operation.answers.values() if model is not None}
             wanted[operation.query, "validation"] = None
             if operation.body is not None:
                 wanted[operation.body, "validation"] = None
-        self._refs, definitions = models_json_schema(list(wanted), ref_template=_REF)
+        self._refs, definitions = models_json_schema(list(wanted), ref_template=_REF, schema_generator=_Untitled)
         self._schemas: dict[str, Any] = definitions["$defs"]
         queries = {self._name(operation.query, "validation") for operation in operations}
         # What is in the query is said there, parameter by parameter.
@@ -156,7 +165,7 @@ def _responses(operation: Operation, shapes: _Shapes) -> dict[str, Any]:
         if model is not None:
             described["content"] = {"application/json": {"schema": shapes.ref(model, "serialization")}}
         names = [] if model is None or model.__name__ != "ConsentOut" else ["ETag"]
-        _with_headers(described, names + ["Location"] * (status == STATUS_CREATED))
+        _with_headers(described, names + ["Location"] * (status == HTTPStatus.CREATED))
         responses[str(status)] = described
     by_status: dict[int, list[str]] = {}
     for code in (*operation.problems, *_ALWAYS, *(_WITH_BODY if operation.body is not None else ())):
@@ -166,15 +175,11 @@ def _responses(operation: Operation, shapes: _Shapes) -> dict[str, Any]:
     return responses
 
 
-STATUS_CREATED = 201
-_CHALLENGED, _LATER = (401, 403), (503,)
-
-
 def _problem(status: int, codes: Sequence[str], shapes: _Shapes) -> dict[str, Any]:
-    content = {"application/problem+json": {"schema": shapes.ref(ProblemShape, "serialization")}}
+    content = {"application/problem+json": {"schema": shapes.ref(ProblemOut, "serialization")}}
     described = {"description": ", ".join(f"`{code}`" for code in codes), "content": content}
-    names = ["WWW-Authenticate"] * (status in _CHALLENGED) + ["Retry-After"] * (status in _LATER)
-    return _with_headers(described, names)
+    headers = {401: ["WWW-Authenticate"], 403: ["WWW-Authenticate"], 503: ["Retry-After"]}
+    return _with_headers(described, headers.get(status, []))
 
 
 def _with_headers(described: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
@@ -196,7 +201,7 @@ def _webhook(shapes: _Shapes) -> dict[str, Any]:
         "summary": "What a subscriber is told",
         "description": (
             "One entry a request, in order for each consent, at least once: drop an id that you have seen. Answer with any 2xx "
-            "within 15 s; 410 ends the subscription, 429 and 503 are obeyed with their `Retry-After`, redirects are failures, "
+            "within 20 s; 410 ends the subscription, 429 and 503 are obeyed with their `Retry-After`, redirects are failures, "
             "and everything else is tried again."
         ),
         "security": [],
@@ -206,7 +211,7 @@ def _webhook(shapes: _Shapes) -> dict[str, Any]:
         ],
         "requestBody": {
             "required": True,
-            "content": {"application/cloudevents+json": {"schema": shapes.ref(EntryShape, "serialization")}},
+            "content": {"application/cloudevents+json": {"schema": shapes.ref(EntryOut, "serialization")}},
         },
         "responses": {"2XX": {"description": "Told."}},
     }

@@ -52,7 +52,7 @@ _RETRY_AFTER_SECONDS = {"holder_unavailable": 5, "not_ready": 1}
 _NOT_FOR_CALLERS = frozenset({"internal_error", "not_ready"})
 
 
-class Problem(TrackerError):
+class Problem(TrackerError):  # noqa: N818 - RFC 9457's word
     """An answer that says what is wrong.
 
     Attributes:

@@ -50,7 +50,9 @@ async def receive(request: web.Request) -> web.Response:
         _log.log(level, "Event %s was refused at the door: %s", interaction_id, error.reason)
         return web.Response(status=400, headers=headers)
     except (web.RequestPayloadError, ConnectionResetError):
-        _log.info("Event %s was refused at the door: its body ended before its time or cannot be unpacked", interaction_id)
+        _log.info(
+            "Event %s was refused at the door: its body ended before its time or cannot be unpacked", interaction_id
+        )
         return _last_word(400, headers)
     except NotFoundError:
         return _last_word(404, headers)

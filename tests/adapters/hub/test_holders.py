@@ -156,7 +156,7 @@ async def test_close_leaves_nothing_behind(world: World) -> None:
         await world.holders.close()
         gc.collect()
     assert len(orphans) == 1
-    assert all(task.done() for task in orphans)
+    assert all(task.cancelled() for task in orphans)
 
 
 async def test_unused_adapter_can_be_made_and_closed_anywhere(signing_key: SigningKey) -> None:

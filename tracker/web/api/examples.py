@@ -110,6 +110,6 @@ OF_MODELS: Final[dict[str, dict[str, Any]]] = {
     "ConsentOut": CONSENT,
     "UsableOut": USABLE,
     "SubscriptionIn": SUBSCRIPTION,
-    "EntryShape": ENTRY,
+    "EntryOut": ENTRY,
 }
 """By the name of the model."""

@@ -2,7 +2,7 @@
 
 import re
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import (
     AfterValidator,
@@ -11,13 +11,10 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    GetJsonSchemaHandler,
     PlainSerializer,
     StringConstraints,
     WithJsonSchema,
 )
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
 
 from tracker.domain.consent import is_consent_id
 from tracker.journal.entry import rfc3339
@@ -69,9 +66,11 @@ def _consent_id(value: str) -> str:
 
 
 TimeIn = Annotated[AwareDatetime, BeforeValidator(_time_text), AfterValidator(_in_utc)]
-TimeOut = Annotated[datetime, PlainSerializer(rfc3339, return_type=str, when_used="json-unless-none")]
-_TIME_SCHEMA = {"type": "string", "format": "date-time"}
-TimeOut = Annotated[TimeOut, WithJsonSchema(_TIME_SCHEMA, mode="serialization")]
+TimeOut = Annotated[
+    datetime,
+    PlainSerializer(rfc3339, return_type=str, when_used="json-unless-none"),
+    WithJsonSchema({"type": "string", "format": "date-time"}, mode="serialization"),
+]
 ConsentIdText = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,128}$"), AfterValidator(_consent_id)]
 ProviderIdText = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,64}$")]
 ShortText = Annotated[str, StringConstraints(min_length=1, max_length=256), BeforeValidator(clean)]
@@ -105,15 +104,3 @@ class Out(BaseModel):
     """What we answer."""
 
     model_config = ConfigDict(frozen=True, ser_json_inf_nan="null")
-
-
-class DescribedBy:
-    """Describes a value in the documentation as a model that it is not made through."""
-
-    def __init__(self, model: type[BaseModel]) -> None:
-        self._model = model
-
-    def __get_pydantic_json_schema__(self, _: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """Refer to the model."""
-        core: Any = self._model.__pydantic_core_schema__
-        return handler(core)

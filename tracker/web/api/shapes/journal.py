@@ -2,10 +2,10 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
 
 from tracker.journal.entry import Entry, base64url
-from tracker.web.api.shapes.fields import DescribedBy, Limit, Out, Query, Sequence
+from tracker.web.api.shapes.fields import Limit, Out, Query, Sequence
 
 _WORD = r"[a-z][a-z0-9_]*"
 _PATTERN = rf"(\*|{_WORD}(\.{_WORD})*(\.\*)?)"
@@ -27,7 +27,7 @@ class _Described(BaseModel):
     model_config = ConfigDict(extra="allow")
 
 
-class EvidenceShape(_Described):
+class EvidenceOut(_Described):
     """What an entry rests on; the tokens themselves stay here."""
 
     channel: str
@@ -38,7 +38,7 @@ class EvidenceShape(_Described):
     jwk_thumbprint: str | None = Field(description="RFC 7638 thumbprint of the key that verified it.")
 
 
-class EntryData(_Described):
+class EntryDataOut(_Described):
     """What an entry says of a consent."""
 
     tracking_id: str
@@ -59,11 +59,11 @@ class EntryData(_Described):
     reason: str | None
     usable: bool = Field(description="Whether the consent may be used from here on.")
     judge: int = Field(description="Version of the rules that judged.")
-    evidence: tuple[EvidenceShape, ...]
+    evidence: tuple[EvidenceOut, ...]
     private_digest: str | None = Field(description="What `private` must hash to with its salt.")
 
 
-class EntryShape(_Described):
+class EntryOut(_Described):
     """An entry of the journal: a CloudEvents 1.0 event.
 
     All members but `private` and `private_salt` are its leaf: what is hashed for the audit.
@@ -77,12 +77,12 @@ class EntryShape(_Described):
     time: str = Field(description="When it was recorded.", json_schema_extra={"format": "date-time"})
     sequence: str = Field(description="20 digits, from 1 without gaps.", pattern=r"^[0-9]{20}$")
     datacontenttype: Literal["application/json"]
-    data: EntryData
+    data: EntryDataOut
     private: dict[str, Any] | None = Field(None, description="Personal values, for those who may see them.")
     private_salt: str | None = Field(None, description="What they were hashed with; base64url.")
 
 
-EntryJson = Annotated[dict[str, Any], DescribedBy(EntryShape)]
+EntryJson = Annotated[dict[str, Any], WithJsonSchema({"$ref": f"#/components/schemas/{EntryOut.__name__}"})]
 
 
 class JournalOut(Out):

@@ -3,7 +3,7 @@
 from pydantic import BaseModel, ConfigDict, Field
 
 
-class FaultShape(BaseModel):
+class FaultOut(BaseModel):
     """One thing that is wrong with a request."""
 
     model_config = ConfigDict(extra="forbid")
@@ -12,7 +12,7 @@ class FaultShape(BaseModel):
     detail: str
 
 
-class ProblemShape(BaseModel):
+class ProblemOut(BaseModel):
     """What is wrong, by RFC 9457."""
 
     model_config = ConfigDict(extra="forbid")
@@ -22,4 +22,4 @@ class ProblemShape(BaseModel):
     status: int
     code: str = Field(description="Stable; programs may rely on it.")
     detail: str = Field("", description="What is wrong this time.")
-    errors: tuple[FaultShape, ...] = Field((), description="What exactly.")
+    errors: tuple[FaultOut, ...] = Field((), description="What exactly.")

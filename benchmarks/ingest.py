@@ -1,0 +1,163 @@
+"""How fast events come in, and what each costs: the real service in a process of its own, loaded from this one.
+
+    python -m benchmarks.ingest [--events 4000] [--rate 500] [--consents 200] [--payload-bytes 2500]
+
+Open loop: every event has its instant, and its acknowledgement is timed from that instant, whether or not earlier ones were
+answered. At the end each event is looked up: what was answered 202 and is not on record is lost. Prints one JSON object.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import sqlite3
+import statistics
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import aiohttp
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding
+
+from tests import tokens
+from tests.e2e.service import Service, an_event, issuer
+
+_START = datetime(2026, 3, 2, 6, tzinfo=UTC)
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("--events", type=int, default=4000)
+    options.add_argument(
+        "--rate", type=float, default=500.0, help="events a second; 0: 32 in flight, as fast as it goes"
+    )
+    options.add_argument("--consents", type=int, default=200)
+    options.add_argument("--payload-bytes", type=int, default=2500, help="size of the claims")
+    print(json.dumps(asyncio.run(run(options.parse_args())), indent=2))
+
+
+def raw_rsa_microseconds(rounds: int = 1500) -> float:
+    """What the RSA operations of one event alone cost: one private, one PSS verification."""
+    key, oaep = tokens.rsa_key("ours"), padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), None)
+    pss = padding.PSS(padding.MGF1(hashes.SHA256()), 32)
+    sealed, signed = (
+        key.public_key().encrypt(b"k" * 32, oaep),
+        tokens.rsa_key("hub").sign(b"x" * 2000, pss, hashes.SHA256()),
+    )
+    public = tokens.rsa_key("hub").public_key()
+    begin = time.process_time()
+    for _ in range(rounds):
+        key.decrypt(sealed, oaep)
+        public.verify(signed, b"x" * 2000, pss, hashes.SHA256())
+    return (time.process_time() - begin) / rounds * 1e6
+
+
+def cpu_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def resident_megabytes(pid: int) -> float:
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+async def run(options: argparse.Namespace) -> dict[str, object]:
+    with tempfile.TemporaryDirectory(prefix="ingest-") as folder:
+        async with issuer() as issuer_url:
+            service = Service(Path(folder), issuer_url)
+            await service.start()
+            try:
+                return await measure(service, issuer_url, options)
+            finally:
+                await service.terminate()
+
+
+async def measure(service: Service, issuer_url: str, options: argparse.Namespace) -> dict[str, object]:
+    key = await service.run("keys", "add-api-key", "--name", "bench", "--scope", "read,write")
+    async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {key}"}) as http:
+        for n in range(options.consents):
+            body = {"provider": "demobank", "kind": "account-access", "consent_id": f"c{n}"}
+            async with http.post(f"{service.url}/v1/consents", json=body) as response:
+                response.raise_for_status()
+    events = make_events(issuer_url, options)
+    raw_before = raw_rsa_microseconds()
+    assert service.process is not None
+    pid = service.process.pid
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=256)) as http:
+        await send(http, service.url, make_events(issuer_url, options, warm_up=True), rate=200.0)
+        await service.until_worked_off()
+        cpu_before, begin = cpu_seconds(pid), time.monotonic()
+        answers = await send(http, service.url, [body for _, body in events], rate=options.rate)
+        accepted_in = time.monotonic() - begin
+        await service.until_worked_off()
+        recorded_in, cpu = time.monotonic() - begin, cpu_seconds(pid) - cpu_before
+    on_record = {
+        (consent, datetime.fromisoformat(at))
+        for consent, at in service.rows("SELECT consent_id, status_date_time FROM report")
+    }
+    acknowledged = [name for (name, _), (status, _) in zip(events, answers, strict=True) if status == 202]  # noqa: PLR2004
+    latencies = sorted(latency * 1e3 for status, latency in answers if status == 202)  # noqa: PLR2004
+    raw = (raw_before + raw_rsa_microseconds()) / 2
+    per_event = cpu / len(events) * 1e6
+    return {
+        "machine": {"cpus": os.cpu_count(), "system": platform.platform(), "python": sys.version.split()[0]},
+        "versions": {"sqlite": sqlite3.sqlite_version},
+        "method": "open loop" if options.rate else "32 in flight",
+        "events": len(events),
+        "claims_bytes": options.payload_bytes,
+        "token_bytes": statistics.mean(len(body) for _, body in events),
+        "offered_per_second": options.rate or None,
+        "accepted_per_second": round(len(acknowledged) / accepted_in, 1),
+        "recorded_per_second": round(len(acknowledged) / recorded_in, 1),
+        "ack_ms": {"p50": round(quantile(latencies, 0.5), 2), "p99": round(quantile(latencies, 0.99), 2)},
+        "refused": len(events) - len(acknowledged),
+        "lost": sum(name not in on_record for name in acknowledged),
+        "cpu_us_per_event": round(per_event, 1),
+        "raw_rsa_us_per_event": round(raw, 1),
+        "cpu_over_raw_rsa": round(per_event / raw, 2),
+        "resident_mb": round(resident_megabytes(pid), 1),
+    }
+
+
+def make_events(issuer_url: str, options: argparse.Namespace, *, warm_up: bool = False) -> list:
+    """Events with a meaning of their own each; for the warm-up bodies alone, about nobody."""
+    made = []
+    for n in range(100 if warm_up else options.events):
+        consent, at = f"c{n % options.consents}" if not warm_up else "nobody", _START + timedelta(seconds=n)
+        status = ("Authorized", "Suspended")[n // options.consents % 2]
+        body = an_event(issuer_url, consent, status, at.isoformat(), time.time(), size=options.payload_bytes)
+        made.append(body if warm_up else ((consent, at), body))
+    return made
+
+
+async def send(http: aiohttp.ClientSession, url: str, bodies: list[bytes], *, rate: float) -> list[tuple[int, float]]:
+    """Send all; give status and seconds from the planned instant to the answer, one for each."""
+    answers: list[tuple[int, float]] = [(0, 0.0)] * len(bodies)
+    begin = time.monotonic() + 0.05
+    room = asyncio.Semaphore(len(bodies) if rate else 32)
+
+    async def one(n: int, body: bytes) -> None:
+        if rate:
+            await asyncio.sleep(max(0.0, begin + n / rate - time.monotonic()))
+        async with room:
+            planned = begin + n / rate if rate else time.monotonic()
+            try:
+                async with http.post(f"{url}/webhooks/uae-v2.1", data=body) as response:
+                    answers[n] = (response.status, time.monotonic() - planned)
+            except aiohttp.ClientError:
+                answers[n] = (0, time.monotonic() - planned)
+
+    await asyncio.gather(*(one(n, body) for n, body in enumerate(bodies)))
+    return answers
+
+
+def quantile(ordered: list[float], q: float) -> float:
+    return ordered[min(len(ordered) - 1, int(len(ordered) * q))] if ordered else float("nan")
+
+
+if __name__ == "__main__":
+    main()

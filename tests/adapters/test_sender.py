@@ -279,6 +279,7 @@ async def test_an_endpoint_that_always_hangs_up_has_failed(sender: WebhookSender
         ("nonsense", "could not be reached"),
         ("http://[::1", "could not be reached"),
     ],
+    ids=["nobody listens", "no such name", "no host", "no URL", "half an address"],
 )
 async def test_an_endpoint_that_is_not_there_is_an_answer_and_no_exception(
     sender: WebhookSender, url: str, says: str

@@ -16,6 +16,7 @@ from standardwebhooks import Webhook
 
 from tracker.app import Tracker, make_key_file, public_keys, service
 from tracker.cli.output import console, status_text
+from tracker.domain.errors import TrackerError
 from tracker.sandbox.hub import Hub
 from tracker.sandbox.runner import running_hub
 from tracker.settings import Settings
@@ -26,8 +27,10 @@ PROFILE = "uae-v2.1"
 _PATIENCE_SECONDS = 20.0
 
 
-class StepFailedError(Exception):
+class StepFailedError(TrackerError):
     """Something that should have come about did not."""
+
+    code = "demo_step_failed"
 
 
 @dataclass(eq=False)

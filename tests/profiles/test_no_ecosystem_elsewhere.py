@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 TRACKER = Path(__file__).parents[2] / "tracker"
-ROOMS = ("domain", "journal", "usecases", "web", "adapters", "ports.py", "worker.py")
+ROOMS = ("domain", "journal", "usecases", "web", "adapters", "ports", "worker.py")
 
 EXAMPLES = frozenset({"web/openapi.py", "web/api/examples.py"})
 """Files that show a reader of the API what values look like; they may show those of a real ecosystem."""

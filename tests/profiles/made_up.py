@@ -13,7 +13,17 @@ from typing import Any, Final
 
 from tracker.domain.consent import Status, is_consent_id
 from tracker.domain.moves import Rules
-from tracker.profiles.profile import Event, Family, Kind, Profile, Push, Snapshot, UnreadableMessageError
+from tracker.profiles.profile import (
+    Event,
+    Family,
+    Kind,
+    Profile,
+    Push,
+    Refusal,
+    RefusalMeaning,
+    Snapshot,
+    UnreadableMessageError,
+)
 
 KIND: Final = "library-card"
 WORDS: Final = MappingProxyType(
@@ -99,6 +109,14 @@ class LibraryCards:
         if kind not in self.kinds:
             raise ValueError(kind)
         return _snapshot(_mapping(body, "card_invalid"))
+
+    def open_answer(self, claims: Mapping[str, Any]) -> Mapping[str, Any]:
+        return _mapping(claims.get("card"), "card_missing")
+
+    def read_refusal(self, document: object) -> Refusal:
+        if document == "closed today":
+            return Refusal(code="closed", meaning=RefusalMeaning.PASSING)
+        return Refusal(code=None, meaning=RefusalMeaning.NOT_STAGED)
 
 
 def _snapshot(card: Mapping[str, Any]) -> Snapshot:

@@ -16,12 +16,6 @@ ROOMS = ("domain", "journal", "usecases", "web", "adapters", "ports", "worker.py
 EXAMPLES = frozenset({"web/openapi.py", "web/api/examples.py"})
 """Files that show a reader of the API what values look like; they may show those of a real ecosystem."""
 
-LEAKS = {
-    "adapters/hub/answers.py": "knows which claim of a signed answer holds the body; the profile should take it out",
-    "adapters/hub/refusals.py": "knows a holder's error document and codes; the profile should read them",
-}
-"""What is still to be moved into the profiles. A module that is clean again must leave this list."""
-
 WORDS = re.compile(
     r"""
     uae | emirat | dubai | nebras | cbuae | al.?tareq                                      # who
@@ -57,14 +51,9 @@ def modules() -> list[str]:
     return [name for name in names if name not in EXAMPLES]
 
 
-@pytest.mark.parametrize("module", [name for name in modules() if name not in LEAKS])
+@pytest.mark.parametrize("module", modules())
 def test_module_names_no_ecosystem(module: str) -> None:
     assert list(named_in((TRACKER / module).read_text())) == []
-
-
-@pytest.mark.parametrize("module", LEAKS)
-def test_known_leak_is_still_one(module: str) -> None:
-    assert list(named_in((TRACKER / module).read_text())) != []
 
 
 def test_there_are_modules_to_look_at() -> None:

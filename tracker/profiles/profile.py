@@ -6,7 +6,7 @@ A profile holds facts and small pure functions: no HTTP, no database, no clock.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
+from enum import Enum, StrEnum
 from typing import Any, Protocol
 
 from tracker.domain.consent import Status
@@ -137,6 +137,27 @@ class Event:
     ids_disagree: bool = False
 
 
+class RefusalMeaning(Enum):
+    """What a holder's 400 to a question about a consent comes to."""
+
+    NOT_STAGED = "it does not know the consent"
+    PASSING = "a fault of its own, which may pass"
+    OUTSIDE = "nothing that this request can have caused"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refusal:
+    """A holder's error document, read.
+
+    Attributes:
+        code: The holder's word for what is wrong, safe to be logged; None if it names none.
+        meaning: What a 400 with this document means. Every other status speaks for itself.
+    """
+
+    code: str | None
+    meaning: RefusalMeaning
+
+
 class Profile(Protocol):
     """One ecosystem's rules."""
 
@@ -169,3 +190,13 @@ class Profile(Protocol):
         Raises:
             UnreadableMessageError: It is not such an answer.
         """
+
+    def open_answer(self, claims: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Take the envelope off a signed answer: what would have been the body of an unsigned one.
+
+        Raises:
+            UnreadableMessageError: There is none in it.
+        """
+
+    def read_refusal(self, document: object) -> Refusal:
+        """Read the body of an error, envelope taken off; None stands for a body that is no JSON. Never fails."""

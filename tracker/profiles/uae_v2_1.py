@@ -21,8 +21,8 @@ from typing import Any, Final
 
 from tracker.domain.consent import Status
 from tracker.domain.moves import Rules
-from tracker.profiles.profile import Event, Kind, Profile, Push, Snapshot
-from tracker.profiles.uae_v2_1_wire import read_consent, read_event
+from tracker.profiles.profile import Event, Kind, Profile, Push, Refusal, Snapshot
+from tracker.profiles.uae_v2_1_wire import open_answer, read_consent, read_event, read_refusal
 
 _SHARING_MOVES: Final[Mapping[Status, frozenset[Status]]] = {
     Status.NOT_STAGED: frozenset(
@@ -115,6 +115,14 @@ class UaeOpenFinance:
         if kind not in self.kinds:
             raise ValueError(f"{self.name} has no kind of consent called {kind!r}.")
         return read_consent(body)
+
+    def open_answer(self, claims: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Take the envelope off a signed answer; see `uae_v2_1_wire.open_answer`."""
+        return open_answer(claims)
+
+    def read_refusal(self, document: object) -> Refusal:
+        """Read an error; see `uae_v2_1_wire.read_refusal`."""
+        return read_refusal(document)
 
 
 UAE_V2_1: Final[Profile] = UaeOpenFinance(name="uae-v2.1", default_api_version="v2.1", kinds=_KINDS, push=_PUSH)

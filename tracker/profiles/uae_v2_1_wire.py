@@ -28,7 +28,7 @@ from typing import Any, Final
 
 from tracker.domain.consent import OPEN, TERMINAL, Status, is_consent_id
 from tracker.profiles.date_time import ReadTime
-from tracker.profiles.profile import Event, Family, Snapshot, UnreadableMessageError
+from tracker.profiles.profile import Event, Family, Refusal, RefusalMeaning, Snapshot, UnreadableMessageError
 from tracker.profiles.uae_v2_1_members import (
     consent_id_in,
     data_in,
@@ -52,6 +52,7 @@ _DATE_TIMES: Final = frozenset(
 )
 _REVOKED_BY: Final = re.compile(r"[A-Za-z.]{1,40}")
 """LFI, TPP, LFI.InitiatedByUser, TPP.InitiatedByUser, or a later code of this form; nobody's free text."""
+_ERROR_CODE: Final = re.compile(r"[A-Za-z.]{1,80}")
 
 
 def read_event(claims: object) -> Event:
@@ -98,6 +99,36 @@ def read_consent(body: object) -> Snapshot:
     if data is None:
         raise UnreadableMessageError("data_missing")
     return _snapshot(data, consent_id_in(data))
+
+
+def open_answer(claims: object) -> Mapping[str, Any]:
+    """Take the message out of a signed answer's claims.
+
+    Raises:
+        UnreadableMessageError: `message_missing`.
+    """
+    return object_in(claims, "message")
+
+
+def read_refusal(document: object) -> Refusal:
+    """Read the first error that a holder names.
+
+    A 400 is what some holders say for a consent that they do not know. Two groups of codes are something else: `Generic…` is
+    a fault of the holder's, which may pass; `JWS.…` and `JWE.…` complain about a signature or an encryption that a GET does
+    not have, so that asking again helps nobody.
+
+    Spec: UAE Open Finance v2.1, the error responses of each consent GET.
+    """
+    errors = document.get("Errors") if isinstance(document, Mapping) else None
+    first = errors[0] if isinstance(errors, list) and errors else None
+    code = first.get("Code") if isinstance(first, Mapping) else None
+    if not isinstance(code, str) or not _ERROR_CODE.fullmatch(code):
+        return Refusal(code=None, meaning=RefusalMeaning.NOT_STAGED)
+    if code.startswith("Generic"):
+        return Refusal(code=code, meaning=RefusalMeaning.PASSING)
+    if code.startswith(("JWS.", "JWE.")):
+        return Refusal(code=code, meaning=RefusalMeaning.OUTSIDE)
+    return Refusal(code=code, meaning=RefusalMeaning.NOT_STAGED)
 
 
 def _family(meta: Mapping[str, Any], data: Mapping[str, Any] | None) -> Family:

@@ -137,9 +137,9 @@ UNSOUND = {
     "another client as a string": (lambda _: {"aud": CLIENT_ID + "0"}, "another client"),
     "aud empty": (lambda _: {"aud": []}, "another client"),
     "aud an object": (lambda _: {"aud": {CLIENT_ID: 1}}, "another client"),
-    "no message": (lambda _: {"message": None}, "no message"),
-    "message a list": (lambda _: {"message": [{"Data": {}}]}, "no message"),
-    "message a string": (lambda _: {"message": "Data"}, "no message"),
+    "no message": (lambda _: {"message": None}, "message_missing"),
+    "message a list": (lambda _: {"message": [{"Data": {}}]}, "message_missing"),
+    "message a string": (lambda _: {"message": "Data"}, "message_missing"),
 }
 
 

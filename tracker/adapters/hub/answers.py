@@ -15,7 +15,7 @@ from tracker.domain.errors import (
 )
 from tracker.ports import Answer, Clock, EventCrypto, Provider, Token
 from tracker.profiles import compact
-from tracker.profiles.profile import Kind
+from tracker.profiles.profile import Kind, UnreadableMessageError
 
 LEEWAY_SECONDS: Final = 60
 """How far the holder's clock may be from ours."""
@@ -64,7 +64,10 @@ class AnswerReader:
         if (problem := claims_problem(claims, self._provider, self._clock.now())) is not None:
             raise self._broken(problem)
         token = Token(jws=jws, kid=key.kid, jwk=key.jwk, jwk_thumbprint=key.jwk_thumbprint, jwks_uri=key.jwks_uri)
-        return Answer(body=claims["message"], token=token)
+        try:
+            return Answer(body=self._provider.profile.open_answer(claims), token=token)
+        except UnreadableMessageError as error:
+            raise self._broken(f"cannot be read ({error.reason})") from error
 
     def _read_plain(self, body: bytes) -> Mapping[str, Any]:
         try:
@@ -82,8 +85,8 @@ class AnswerReader:
 def claims_problem(claims: Mapping[str, Any], provider: Provider, now: datetime) -> str | None:
     """Say what keeps a verified answer's claims from being believed; None if nothing does.
 
-    Spec: UAE Open Finance v2.1, the `application/jwt` schemas of the consent GETs: `iss`, `exp`, `nbf` and `message` are
-    required, `aud` is optional.
+    Spec: UAE Open Finance v2.1, the `application/jwt` schemas of the consent GETs: `iss`, `exp` and `nbf` are required,
+    `aud` is optional.
     Conflict: holders are seen to leave `nbf` out, so that it is checked when it is there.
     """
     if claims.get("iss") != provider.issuer:
@@ -95,8 +98,6 @@ def claims_problem(claims: Mapping[str, Any], provider: Provider, now: datetime)
         return "is not valid yet"
     if "aud" in claims and not _is_for(claims["aud"], provider.client_id):
         return "is meant for another client"
-    if not isinstance(claims.get("message"), dict):
-        return "has no message"
     return None
 
 

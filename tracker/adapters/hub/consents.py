@@ -46,7 +46,7 @@ class ConsentEndpoint:
             token = await tokens.get()
             reply = await self._get(url, kind, token.value, interaction_id)
         if reply.status != HTTPStatus.OK:
-            raise consent_refused(reply, self._clock.now())
+            raise consent_refused(reply, self._provider.profile, self._clock.now())
         return await self._answers.read(reply, kind)
 
     async def _get(self, url: URL, kind: Kind, token: str, interaction_id: str) -> Reply:

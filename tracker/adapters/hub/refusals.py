@@ -17,8 +17,8 @@ from tracker.domain.errors import (
     MalformedEventError,
 )
 from tracker.profiles import compact
+from tracker.profiles.profile import Profile, Refusal, RefusalMeaning, UnreadableMessageError
 
-_ERROR_CODE: Final = re.compile(r"[A-Za-z.]{1,80}")
 _OAUTH_ERROR: Final = re.compile(r"[a-z_]{1,60}")
 _PASSING: Final = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
 _SERVER_ERRORS: Final = 500
@@ -39,37 +39,34 @@ def token_refused(reply: Reply, now: datetime) -> ConsentApiError:
     """
     if reply.status not in {HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         return unusable(reply, now)
-    error = _member(_json(reply.body), "error")
+    document = _json(reply.body)
+    error = document.get("error") if isinstance(document, dict) else None
     named = f" ({error})" if isinstance(error, str) and _OAUTH_ERROR.fullmatch(error) else ""
     return ConsentApiRefusedError(f"{reply.url.host} refused us a token with {reply.status}{named}.")
 
 
-def consent_refused(reply: Reply, now: datetime) -> ConsentApiError:
+def consent_refused(reply: Reply, profile: Profile, now: datetime) -> ConsentApiError:
     """Make the error for a consent endpoint's answer that is not 200.
 
-    A 400 is what some holders say for a consent that they do not know. Two groups of codes are something else: `Generic…` is
-    a fault of the holder's, which may pass; `JWS.…` and `JWE.…` complain about a signature or an encryption that a GET does
-    not have, so that asking again helps nobody.
-
-    Spec: UAE Open Finance v2.1, the error responses of each consent GET.
+    What a 400 means, the profile knows; every other status speaks for itself.
     """
-    code = error_code(reply)
-    said = f"{reply.url.host} answered {reply.status}" + (f" ({code})" if code is not None else "")
+    refusal = _read(reply, profile)
+    said = f"{reply.url.host} answered {reply.status}" + (f" ({refusal.code})" if refusal.code is not None else "")
     match reply.status:
         case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
             return ConsentApiRefusedError(f"{said}.")
-        case HTTPStatus.BAD_REQUEST if code is not None and code.startswith("Generic"):
+        case HTTPStatus.BAD_REQUEST if refusal.meaning is RefusalMeaning.PASSING:
             return ConsentApiUnavailableError(f"{said}.", retry_after_seconds=retry_after_seconds(reply.headers, now))
-        case HTTPStatus.BAD_REQUEST if code is not None and code.startswith(("JWS.", "JWE.")):
-            return ConsentApiContractError(f"{said} to a request without a signature.")
+        case HTTPStatus.BAD_REQUEST if refusal.meaning is RefusalMeaning.OUTSIDE:
+            return ConsentApiContractError(f"{said}, which this request cannot have caused.")
         case HTTPStatus.BAD_REQUEST | HTTPStatus.NOT_FOUND:
             return ConsentNotStagedError(f"{said}: it does not know the consent.")
         case _:
             return unusable(reply, now)
 
 
-def error_code(reply: Reply) -> str | None:
-    """Read the code of the first error that a holder names; None if there is none of the form.
+def _read(reply: Reply, profile: Profile) -> Refusal:
+    """Read an error's body, signed or not.
 
     Holders sign their errors too. That signature is not checked: the connection vouches for the sender, and the code decides
     nothing but how soon we ask again.
@@ -77,14 +74,10 @@ def error_code(reply: Reply) -> str | None:
     if reply.media_type == "application/jwt":
         try:
             _, claims = compact.unverified_claims(reply.body.strip())
-        except MalformedEventError:
-            return None
-        document: Any = claims.get("message")
-    else:
-        document = _json(reply.body)
-    errors = _member(document, "Errors")
-    code = _member(errors[0], "Code") if isinstance(errors, list) and errors else None
-    return code if isinstance(code, str) and _ERROR_CODE.fullmatch(code) else None
+            return profile.read_refusal(profile.open_answer(claims))
+        except (MalformedEventError, UnreadableMessageError):
+            return profile.read_refusal(None)
+    return profile.read_refusal(_json(reply.body))
 
 
 def _json(body: bytes) -> Any:
@@ -92,7 +85,3 @@ def _json(body: bytes) -> Any:
         return strict_json.loads(body)
     except strict_json.NotStrictJsonError:
         return None
-
-
-def _member(value: Any, name: str) -> Any:
-    return value.get(name) if isinstance(value, dict) else None

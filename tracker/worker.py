@@ -1,8 +1,9 @@
 """When each deed runs: APScheduler ticks for what is due by the clock, and loops for what is due at once.
 
 A tick only looks: what is due stands in the database and is claimed there, so a restart, a second process or a missed tick
-loses nothing. Two things about APScheduler are worked around: `misfire_grace_time=None`, or a tick that is a second late is
-dropped; and on shutdown it cancels what runs, so what is under way is awaited here first.
+loses nothing. Three things about APScheduler are worked around: `misfire_grace_time=None`, or a tick that is a second late is
+dropped; on shutdown it cancels what runs, so what is under way is awaited here first; and it warns at every tick of a job
+that still runs, so its jobs only begin a look and never wait for it.
 """
 
 import asyncio
@@ -66,53 +67,72 @@ class Worker:
         self._scheduler = AsyncIOScheduler(
             timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
         )
-        self._under_way: set[asyncio.Task[object]] = set()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._looks: dict[str, asyncio.Task[None]] = {}
+        self._standing: list[asyncio.Task[None]] = []
+        self._failing: dict[str, str] = {}
         self._stopping = asyncio.Event()
+
+    @property
+    def is_working(self) -> bool:
+        """Whether all of it goes on: it was started, was not stopped, and nothing ended by itself."""
+        is_on = self._scheduler.running and not self._stopping.is_set()
+        return is_on and not any(task.done() for task in self._standing)
 
     def start(self) -> None:
         """Begin."""
         for tick in self._ticks:
             self._scheduler.add_job(
-                self._look, "interval", args=[tick], seconds=tick.every_seconds, id=tick.name, name=tick.name
+                self._tick, "interval", args=[tick], seconds=tick.every_seconds, id=tick.name, name=tick.name
             )
-            self._tasks.append(asyncio.create_task(self._look(tick), name=f"first look of {tick.name}"))
+            self._begin(tick)
             if tick.bell is not None:
-                self._tasks.append(asyncio.create_task(self._listen(tick, tick.bell), name=f"bell of {tick.name}"))
-        self._tasks += [asyncio.create_task(self._go_on(loop), name=loop.name) for loop in self._loops]
+                self._standing.append(asyncio.create_task(self._listen(tick, tick.bell), name=f"bell of {tick.name}"))
+        self._standing += [asyncio.create_task(self._go_on(loop), name=loop.name) for loop in self._loops]
         self._scheduler.start()
 
     async def stop(self) -> None:
         """Begin nothing new, let what is under way finish, then end."""
         self._stopping.set()
-        self._scheduler.pause()
-        pending = [*self._tasks, *self._under_way]
+        pending = [*self._standing, *self._looks.values()]
         if pending:
             _, late = await asyncio.wait(pending, timeout=_GRACE_SECONDS)
             for task in late:
                 _log.warning("%s did not finish in time and is cut short", task.get_name())
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
-        self._scheduler.shutdown(wait=False)
-        await asyncio.sleep(0)  # APScheduler takes itself down on the loop's next round
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
+            await asyncio.sleep(0)  # APScheduler takes itself down on the loop's next round
+
+    async def _tick(self, tick: Tick) -> None:
+        self._begin(tick)
+
+    def _begin(self, tick: Tick) -> None:
+        """Begin a look, unless one is under way or this is the end."""
+        if tick.name in self._looks or self._stopping.is_set():
+            return
+        look = self._looks[tick.name] = asyncio.create_task(self._look(tick), name=tick.name)
+        look.add_done_callback(lambda _: self._looks.pop(tick.name))
 
     async def _look(self, tick: Tick) -> None:
-        """One look, unless one is under way; a failure is logged."""
-        if self._stopping.is_set() or any(task.get_name() == tick.name for task in self._under_way):
-            return
-        task: asyncio.Task[object] = asyncio.create_task(_awaited(tick.run), name=tick.name)
-        self._under_way.add(task)
-        task.add_done_callback(self._under_way.discard)
+        """One look. A failure is logged once in full, however often it comes again."""
         try:
-            await asyncio.shield(task)
-        except Exception:  # noqa: BLE001 - logged; the next tick looks again
-            _log.exception("%s failed; it will be tried again", tick.name)
+            await tick.run()
+        except Exception as error:  # noqa: BLE001 - logged; the next tick looks again
+            if self._failing.get(tick.name) != repr(error):
+                _log.exception("%s failed; it will be tried again every %g s", tick.name, tick.every_seconds)
+            self._failing[tick.name] = repr(error)
+        else:
+            if self._failing.pop(tick.name, None) is not None:
+                _log.info("%s works again", tick.name)
 
     async def _listen(self, tick: Tick, bell: Bell) -> None:
         heard = bell.rings
         while await self._wait_for(bell.next_ring(heard), None):
+            if earlier := self._looks.get(tick.name):  # it may have looked before there was what the bell rang for
+                await asyncio.wait({earlier})
             heard = bell.rings
-            await self._look(tick)
+            self._begin(tick)
 
     async def _go_on(self, loop: Loop) -> None:
         pause = _FIRST_PAUSE_SECONDS
@@ -139,7 +159,3 @@ class Worker:
         finally:
             for wait in waits:
                 wait.cancel()
-
-
-async def _awaited(run: Callable[[], Awaitable[object]]) -> object:
-    return await run()

@@ -271,7 +271,7 @@ def upgrade() -> None:
         sa.Column("event_date_time", Instant(), nullable=True),
         sa.Column("vouched_at", Instant(), nullable=False),
         sa.Column("terms", sa.JSON(), nullable=False),
-        sa.Column("permissions", sa.JSON(), nullable=False),
+        sa.Column("permissions", sa.JSON(), nullable=True),
         sa.Column("creation_date_time", Instant(), nullable=True),
         sa.Column("authorization_expiration_date_time", Instant(), nullable=True),
         sa.Column("base_consent_id", sa.String(length=128), nullable=True),

@@ -105,6 +105,11 @@ class LibraryCards:
             ids_disagree=data is not None and data.get("number") != number,
         )
 
+    def consent_id_of(self, claims: Mapping[str, Any]) -> str | None:
+        told = claims.get("news")
+        number = told.get("number") if isinstance(told, Mapping) else None
+        return number if isinstance(number, str) and is_consent_id(number) else None
+
     def read_consent(self, kind: str, body: Mapping[str, Any]) -> Snapshot:
         if kind not in self.kinds:
             raise ValueError(kind)
@@ -129,7 +134,7 @@ def _snapshot(card: Mapping[str, Any]) -> Snapshot:
         raw_status=state,
         status_date_time=_second(card, "since"),
         expiration_date_time=None if card.get("until") is None else _second(card, "until"),
-        permissions=tuple(str(deed) for deed in may) if isinstance(may, list) else (),
+        permissions=tuple(str(deed) for deed in may) if isinstance(may, list) else None,
         terms=card,
     )
 

@@ -81,7 +81,7 @@ def check_snapshot(snapshot: Snapshot) -> None:
     assert 0 < len(snapshot.raw_status) <= 64
     assert snapshot.revoked_by is None or len(snapshot.revoked_by) <= 40
     assert snapshot.base_consent_id is None or is_consent_id(snapshot.base_consent_id)
-    assert all(isinstance(permission, str) for permission in snapshot.permissions)
+    assert all(isinstance(permission, str) for permission in snapshot.permissions or ())
     for time in (snapshot.status_date_time, snapshot.creation_date_time, snapshot.expiration_date_time):
         assert time is None or time.utcoffset() == timedelta(0)
     assert canonical(dict(snapshot.terms))

@@ -74,7 +74,7 @@ def test_payment_consent_event_with_date_times_as_objects_reads_like_one_with_te
     assert (snapshot.status, snapshot.status_date_time, snapshot.creation_date_time) == (Status.CONSUMED, SINCE, MADE)
     assert snapshot.terms == uae.single_payment(Status="Consumed")
     assert snapshot == pushed(uae.single_payment(Status="Consumed"))
-    assert snapshot.permissions == ()
+    assert snapshot.permissions is None
 
 
 def test_payment_consent_waiting_for_a_second_authorizer() -> None:
@@ -350,7 +350,7 @@ def test_event_of_no_time_is_refused(value: Any) -> None:
 # -------------------------------------------------------------------------------------------- what else the data may say
 
 
-@pytest.mark.parametrize("code", ["LFI", "TPP", "LFI.InitiatedByUser", "TPP.InitiatedByUser", "Regulator", "x" * 40])
+@pytest.mark.parametrize("code", ["LFI", "TPP", "LFI.InitiatedByUser", "TPP.InitiatedByUser"])
 def test_code_of_who_revoked_is_kept(code: str) -> None:
     assert pushed(uae.sharing(RevokedBy=code)).revoked_by == code
 
@@ -362,8 +362,10 @@ def test_code_of_who_revoked_is_kept(code: str) -> None:
         "",
         "the customer, by telephone",
         "Fatima Al-Mansouri",
-        "Fatima Mansouri",
-        "x" * 41,
+        "Fatima",
+        "Fatima.Mansouri",
+        "lfi",
+        "Regulator",
         "LFI\n",
         "784-1990",
         3,

@@ -22,50 +22,60 @@ class Finding:
         subject: What was looked at.
         text: What was found; if it is not well, with the fix.
         ok: Whether it is well.
+        stops: Whether the service would not start because of it.
     """
 
     subject: str
     text: str
     ok: bool
+    stops: bool = False
 
 
 async def check_all(settings: Settings, show: Callable[[Finding], None]) -> list[bool]:
-    """Look at keys, database, clock and providers, and show each finding as it comes."""
+    """Look at database, keys, clock and providers, show each finding as it comes, and say of each whether it is well."""
     results: list[bool] = []
 
     def found(finding: Finding) -> None:
         results.append(finding.ok)
         show(finding)
 
+    database, has_tables = _database(settings)
+    found(database)
+    if database.ok:
+        await _keys_and_what_needs_them(settings, found, has_tables=has_tables)
+    if not settings.provider:
+        text = "there are none; add [[client]] and [[provider]] tables to the configuration"
+        found(Finding("providers", text, ok=False))
+    return results
+
+
+def _database(settings: Settings) -> tuple[Finding, bool]:
+    """Look at the database; say too whether there is anything in it."""
     try:
         has, needs = schema_revisions(settings)
     except TrackerError as error:
-        found(Finding("database", str(error), ok=False))
-        return results
+        return Finding("database", str(error), ok=False, stops=True), False
+    file = database_file(settings)
     if has is None:
-        found(Finding("database", f"{database_file(settings)} is empty; `tracker serve` makes it", ok=True))
-    elif has != needs:
-        text = f"is at schema {has}, this version works on {needs}; run `tracker db upgrade`"
-        found(Finding("database", f"{database_file(settings)} {text}", ok=False))
-        return results
-    else:
-        found(Finding("database", f"{database_file(settings)}, schema {has}", ok=True))
+        return Finding("database", f"{file} is empty; `tracker serve` makes it", ok=True), False
+    if has != needs:
+        text = f"{file} is at schema {has}, this version works on {needs}; run `tracker db upgrade`"
+        return Finding("database", text, ok=False, stops=True), True
+    return Finding("database", f"{file}, schema {has}", ok=True), True
+
+
+async def _keys_and_what_needs_them(settings: Settings, found: Callable[[Finding], None], *, has_tables: bool) -> None:
+    subject = "keys"
     try:
         async with build(settings, World()) as tracker:
-            found(Finding("keys", _keys_text(settings), ok=True))
-            if has is not None:
+            found(Finding(subject, _keys_text(settings), ok=True))
+            subject = "database"
+            if has_tables:
                 found(await _clock(tracker))
             for provider in tracker.providers:
                 found(await _provider(tracker, provider))
     except TrackerError as error:
-        found(Finding("keys", str(error), ok=False))
-    if not settings.provider:
-        found(
-            Finding(
-                "providers", "there are none; add [[client]] and [[provider]] tables to the configuration", ok=False
-            )
-        )
-    return results
+        found(Finding(subject, str(error), ok=False, stops=True))
 
 
 def _keys_text(settings: Settings) -> str:
@@ -74,7 +84,7 @@ def _keys_text(settings: Settings) -> str:
         if settings.audit.checkpoint_key
         else "no [audit] checkpoint_key: exports are not signed"
     )
-    return f"those of {len(settings.client)} clients can be used; {signed}"
+    return f"those of {len(settings.client)} client(s) can be used; {signed}"
 
 
 async def _clock(tracker: Tracker) -> Finding:
@@ -97,7 +107,8 @@ async def _provider(tracker: Tracker, provider: Provider) -> Finding:
     except TimeoutError:
         return Finding(subject, f"{provider.issuer} does not answer; check the address and the network", ok=False)
     except TrackerError as error:
-        return Finding(
-            subject, f"{error} Check its issuer ({provider.issuer}), certificates and the network.", ok=False
-        )
-    return Finding(subject, f"discovery and {len(described.key_ids)} signing keys found at {provider.issuer}", ok=True)
+        text = f"{error} Check its issuer ({provider.issuer}), certificates and the network."
+        return Finding(subject, text, ok=False)
+    return Finding(
+        subject, f"discovery and {len(described.key_ids)} signing key(s) found at {provider.issuer}", ok=True
+    )

@@ -1,11 +1,13 @@
 """The database that the configuration names, and its schema."""
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import Connection
 
 from tracker.adapters.store import migrate
+from tracker.adapters.store.service_lock import ServiceLock
 from tracker.adapters.store.sqlite import one_transaction
 from tracker.domain.errors import ConfigurationError
 from tracker.settings import Settings
@@ -35,8 +37,12 @@ def require_schema(settings: Settings) -> None:
 
 
 def schema_revisions(settings: Settings) -> tuple[str | None, str]:
-    """Which schema the database has, and which one this version works on."""
-    if not database_file(settings).is_file():
+    """Which schema the database has, and which one this version works on. No file is made by asking.
+
+    Raises:
+        ConfigurationError: The file cannot be used.
+    """
+    if not _place(settings).exists():
         return None, migrate.newest()
     with _transaction(settings) as connection:
         return migrate.current(connection), migrate.newest()
@@ -46,9 +52,10 @@ def upgrade_database(settings: Settings, revision: str) -> str | None:
     """Bring the database to a newer schema, and say to which.
 
     Raises:
-        ConfigurationError: There is no such schema.
+        ConfigurationError: There is no such schema, a service is running on the file, or it cannot be used.
     """
-    with _transaction(settings) as connection:
+    _place(settings)
+    with ServiceLock(database_file(settings)), _transaction(settings) as connection:
         migrate.upgrade(connection, revision)
         return migrate.current(connection)
 
@@ -57,15 +64,36 @@ def downgrade_database(settings: Settings, revision: str) -> str | None:
     """Take the database back to an older schema, and say to which.
 
     Raises:
-        ConfigurationError: There is no such schema.
+        ConfigurationError: There is no such schema, a service is running on the file, or it cannot be used.
     """
-    with _transaction(settings) as connection:
+    if not _place(settings).exists():
+        raise ConfigurationError(f"There is no database {database_file(settings)}; correct [database] url.")
+    with ServiceLock(database_file(settings)), _transaction(settings) as connection:
         migrate.downgrade(connection, revision)
         return migrate.current(connection)
 
 
-def _transaction(settings: Settings) -> AbstractContextManager[Connection]:
+def _place(settings: Settings) -> Path:
+    """Where the database is, or can be made."""
     path = database_file(settings)
     if not path.parent.is_dir():
         raise ConfigurationError(f"The folder of the database {path} is not there; make it, or change [database] url.")
-    return one_transaction(path)
+    if path.is_dir():
+        raise ConfigurationError(f"The database {path} is a folder; name a file in [database] url.")
+    return path
+
+
+@contextmanager
+def _transaction(settings: Settings) -> Iterator[Connection]:
+    path = _place(settings)
+    with one_transaction(path) as connection:
+        revision = migrate.current(connection)
+        if revision is None and not migrate.is_empty(connection):
+            raise ConfigurationError(
+                f"The database {path} is another program's; name a file of its own in [database] url."
+            )
+        if revision is not None and not migrate.knows(revision):
+            raise ConfigurationError(
+                f"The database {path} is at schema {revision} of a newer version; install that one, or restore a copy."
+            )
+        yield connection

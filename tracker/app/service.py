@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -72,13 +73,16 @@ async def running(tracker: Tracker) -> AsyncIterator[str]:
     On leaving, nothing new is taken in, what is under way is finished, and what was answered for is in the database.
     """
     http = tracker.settings.http
-    runner = web.AppRunner(
-        web_application(tracker.services), access_log=None, handle_signals=False, shutdown_timeout=5.0
-    )
-    await runner.setup()
     worker = worker_for(tracker)
     notifying = asyncio.create_task(tracker.notifier.run(), name="notifications")
+
+    async def is_ready() -> bool:
+        return worker.is_working and not notifying.done() and await tracker.services.is_ready()
+
+    application = web_application(replace(tracker.services, is_ready=is_ready))
+    runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=5.0)
     try:
+        await runner.setup()
         site = web.TCPSite(runner, http.host, http.port)
         try:
             await site.start()

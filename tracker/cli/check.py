@@ -1,11 +1,18 @@
 """`tracker check`: can this configuration work, line by line."""
 
 import asyncio
+import logging
+import sys
+from dataclasses import asdict
 
 import typer
+from rich.text import Text
 
-from tracker.cli.output import console
+from tracker.cli.output import Json, print_json, print_line, printable
 from tracker.domain.errors import TrackerError
+
+_NO, _WRONG = 1, 2
+_SUBJECT_WIDTH = 14
 
 
 def register(app: typer.Typer) -> None:
@@ -13,24 +20,36 @@ def register(app: typer.Typer) -> None:
     app.command(epilog="Example: tracker check")(check)
 
 
-def check() -> None:
-    """Check configuration, keys, database, clock and providers; one line each. Exit status 1 if anything is wrong."""
+def check(json: Json = False) -> None:
+    """Check configuration, keys, database, clock and providers; one line each.
+
+    Exit status 1 if something is wrong, 2 if the service would not even start.
+    """
     from tracker.app import Finding, check_all  # noqa: PLC0415
     from tracker.cli.running import load  # noqa: PLC0415
 
-    out = console()
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="tracker: %(message)s")
+    findings: list[Finding] = []
 
     def show(finding: Finding) -> None:
-        mark = "[green]ok  [/green]" if finding.ok else "[red]FAIL[/red]"
-        out.print(f"{mark}  {finding.subject:<14} {finding.text}", soft_wrap=True)
+        findings.append(finding)
+        if json:
+            return
+        mark = ("ok    ", "green") if finding.ok else ("FAIL  ", "red")
+        print_line(Text.assemble(mark, f"{finding.subject:<{_SUBJECT_WIDTH}}  {printable(finding.text)}"))
 
     try:
         settings = load()
     except TrackerError as error:
-        show(Finding("configuration", str(error), ok=False))
-        raise typer.Exit(1) from error
-    text = f"{len(settings.client)} clients, {len(settings.provider)} providers"
-    show(Finding("configuration", text, ok=True))
-    results = asyncio.run(check_all(settings, show))
-    if not all(results):
-        raise typer.Exit(1)
+        show(Finding("configuration", str(error), ok=False, stops=True))
+    else:
+        show(
+            Finding("configuration", f"{len(settings.client)} client(s), {len(settings.provider)} provider(s)", ok=True)
+        )
+        asyncio.run(check_all(settings, show))
+    if json:
+        print_json({"ok": all(one.ok for one in findings), "findings": [asdict(one) for one in findings]})
+    if any(one.stops for one in findings):
+        raise typer.Exit(_WRONG)
+    if not all(one.ok for one in findings):
+        raise typer.Exit(_NO)

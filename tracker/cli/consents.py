@@ -1,18 +1,24 @@
 """`tracker consents`: the back office from a shell."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.text import Text
 
-from tracker.cli.output import Json, console, print_json, print_table, status_text, time_text
+from tracker.cli.output import Json, print_json, print_line, print_table, printable, status_text, time_text
 from tracker.cli.running import do, split_name
 
 if TYPE_CHECKING:
     from tracker.app import Tracker
     from tracker.usecases.consult import ConsentView
     from tracker.usecases.timeline import TimelineItem
+    from tracker.web.api.shapes.consents import ConsentsQuery
 
-app = typer.Typer(help="Look at consents, and ask their holders.", no_args_is_help=True)
+app = typer.Typer(
+    help="Look at consents, and ask their holders.",
+    epilog="Example: tracker consents list --status Authorized",
+    no_args_is_help=True,
+)
 Name = Annotated[str, typer.Argument(metavar="PROVIDER/CONSENT_ID", help="Split at the first slash.")]
 
 
@@ -22,45 +28,80 @@ def listing(
     kind: Annotated[str | None, typer.Option(help="Only this kind.")] = None,
     status: Annotated[str | None, typer.Option(help="Only with this effective status.")] = None,
     user_ref: Annotated[str | None, typer.Option(help="Only this user's.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=100_000)] = 50,
+    base_consent_id: Annotated[str | None, typer.Option(help="Only this chain of renewals.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most so many.")] = 50,
+    cursor: Annotated[str | None, typer.Option(help="Go on where a list ended.")] = None,
     json: Json = False,
 ) -> None:
     """List consents."""
-    from tracker.domain.consent import Status  # noqa: PLC0415
-    from tracker.domain.errors import InvalidRequestError  # noqa: PLC0415
     from tracker.ports import ConsentQuery  # noqa: PLC0415
-    from tracker.web.api.shapes.consents import ConsentOut  # noqa: PLC0415
+    from tracker.web.api.cursor import cursor_after  # noqa: PLC0415
+    from tracker.web.api.shapes.consents import ConsentOut, ConsentsOut  # noqa: PLC0415
 
-    if status is not None and status not in set(Status):
-        raise InvalidRequestError(f"There is no status {status!r}; there are {', '.join(Status)}.")
-    query = ConsentQuery(
+    wanted = _query(
         provider=provider,
         kind=kind,
-        effective_status=None if status is None else Status(status),
+        effective_status=status,
         user_ref=user_ref,
-        limit=limit,
+        base_consent_id=base_consent_id,
+        cursor=cursor,
     )
+    after = _place(wanted)
+    facts = wanted.model_dump(exclude={"cursor", "limit"})
 
     async def deed(tracker: "Tracker") -> "list[ConsentView]":
-        return list(await tracker.services.consulting.search(query))
+        return list(await tracker.services.consulting.search(ConsentQuery(**facts, after=after, limit=limit + 1)))
 
     found = do(deed)
+    page = found[:limit]
+    following = cursor_after(page[-1].consent.tracking_id, wanted) if len(found) > limit else None
     if json:
-        print_json([ConsentOut.of(seen) for seen in found])
+        print_json(ConsentsOut(items=tuple(ConsentOut.of(seen) for seen in page), next_cursor=following))
         return
-    rows = (
-        (
-            f"{seen.consent.provider}/{seen.consent.consent_id}",
-            seen.consent.kind,
-            status_text(seen.effective_status) + ("" if seen.confirmed else " [dim](by our clock)[/dim]"),
-            "yes" if seen.usable else "no",
-            time_text(seen.decision.expiration_date_time),
-            time_text(seen.consent.confirmed_at),
-        )
-        for seen in found
-    )
-    print_table(
-        ("consent", "kind", "status", "usable", "expires (UTC)", "confirmed (UTC)"), rows, empty="No consents found."
+    headings = ("consent", "kind", "status", "usable", "expires (UTC)", "confirmed (UTC)")
+    print_table(headings, map(_row, page), empty="No consents found.")
+    if following:
+        print_line(f"There are more: a larger --limit shows them, or --cursor {following}")
+
+
+def _query(**given: Any) -> "ConsentsQuery":
+    """Read a search as the API reads it."""
+    from pydantic import ValidationError  # noqa: PLC0415
+
+    from tracker.domain.consent import Status  # noqa: PLC0415
+    from tracker.domain.errors import InvalidRequestError  # noqa: PLC0415
+    from tracker.web.api.shapes.consents import ConsentsQuery  # noqa: PLC0415
+
+    status = given["effective_status"]
+    if status is not None and status not in set(Status):
+        raise InvalidRequestError(f"There is no status {status!r}; there are {', '.join(Status)}.")
+    try:
+        return ConsentsQuery.model_validate({name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        option = str(error.errors()[0]["loc"][0]).replace("_", "-")
+        raise InvalidRequestError(f"No consent can have this --{option}; correct it.") from error
+
+
+def _place(wanted: "ConsentsQuery") -> str | None:
+    from tracker.domain.errors import InvalidRequestError  # noqa: PLC0415
+    from tracker.web.api.cursor import key_of  # noqa: PLC0415
+    from tracker.web.problems import Problem  # noqa: PLC0415
+
+    try:
+        return None if wanted.cursor is None else key_of(wanted.cursor, wanted)
+    except Problem as error:
+        raise InvalidRequestError("This --cursor is not of this list: repeat the options that it came with.") from error
+
+
+def _row(seen: "ConsentView") -> "tuple[str | Text, ...]":
+    status = status_text(seen.effective_status)
+    return (
+        f"{seen.consent.provider}/{seen.consent.consent_id}",
+        seen.consent.kind,
+        status if seen.confirmed else Text.assemble(status, (" (by our clock)", "dim")),
+        "yes" if seen.usable else "no",
+        time_text(seen.decision.expiration_date_time),
+        time_text(seen.consent.confirmed_at),
     )
 
 
@@ -70,7 +111,7 @@ def show(name: Name, json: Json = False) -> None:
     provider, consent_id = split_name(name)
 
     async def deed(tracker: "Tracker") -> "ConsentView":
-        return await tracker.services.consulting.get(provider, consent_id)
+        return await _find(tracker, provider, consent_id)
 
     _print_consent(do(deed), json=json)
 
@@ -78,12 +119,13 @@ def show(name: Name, json: Json = False) -> None:
 @app.command(epilog="Example: tracker consents timeline demobank/5b0e7c1a-2f34-4b9d-8a66-0d1f5c9e7a10")
 def timeline(name: Name, json: Json = False) -> None:
     """Tell one consent's story, in the holder's order."""
+    from tracker.cli.timeline import print_timeline  # noqa: PLC0415
     from tracker.web.api.shapes.consents import TimelineItemOut, TimelineOut  # noqa: PLC0415
 
     provider, consent_id = split_name(name)
 
     async def deed(tracker: "Tracker") -> "list[TimelineItem]":
-        seen = await tracker.services.consulting.get(provider, consent_id)
+        seen = await _find(tracker, provider, consent_id)
         return await tracker.services.timelines.of(seen.consent)
 
     items = do(deed)
@@ -99,11 +141,21 @@ def refresh(name: Name, json: Json = False) -> None:
     provider, consent_id = split_name(name)
 
     async def deed(tracker: "Tracker") -> "ConsentView":
-        seen = await tracker.services.consulting.get(provider, consent_id)
+        seen = await _find(tracker, provider, consent_id)
         await tracker.services.asker.ask_now(seen.consent.tracking_id)
-        return await tracker.services.consulting.get(provider, consent_id)
+        return await _find(tracker, provider, consent_id)
 
     _print_consent(do(deed), json=json)
+
+
+async def _find(tracker: "Tracker", provider: str, consent_id: str) -> "ConsentView":
+    from tracker.domain.errors import ConsentNotFoundError  # noqa: PLC0415
+
+    try:
+        return await tracker.services.consulting.get(provider, consent_id)
+    except ConsentNotFoundError as error:
+        name = f"{provider}/{consent_id}"
+        raise ConsentNotFoundError(f"{name} is not tracked; `tracker consents list` shows what is.") from error
 
 
 def _print_consent(seen: "ConsentView", *, json: bool) -> None:
@@ -113,65 +165,25 @@ def _print_consent(seen: "ConsentView", *, json: bool) -> None:
         print_json(ConsentOut.of(seen))
         return
     consent, decision = seen.consent, seen.decision
-    word = "" if seen.confirmed else "  (by our clock; the holder has not said so)"
-    doubt = "  (in doubt: " + ", ".join(sorted({c.code for c in decision.contradictions})) + ")"
-    lines = (
-        ("consent", f"{consent.provider}/{consent.consent_id}"),
-        ("kind", f"{consent.kind}, {consent.profile}"),
-        ("status", status_text(seen.effective_status) + word),
-        ("usable", "yes" if seen.usable else "no" + (doubt if decision.is_in_doubt else "")),
-        ("since", time_text(decision.since)),
-        ("learned", time_text(consent.learned_at)),
-        (
-            "confirmed",
-            f"{time_text(consent.confirmed_at)}{f' by {consent.confirmed_by}' if consent.confirmed_by else ''}",
-        ),
-        ("expires", time_text(decision.expiration_date_time)),
-        ("revoked by", (decision.report.revoked_by if decision.report else None) or "–"),
-        ("user", consent.user_ref or "–"),
-        ("permissions", ", ".join(consent.permissions) or "–"),
-        ("asked next", time_text(seen.next_ask_at)),
-        ("tracking id", consent.tracking_id),
-    )
-    out = console()
-    for label, text in lines:
-        out.print(f"[bold]{label:<12}[/bold] {text}")
-
-
-def print_timeline(items: "list[TimelineItem]") -> None:
-    """Print a story: the holder's time, what happened, and how and when we learnt of it."""
-    rows = []
-    for item in items:
-        moved = item.from_status is not None and item.from_status != item.to_status
-        what = (
-            f"{item.from_status} → {status_text(item.to_status)}"
-            if moved
-            else f"[dim]{item.type.partition('.')[2]}[/dim]"
-        )
-        notes = [
-            text
-            for applies, text in (
-                (item.late, "learnt late"),
-                (item.inferred and item.channel == "clock", "by our clock"),
-                (item.inferred and item.channel != "clock", "nobody told us: it must have been"),
-                (item.corrected, "a correction"),
-                (item.reason is not None, item.reason or ""),
-            )
-            if applies
-        ]
-        how = f"{item.channel or 'registered'}, {_after(item)}" if item.learned_at else ""
-        rows.append((time_text(item.sorts_at), what, how, ", ".join(notes), str(item.sequence or "")))
-    print_table(("when (UTC)", "what", "how we know", "", "entry"), rows, empty="Nothing happened yet.")
-
-
-def _after(item: "TimelineItem") -> str:
-    """How long after it happened we learnt of it."""
-    if item.learned_at is None or item.status_date_time is None:
-        return "at once"
-    seconds = max(0.0, (item.learned_at - item.status_date_time).total_seconds())
-    if seconds < 1:
-        return "at once"
-    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit} later"
-    return f"{seconds:.0f} s later"
+    doubt = ", ".join(sorted({c.code for c in decision.contradictions}))
+    clock = "" if seen.confirmed else "  (by our clock; the holder has not said so)"
+    confirmed_by = f" by {consent.confirmed_by}" if consent.confirmed_by else ""
+    facts: dict[str, str | Text] = {
+        "consent": f"{consent.provider}/{consent.consent_id}",
+        "kind": f"{consent.kind}, {consent.profile}",
+        "status": Text.assemble(status_text(seen.effective_status), clock),
+        "usable": "yes" if seen.usable else "no" + (f"  (in doubt: {doubt})" if decision.is_in_doubt else ""),
+        "since": time_text(decision.since),
+        "learned": time_text(consent.learned_at),
+        "confirmed": f"{time_text(consent.confirmed_at)}{confirmed_by}",
+        "authorize by": time_text(consent.authorization_expiration_date_time),
+        "expires": time_text(decision.expiration_date_time),
+        "revoked by": (decision.report.revoked_by if decision.report else None) or "–",
+        "renewal of": consent.base_consent_id or "–",
+        "user": consent.user_ref or "–",
+        "permissions": ", ".join(consent.permissions) or "–",
+        "asked next": time_text(seen.next_ask_at),
+        "tracking id": consent.tracking_id,
+    }
+    for label, fact in facts.items():
+        print_line(Text.assemble((f"{label:<12}  ", "bold"), Text(printable(fact)) if isinstance(fact, str) else fact))

@@ -4,9 +4,10 @@ from typing import Annotated
 
 import typer
 
+from tracker.cli.output import Json, print_json, print_line
 from tracker.cli.running import load
 
-app = typer.Typer(help="The schema of the database.", no_args_is_help=True)
+app = typer.Typer(help="The schema of the database.", epilog="Example: tracker db current", no_args_is_help=True)
 
 
 @app.command(epilog="Example: tracker db upgrade")
@@ -15,7 +16,7 @@ def upgrade(revision: Annotated[str, typer.Argument(help="How far.")] = "head") 
     from tracker.app import database_file, upgrade_database  # noqa: PLC0415
 
     settings = load()
-    print(f"{database_file(settings)} is at schema {upgrade_database(settings, revision)}.")
+    print_line(f"{database_file(settings)} is at schema {upgrade_database(settings, revision)}.")
 
 
 @app.command(
@@ -26,16 +27,19 @@ def downgrade(revision: Annotated[str, typer.Argument(help="Which one.")]) -> No
     from tracker.app import database_file, downgrade_database  # noqa: PLC0415
 
     settings = load()
-    print(f"{database_file(settings)} is at schema {downgrade_database(settings, revision) or 'none'}.")
+    print_line(f"{database_file(settings)} is at schema {downgrade_database(settings, revision) or 'none'}.")
 
 
 @app.command(epilog="Example: tracker db current")
-def current() -> None:
-    """Say which schema the database has, and which one this version works on."""
+def current(json: Json = False) -> None:
+    """Say which schema the database has, and which one this version works on. Exit status 1 if they differ."""
     from tracker.app import database_file, schema_revisions  # noqa: PLC0415
 
     settings = load()
     has, needs = schema_revisions(settings)
-    print(f"{database_file(settings)} is at schema {has or 'none'}; this version works on {needs}.")
+    if json:
+        print_json({"database": str(database_file(settings)), "schema": has, "needed": needs})
+    else:
+        print_line(f"{database_file(settings)} is at schema {has or 'none'}; this version works on {needs}.")
     if has != needs:
         raise typer.Exit(1)

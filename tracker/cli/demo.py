@@ -41,7 +41,9 @@ async def _play(*, once: bool) -> bool:
         if not playing.done():
             playing.cancel()
             await asyncio.gather(playing, return_exceptions=True)
-            return True
+            stage.is_over = True
+            stage.say("Interrupted: not all steps were played.")
+            return not once
         held = playing.result()
         if held and not once:
             stage.say_where_to_look()

@@ -12,10 +12,12 @@ from typing import Any
 
 import aiohttp
 from aiohttp import web
+from rich.text import Text
 from standardwebhooks import Webhook
 
 from tracker.app import Tracker, make_key_file, public_keys, service
-from tracker.cli.output import console, status_text
+from tracker.cli.output import print_line
+from tracker.cli.timeline import what_text
 from tracker.domain.errors import TrackerError
 from tracker.sandbox.hub import Hub
 from tracker.sandbox.runner import running_hub
@@ -25,6 +27,8 @@ CLIENT = "tpp-client-001"
 PROVIDER = "demobank"
 PROFILE = "uae-v2.1"
 _PATIENCE_SECONDS = 20.0
+_WHAT_WIDTH = 35
+_NOTE_INDENT = 24
 
 
 class StepFailedError(TrackerError):
@@ -47,6 +51,7 @@ class Stage:
         http: A session that shows the API key.
         told: What the subscriber was told, in the order of arrival; each with a signature that held.
         secret: The subscription's.
+        is_over: The last word is said: what the subscriber is told from here on is not shown.
     """
 
     hub: Hub
@@ -58,10 +63,11 @@ class Stage:
     http: aiohttp.ClientSession
     told: list[dict[str, Any]] = field(default_factory=list)
     secret: str = ""
+    is_over: bool = False
 
-    def say(self, text: str = "") -> None:
+    def say(self, text: str | Text = "", style: str = "") -> None:
         """Print a line."""
-        console().print(text, soft_wrap=True)
+        print_line(Text(text, style) if isinstance(text, str) else text)
 
     async def get(self, path: str) -> Any:
         """Ask the tracker's API."""
@@ -105,41 +111,56 @@ class Stage:
         Webhook(self.secret).verify(body, dict(request.headers))
         entry = json.loads(body)
         self.told.append(entry)
-        self._show(entry)
+        if not self.is_over:
+            self._show(entry)
         return web.Response(status=204)
+
+    def say_headings(self) -> None:
+        """Explain the lines by which the subscriber shows what it was told."""
+        self.say(_told("entry", "consent", Text("what the subscriber is told"), "learnt by", Text("usable")), "dim")
 
     def _show(self, entry: dict[str, Any]) -> None:
         data = entry["data"]
-        moved = data["from"] not in {None, data["to"]}
-        what = f"{data['from']} → {status_text(data['to'])}" if moved else status_text(data["to"])
-        notes = [name for name in ("late", "corrected", "inferred") if data[name]]
-        how = ", ".join(
-            [data["channel"] or "registered", *notes, *([data["revoked_by"]] if data["revoked_by"] else [])]
-        )
-        usable = "[green]usable[/green]" if data["usable"] else "[dim]not usable[/dim]"
-        kind = entry["type"].removeprefix("consent.")
-        self.say(
-            f"     [dim]told #{int(entry['sequence']):<3}[/dim] {data['consent_id']:<14} {kind:<20} {what}  ({how}) {usable}"
-        )
+        # A step of the clock is told by two entries; the first says that it is one.
+        is_inference = entry["type"] == "consent.expiry_inferred"
+        what = Text("expiry inferred") if is_inference else what_text(entry["type"], data["from"], data["to"])
+        usable = Text("yes", "green") if data["usable"] else Text("no", "dim")
+        self.say(_told(f"#{int(entry['sequence'])}", data["consent_id"], what, data["channel"] or "", usable))
+        if data["revoked_by"]:
+            self.say(f"{'':{_NOTE_INDENT}}by {data['revoked_by']}", "dim")
+        if data["late"]:
+            self.say(f"{'':{_NOTE_INDENT}}older than what was known: it moves nothing", "dim")
 
     def say_where_to_look(self) -> None:
         """Tell a visitor where to go on from here."""
+        api = f"{self.url}/v1"
+        move = """'{"status": "Revoked", "revoked_by": "LFI"}'"""
+        ask = 'curl -H "Authorization: Bearer $KEY"'
         self.say()
-        self.say("[bold]It all goes on running until you press Ctrl-C. Look around:[/bold]")
-        self.say(f"  API, to read      {self.url}/docs")
-        self.say(f"  API key           {self.key}")
-        self.say(
-            f"  a consent         curl -H 'Authorization: Bearer {self.key}' {self.url}/v1/consents/{PROVIDER}/savings-coach"
-        )
-        self.say(
-            f"  the change feed   curl -H 'Authorization: Bearer {self.key}' '{self.url}/v1/journal?after=0&limit=5'"
-        )
-        self.say(f"  the hub           curl {self.hub.url}/sandbox/events")
-        self.say(
-            f"  make it move      curl {self.hub.url}/sandbox/consents/car-cover/move "
-            '-d \'{"status": "Revoked", "revoked_by": "LFI"}\''
-        )
-        self.say(f"  the database      {self.folder / 'tracker.db'}")
+        self.say("It all goes on running until you press Ctrl-C. Look around:", "bold")
+        self.say(f"  API, to read   {self.url}/docs")
+        self.say(f"  API key        {self.key}")
+        self.say(f"  database       {self.folder / 'tracker.db'}")
+        self.say()
+        self.say("From another terminal:", "bold")
+        for what, command in (
+            ("the key", f"KEY={self.key}"),
+            ("a consent", f"{ask} {api}/consents/{PROVIDER}/savings-coach"),
+            ("its story", f"{ask} {api}/consents/{PROVIDER}/savings-coach/timeline"),
+            ("the change feed", f"{ask} '{api}/journal?after=0&limit=5'"),
+            ("what the hub sent", f"curl {self.hub.url}/sandbox/events"),
+            (
+                "the bank revokes one: see it told here",
+                f"curl {self.hub.url}/sandbox/consents/car-cover/move -d {move}",
+            ),
+        ):
+            self.say(f"  # {what}", "dim")
+            self.say(f"  {command}")
+
+
+def _told(entry: str, consent: str, what: Text, learnt_by: str, usable: Text) -> Text:
+    gap = " " * (_WHAT_WIDTH - what.cell_len)
+    return Text.assemble(f"  {entry:<5}  {consent:<13}  ", what, f"{gap}  {learnt_by:<9}  ", usable)
 
 
 @asynccontextmanager

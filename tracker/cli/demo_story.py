@@ -5,12 +5,15 @@ import gzip
 import shutil
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from textwrap import fill
 from typing import Any
 
 import aiohttp
 
-from tracker.cli.consents import print_timeline
 from tracker.cli.demo_stage import PROFILE, PROVIDER, Stage, StepFailedError
+from tracker.cli.output import printable
+from tracker.cli.timeline import print_timeline
+from tracker.domain.errors import TrackerError
 from tracker.journal.verify import verify_export
 from tracker.sandbox.consent import ExpiryPolicy
 from tracker.sandbox.consents import Terms
@@ -31,17 +34,23 @@ _TRIAL = Terms(expiration=timedelta(seconds=20), expiry=ExpiryPolicy(late_second
 
 async def play(stage: Stage) -> bool:
     """Play all steps; say whether all held."""
-    stage.say(f"[bold]Consent tracker demo[/bold]   hub {stage.hub.url}   tracker {stage.url}")
+    stage.say("Consent tracker demo", "bold")
+    stage.say(f"  simulated API Hub of a bank   {stage.hub.url}")
+    stage.say(f"  the tracker                   {stage.url}")
+    stage.say()
+    stage.say_headings()
     for number, (title, step) in enumerate(STORY, start=1):
         stage.say()
-        stage.say(f"[bold]{number:>2}. {title}[/bold]")
+        stage.say(f"{number:>2}. {title}", "bold")
         try:
             await step(stage)
-        except StepFailedError as error:
-            stage.say(f"[red]FAILED[/red] at step {number}, {title}: {error}")
+        except Exception as error:  # noqa: BLE001 - whatever went wrong, it is this step that failed
+            stage.is_over = True
+            what = str(error) if isinstance(error, TrackerError) else f"{type(error).__name__}: {error}"
+            stage.say(f"FAILED at step {number}, {title}: {printable(what)}", "red")
             return False
     stage.say()
-    stage.say(f"[green]All {len(STORY)} steps held.[/green]")
+    stage.say(f"All {len(STORY)} steps held.", "green")
     return True
 
 
@@ -137,7 +146,7 @@ async def lose_an_event(stage: Stage) -> None:
     """Never send the event of a revocation."""
     await _next_second()
     stage.hub.revoke("tax-helper", "LFI", fault=EventFault(drop=True))
-    stage.say("     [dim]… the event is lost; waiting until the poller asks[/dim]")
+    stage.say("     … the event is lost; waiting until the poller asks", "dim")
     found = await stage.until_status("tax-helper", "Revoked", usable=False)
     _require(found["confirmed_by"] == "poll", "the poller found what no event had told")
 
@@ -159,14 +168,14 @@ async def forge(stage: Stage) -> None:
                 _require(response.status == 400, "what is no encrypted token is refused")  # noqa: PLR2004
     after = await stage.consent("car-cover")
     _require(before["status"] == after["status"] and after["usable"], "a forged event changes nothing")
-    stage.say("     [dim]signed by another key: quarantined · not a token: 400 · the consent: unmoved[/dim]")
+    stage.say("     signed by another key: quarantined · not a token: 400 · the consent: unmoved", "dim")
 
 
 async def expire(stage: Stage) -> None:
     """Let a consent run out at a holder that is slow to say so."""
     found = await stage.until_status("trial-month", "Expired", usable=False)
     if found["status"] == "Authorized":
-        stage.say("     [dim]… the hub still says Authorized; our clock says Expired, and we asked[/dim]")
+        stage.say("     … the hub still says Authorized; our clock says Expired, and we asked", "dim")
     await stage.until_status("trial-month", "Expired", status="Expired", confirmed=True)
 
 
@@ -198,7 +207,7 @@ async def export_and_verify(stage: Stage) -> None:
     await stage.tracker.exporting.export(folder)
     verdict = await asyncio.to_thread(verify_export, folder, [stage.vkey])
     for line in verdict.lines():
-        stage.say(f"     {line}")
+        stage.say(fill(line, 78, initial_indent=" " * 5, subsequent_indent=" " * 20, break_long_words=False))
     _require(verdict.accepted, "the export verifies")
     forged = stage.folder / "forged"
     shutil.copytree(folder, forged)
@@ -208,7 +217,7 @@ async def export_and_verify(stage: Stage) -> None:
     _require(
         not (await asyncio.to_thread(verify_export, forged, [stage.vkey])).accepted, "a changed export is found out"
     )
-    stage.say("     [dim]one word changed in a copy: found out[/dim]")
+    stage.say("     one word changed in a copy: found out", "dim")
 
 
 async def _timeline(stage: Stage, consent_id: str) -> list[dict[str, Any]]:
@@ -234,7 +243,7 @@ STORY: tuple[tuple[str, Step], ...] = (
     ("The bank suspends one, then restores it", suspend_and_restore),
     ("One event arrives three times, encrypted anew each time", arrive_twice),
     ("Two events arrive in the wrong order", arrive_in_wrong_order),
-    ("A payment consent is used up; its payment is rejected, which is another matter", consume),
+    ("A payment consent is used up; that its payment fails is another matter", consume),
     ("The customer revokes at the bank", revoke),
     ("The event of another revocation is never sent", lose_an_event),
     ("Strangers knock: a forged event, and rubbish", forge),

@@ -1,25 +1,34 @@
 """`tracker journal`: exports, and verifying them."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import Progress
 
+from tracker.cli.output import Json, console, print_json, print_line
 from tracker.cli.running import do
 
 if TYPE_CHECKING:
     from tracker.app import Tracker
     from tracker.journal.manifest import Manifest
 
-app = typer.Typer(help="Export the journal, and verify exports.", no_args_is_help=True)
+app = typer.Typer(
+    help="Export the journal, and verify exports.",
+    epilog="Example: tracker journal export --out export-2026-11",
+    no_args_is_help=True,
+)
 
 
 @app.command(epilog="Example: tracker journal export --out export-2026-11")
 def export(out: Annotated[Path, typer.Option(help="The folder to make; it must hold nothing.")]) -> None:
     """Export the whole journal, with personal values, so that others can verify it without us."""
-    screen = Console(stderr=True)
+    from rich.progress import Progress  # noqa: PLC0415
+
+    from tracker.domain.errors import InvalidRequestError  # noqa: PLC0415
+    from tracker.journal.export import ExportError  # noqa: PLC0415
+
+    screen = console(stderr=True)
 
     async def deed(tracker: "Tracker") -> "Manifest":
         with Progress(console=screen, transient=True, disable=not screen.is_terminal) as bar:
@@ -28,9 +37,13 @@ def export(out: Annotated[Path, typer.Option(help="The folder to make; it must h
                 out, lambda done, total: bar.update(task, completed=done, total=total)
             )
 
-    manifest = do(deed)
+    try:
+        manifest = do(deed)
+    except ExportError as error:
+        raise InvalidRequestError(str(error)) from error
+    count = "1 entry" if manifest.count == 1 else f"{manifest.count} entries"
     signed = "signed" if manifest.checkpoint else "not signed: there is no [audit] checkpoint_key"
-    print(f"{out}: {manifest.count} entries, {signed}.")
+    print_line(f"{out}: {count}, {signed}.")
 
 
 @app.command(epilog="Example: tracker journal verify export-2026-11 --key 'tracker.example/journal+1a2b3c4d+AX…'")
@@ -42,12 +55,23 @@ def verify(
     allow_unanchored: Annotated[
         bool, typer.Option("--allow-unanchored", help="Be content without a key that you trust.")
     ] = False,
+    json: Json = False,
 ) -> None:
     """Verify an export offline: is it intact, by whom is it, and on whose word does it rest."""
+    from tracker.domain.errors import InvalidRequestError  # noqa: PLC0415
+    from tracker.journal.checkpoint import NoteError  # noqa: PLC0415
     from tracker.journal.verify import verify_export  # noqa: PLC0415
 
-    verdict = verify_export(folder, key or [], allow_unanchored=allow_unanchored)
-    for line in verdict.lines():
-        print(line)
+    if not folder.is_dir():
+        raise InvalidRequestError(f"{folder} is no folder; name the one that `tracker journal export` made.")
+    try:
+        verdict = verify_export(folder, key or [], allow_unanchored=allow_unanchored)
+    except NoteError as error:
+        raise InvalidRequestError(f"One --key is no VKEY: {error}") from error
+    if json:
+        print_json(asdict(verdict))
+    else:
+        for line in verdict.lines():
+            print_line(line)
     if not verdict.accepted:
         raise typer.Exit(1)

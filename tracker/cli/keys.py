@@ -6,15 +6,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tracker.cli.output import Json, print_json, print_table, time_text
+from tracker.cli.output import Json, print_json, print_line, print_table, time_text
 from tracker.cli.running import do, load
 
 if TYPE_CHECKING:
     from tracker.app import Tracker
     from tracker.ports import ApiKey
 
-app = typer.Typer(help="API keys, and our own key files.", no_args_is_help=True)
-make = typer.Typer(help="Make key files; nothing is overwritten.", no_args_is_help=True)
+app = typer.Typer(help="API keys, and our own key files.", epilog="Example: tracker keys list", no_args_is_help=True)
+make = typer.Typer(
+    help="Make key files; nothing is overwritten.",
+    epilog="Example: tracker keys make signing --out keys/signing.jwks.json",
+    no_args_is_help=True,
+)
 app.add_typer(make, name="make")
 Out = Annotated[Path, typer.Option("--out", help="The file to make, readable by you alone.")]
 Kid = Annotated[str | None, typer.Option(help="The key's id; its thumbprint unless given.")]
@@ -38,7 +42,7 @@ def add_api_key(
         _, text = await tracker.api_keys.add(name, scopes, ends)
         return text
 
-    print(do(deed))
+    print(do(deed, may_begin=True))
 
 
 @app.command("list", epilog="Example: tracker keys list")
@@ -52,7 +56,8 @@ def listing(json: Json = False) -> None:
     if json:
         from tracker.web.api.shapes.keys import ApiKeyOut  # noqa: PLC0415
 
-        print_json([ApiKeyOut.of(key) for key in found])
+        items = [ApiKeyOut.of(key).model_dump(mode="json", by_alias=True) for key in found]
+        print_json({"items": items, "next_cursor": None})
         return
     rows = (
         (key.id, key.name, ",".join(sorted(key.scopes)), time_text(key.expires_at), time_text(key.revoked_at))
@@ -64,14 +69,14 @@ def listing(json: Json = False) -> None:
 @app.command(epilog="Example: tracker keys revoke abcdefgh23456777")
 def revoke(key_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
     """Revoke an API key, at once."""
+    from tracker.domain.errors import NotFoundError  # noqa: PLC0415
 
     async def deed(tracker: "Tracker") -> bool:
         return await tracker.api_keys.revoke(key_id)
 
     if not do(deed):
-        print(f"There is no API key {key_id} that could be revoked.")
-        raise typer.Exit(1)
-    print(f"{key_id} is revoked.")
+        raise NotFoundError(f"There is no API key {key_id} that could be revoked; `tracker keys list` shows them.")
+    print_line(f"{key_id} is revoked.")
 
 
 @make.command(epilog="Example: tracker keys make signing --out keys/signing.jwks.json")
@@ -79,7 +84,7 @@ def signing(out: Out, kid: Kid = None) -> None:
     """Make a private JWK Set to sign with."""
     from tracker.app import make_key_file  # noqa: PLC0415
 
-    print(make_key_file("signing", out, kid))
+    print_line(make_key_file("signing", out, kid))
 
 
 @make.command(epilog="Example: tracker keys make encryption --out keys/encryption.jwks.json")
@@ -87,7 +92,7 @@ def encryption(out: Out, kid: Kid = None) -> None:
     """Make a private JWK Set that events are encrypted for."""
     from tracker.app import make_key_file  # noqa: PLC0415
 
-    print(make_key_file("encryption", out, kid))
+    print_line(make_key_file("encryption", out, kid))
 
 
 @make.command(epilog="Example: tracker keys make checkpoint --out keys/checkpoint.jwk.json")
@@ -95,7 +100,7 @@ def checkpoint(out: Out) -> None:
     """Make a private key that signs the journal's checkpoints."""
     from tracker.app import make_key_file  # noqa: PLC0415
 
-    print(make_key_file("checkpoint", out, None))
+    print_line(make_key_file("checkpoint", out, None))
 
 
 @app.command(epilog="Example: tracker keys public")

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tracker.domain.errors import InvalidRequestError
+from tracker.domain.errors import ConfigurationError, InvalidRequestError
 
 if TYPE_CHECKING:
     from tracker.app import Tracker
@@ -23,12 +23,27 @@ def load() -> "Settings":
     return load_settings(known_profiles=PROFILES)
 
 
-def do(deed: "Callable[[Tracker], Coroutine[Any, Any, T]]", settings: "Settings | None" = None) -> T:
-    """Do one thing with the tracker, on the database of the configuration."""
-    from tracker.app import with_tracker  # noqa: PLC0415
+def do(deed: "Callable[[Tracker], Coroutine[Any, Any, T]]", *, may_begin: bool = False) -> T:
+    """Do one thing with the tracker, on the database of the configuration.
+
+    Args:
+        deed: What to do.
+        may_begin: Whether it makes sense on a database that is not there yet. A question does not: in the wrong folder it
+            would be answered from a new and empty one.
+
+    Raises:
+        ConfigurationError: The configuration or the database cannot be used.
+    """
+    from tracker.app import database_file, with_tracker  # noqa: PLC0415
 
     logging.basicConfig(level=logging.ERROR, stream=sys.stderr, format="tracker: %(message)s")
-    return asyncio.run(with_tracker(settings or load(), deed))
+    settings = load()
+    file = database_file(settings)
+    if not may_begin and not file.exists():
+        raise ConfigurationError(
+            f"There is no database {file}: correct [database] url or the working directory, or begin with `tracker serve`."
+        )
+    return asyncio.run(with_tracker(settings, deed))
 
 
 def split_name(text: str) -> tuple[str, str]:

@@ -4,14 +4,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tracker.cli.output import Json, print_json, print_table, time_text
+from tracker.cli.output import Json, print_json, print_line, print_table, time_text
 from tracker.cli.running import do
 
 if TYPE_CHECKING:
     from tracker.app import Tracker
     from tracker.domain.subscription import Subscription
 
-app = typer.Typer(help="Who is told of every move.", no_args_is_help=True)
+app = typer.Typer(help="Who is told of every move.", epilog="Example: tracker subscriptions list", no_args_is_help=True)
 
 
 @app.command(epilog="Example: tracker subscriptions add https://crm.example/hooks --type 'consent.*' --to Revoked")
@@ -41,7 +41,7 @@ def add(
             SubscriptionRequest(url=url, entry_filter=wanted, description=description, from_sequence=from_sequence)
         )
 
-    made = do(deed)
+    made = do(deed, may_begin=True)
     if json:
         from tracker.web.api.shapes.subscriptions import NewSubscriptionOut  # noqa: PLC0415
 
@@ -59,9 +59,9 @@ def listing(json: Json = False) -> None:
 
     found, head = do(deed)
     if json:
-        from tracker.web.api.shapes.subscriptions import SubscriptionOut  # noqa: PLC0415
+        from tracker.web.api.shapes.subscriptions import SubscriptionOut, SubscriptionsOut  # noqa: PLC0415
 
-        print_json([SubscriptionOut.of(one) for one in found])
+        print_json(SubscriptionsOut(items=tuple(SubscriptionOut.of(one) for one in found), next_cursor=None))
         return
     rows = (
         (
@@ -83,9 +83,15 @@ def listing(json: Json = False) -> None:
 @app.command(epilog="Example: tracker subscriptions delete 0198f1c2-7e0a-7c3e-9d1b-2f6a8b0c4d5e")
 def delete(subscription_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
     """Forget a subscription."""
+    from tracker.domain.errors import SubscriptionNotFoundError  # noqa: PLC0415
 
     async def deed(tracker: "Tracker") -> None:
         await tracker.services.subscriptions.delete(subscription_id)
 
-    do(deed)
-    print(f"{subscription_id} is deleted.")
+    try:
+        do(deed)
+    except SubscriptionNotFoundError as error:
+        raise SubscriptionNotFoundError(
+            f"There is no subscription {subscription_id}; `tracker subscriptions list` shows those that are."
+        ) from error
+    print_line(f"{subscription_id} is deleted.")

@@ -140,18 +140,22 @@ def _contradictions(stand: tuple[Report, ...], rules: Rules) -> Iterator[Contrad
     if not rules.terms_may_change:
         yield from _of_expiries(stand)
     known = [r for r in stand if rules.can_have(r.status)]
-    polls = [r for r in stand if r.is_poll]
-    newest = [p for p in polls if not any(q.was_asked_after(p) for q in polls)]  # one, unless questions overlapped
+    last_ask = max((r.ask for r in stand if r.ask is not None), default=0)
+    newest = [r for r in known if r.is_poll and r.asks >= last_ask]  # one, unless questions overlapped
+    for answer in newest:
+        for other in known:
+            is_older = other.status_date_time > answer.status_date_time and other.status is not answer.status
+            if is_older and answer.was_asked_after(other):
+                yield Contradiction("older_answer", (answer.claim, other.claim))
     ended = any(rules.is_end(r.status) and r.status not in rules.revivable for r in known)
     top = max((r.status_date_time for r in stand), default=None)
-    for x, y in combinations(known, 2):
-        if x.status is y.status:
-            continue
-        yield from _of_order(x, y, rules, tie_counts=not ended and x.status_date_time == y.status_date_time == top)
-        for answer, other in ((x, y), (y, x)):
-            is_older = other.status_date_time > answer.status_date_time
-            if is_older and answer in newest and answer.was_asked_after(other):
-                yield Contradiction("older_answer", (answer.claim, other.claim))
+    # Many reports can stand, when a holder flips to and fro and answers no question. Only pairs of statuses between which
+    # not all is possible are looked at report by report.
+    by_status: dict[Status, list[Report]] = {}
+    for report in known:
+        by_status.setdefault(report.status, []).append(report)
+    for lower, higher in combinations(sorted(by_status, key=lambda status: status.rank), 2):
+        yield from _of_order(by_status[lower], by_status[higher], rules, top=None if ended else top)
 
 
 def _of_one(report: Report, rules: Rules) -> Iterator[Contradiction]:
@@ -172,9 +176,26 @@ def _of_expiries(stand: tuple[Report, ...]) -> Iterator[Contradiction]:
         yield Contradiction("expiry_differs", expiries=pair)
 
 
-def _of_order(x: Report, y: Report, rules: Rules, *, tie_counts: bool) -> Iterator[Contradiction]:
-    first, second = sorted((x, y), key=lambda r: (r.status_date_time, r.status.rank))
-    if not rules.can_reach(first.status, second.status):
-        yield Contradiction("cannot_follow", (first.claim, second.claim))
-    elif tie_counts and rules.can_reach(second.status, first.status):
-        yield Contradiction("same_instant", (first.claim, second.claim))
+def _of_order(
+    lower: list[Report], higher: list[Report], rules: Rules, *, top: datetime | None
+) -> Iterator[Contradiction]:
+    """Contradictions of order between reports of two statuses, in the order of these; `top`: when a tie counts."""
+    low, high = lower[0].status, higher[0].status
+    to_higher, to_lower = rules.can_reach(low, high), rules.can_reach(high, low)
+    if not to_higher:
+        yield from (
+            Contradiction("cannot_follow", (x.claim, y.claim))
+            for y in higher
+            for x in lower
+            if x.status_date_time <= y.status_date_time  # at one instant: in the order of statuses
+        )
+    if not to_lower:
+        yield from (
+            Contradiction("cannot_follow", (y.claim, x.claim))
+            for x in lower
+            for y in higher
+            if y.status_date_time < x.status_date_time
+        )
+    if to_higher and to_lower and top is not None:
+        tied = [[r for r in reports if r.status_date_time == top] for reports in (lower, higher)]
+        yield from (Contradiction("same_instant", (x.claim, y.claim)) for x in tied[0] for y in tied[1])

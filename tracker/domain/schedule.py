@@ -53,8 +53,11 @@ def next_ask(
         wishes.append(_on_ladder(expiry, _AT_EXPIRY, asking.asked_at))
     if asking.doubted_at is not None:
         ladder = (*_IN_DOUBT, settling + timedelta(seconds=10), 3 * settling)
-        wishes.append(_on_ladder(asking.doubted_at, ladder, asking.asked_at))
+        # An end stands, whatever its holder contradicts: asked a few times, it is left alone.
+        later = None if decision.status.is_terminal else _LATER
+        wishes.append(_on_ladder(asking.doubted_at, ladder, asking.asked_at, later))
     wishes.append(asking.requested_at)
+    wishes.append(asking.leased_until)  # whoever asks may die before the answer: then the question counts as not asked
     due = min((wish for wish in wishes if wish is not None), default=None)
     if due is None or asking.not_before is None:
         return due
@@ -85,11 +88,13 @@ def _slowness(age: timedelta, pace: Pace) -> int:
     return 10 if age > pace.authorization_overdue else 1
 
 
-def _on_ladder(start: datetime, steps: tuple[timedelta, ...], asked_at: datetime | None) -> datetime:
+def _on_ladder(
+    start: datetime, steps: tuple[timedelta, ...], asked_at: datetime | None, later: timedelta | None = _LATER
+) -> datetime | None:
     for step in steps:
         if asked_at is None or asked_at < start + step:
             return start + step
-    return (asked_at or start) + _LATER
+    return None if later is None else (asked_at or start) + later
 
 
 def hold_back(failures: int, fraction: float) -> timedelta:

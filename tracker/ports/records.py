@@ -68,7 +68,7 @@ class StoredReport:
         event_date_time: Events: when.
         vouched_at: The instant for which the holder vouched for it.
         terms: The holder's data object.
-        permissions: What it allows.
+        permissions: What it allows; None if the holder did not say.
         creation_date_time: When the consent was made.
         authorization_expiration_date_time: Until when it can be authorized.
         base_consent_id: The root of its chain.
@@ -88,7 +88,7 @@ class StoredReport:
     event_date_time: datetime | None = None
     vouched_at: datetime
     terms: Mapping[str, Any]
-    permissions: tuple[str, ...] = ()
+    permissions: tuple[str, ...] | None = None
     creation_date_time: datetime | None = None
     authorization_expiration_date_time: datetime | None = None
     base_consent_id: str | None = None
@@ -163,11 +163,13 @@ class ConsentQuery:
     """A search for consents; what is None does not narrow it.
 
     Attributes:
+        providers: Only theirs.
         after: Only tracking ids that sort after this one.
         limit: At most so many.
     """
 
     provider: str | None = None
+    providers: frozenset[ProviderId] | None = None
     kind: str | None = None
     status: Status | None = None
     effective_status: Status | None = None

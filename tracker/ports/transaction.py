@@ -28,8 +28,10 @@ class Transaction(Protocol):
     def lock_due_asks(self, provider: ProviderId, now: datetime, limit: int) -> list[TrackedConsent]:
         """Hold a provider's consents that are due to be asked about, the longest overdue first, skipping leased ones."""
 
-    def lock_due_ticks(self, now: datetime, limit: int) -> list[TrackedConsent]:
-        """Hold consents about which the clock has something to tell."""
+    def lock_due_ticks(
+        self, now: datetime, limit: int, providers: Collection[ProviderId] | None = None
+    ) -> list[TrackedConsent]:
+        """Hold consents about which the clock has something to tell; of these providers, or of all."""
 
     def known_digests(self, digests: Collection[str]) -> set[str]:
         """Which of these reports and other events are on record."""

@@ -85,7 +85,7 @@ class Snapshot:
         authorization_expiration_date_time: Until when it can be authorized.
         base_consent_id: The root of its chain of renewals.
         revoked_by: Who revoked it, in the holder's words.
-        permissions: What it allows, as the API shows it.
+        permissions: What it allows, as the API shows it; None if it does not say.
         terms: The holder's whole data object, unknown members and all, with quirks of form made even.
         zone_assumed: Some time came without an offset.
     """
@@ -99,7 +99,7 @@ class Snapshot:
     authorization_expiration_date_time: datetime | None = None
     base_consent_id: str | None = None
     revoked_by: str | None = None
-    permissions: tuple[str, ...] = ()
+    permissions: tuple[str, ...] | None = None
     terms: Mapping[str, Any]
     zone_assumed: bool = False
 
@@ -183,6 +183,9 @@ class Profile(Protocol):
         Raises:
             UnreadableMessageError: They are not an event of this ecosystem.
         """
+
+    def consent_id_of(self, claims: Mapping[str, Any]) -> str | None:
+        """Which consent an event names, however little else of it can be read. Never fails."""
 
     def read_consent(self, kind: str, body: Mapping[str, Any]) -> Snapshot:
         """Read the holder's answer about one consent, signature and envelope taken off.

@@ -22,7 +22,7 @@ from typing import Any, Final
 from tracker.domain.consent import Status
 from tracker.domain.moves import Rules
 from tracker.profiles.profile import Event, Kind, Profile, Push, Refusal, Snapshot
-from tracker.profiles.uae_v2_1_wire import open_answer, read_consent, read_event, read_refusal
+from tracker.profiles.uae_v2_1_wire import consent_id_of, open_answer, read_consent, read_event, read_refusal
 
 _SHARING_MOVES: Final[Mapping[Status, frozenset[Status]]] = {
     Status.NOT_STAGED: frozenset(
@@ -105,6 +105,10 @@ class UaeOpenFinance:
     def read_event(self, claims: Mapping[str, Any]) -> Event:
         """Read the claims of an event; see `uae_v2_1_wire.read_event`."""
         return read_event(claims)
+
+    def consent_id_of(self, claims: Mapping[str, Any]) -> str | None:
+        """Which consent an event names; see `uae_v2_1_wire.consent_id_of`."""
+        return consent_id_of(claims)
 
     def read_consent(self, kind: str, body: Mapping[str, Any]) -> Snapshot:
         """Read an answer about one consent; all kinds have the same form. See `uae_v2_1_wire.read_consent`.

@@ -50,8 +50,8 @@ _CONSENT_MARKS: Final = ("ControlParameters", "Permissions")
 _DATE_TIMES: Final = frozenset(
     {"CreationDateTime", "StatusUpdateDateTime", "ExpirationDateTime", "AuthorizationExpirationDateTime"}
 )
-_REVOKED_BY: Final = re.compile(r"[A-Za-z.]{1,40}")
-"""LFI, TPP, LFI.InitiatedByUser, TPP.InitiatedByUser, or a later code of this form; nobody's free text."""
+_REVOKED_BY: Final = frozenset({"LFI", "TPP", "LFI.InitiatedByUser", "TPP.InitiatedByUser"})
+"""It goes into entries that cannot be erased, so no other word is taken: it might be somebody's name."""
 _ERROR_CODE: Final = re.compile(r"[A-Za-z.]{1,80}")
 
 
@@ -85,6 +85,14 @@ def read_event(claims: object) -> Event:
         snapshot=None if stated is None else _snapshot(stated, within),
         ids_disagree=within != named,
     )
+
+
+def consent_id_of(claims: object) -> str | None:
+    """Which consent an event names, however little else of it can be read; None if it names none."""
+    try:
+        return _id_or_none(object_in(object_in(claims, "message"), "Meta").get("ConsentId"))
+    except UnreadableMessageError:
+        return None
 
 
 def read_consent(body: object) -> Snapshot:
@@ -149,7 +157,7 @@ def _snapshot(data: Mapping[str, Any], consent_id: str) -> Snapshot:
     since = require_time_in(data, "StatusUpdateDateTime")
     made, ends = time_in(data, "CreationDateTime"), time_in(data, "ExpirationDateTime")
     authorizable = time_in(data, "AuthorizationExpirationDateTime")
-    revoked_by = data.get("RevokedBy")
+    revoked_by, allowed = data.get("RevokedBy"), data.get("Permissions")
     return Snapshot(
         consent_id=consent_id,
         status=_STATUSES.get(raw_status, Status.UNKNOWN),
@@ -159,8 +167,8 @@ def _snapshot(data: Mapping[str, Any], consent_id: str) -> Snapshot:
         expiration_date_time=_instant(ends),
         authorization_expiration_date_time=_instant(authorizable),
         base_consent_id=_id_or_none(data.get("BaseConsentId")),
-        revoked_by=revoked_by if isinstance(revoked_by, str) and _REVOKED_BY.fullmatch(revoked_by) else None,
-        permissions=tuple(dict.fromkeys(_permissions(data.get("Permissions")))),
+        revoked_by=revoked_by if isinstance(revoked_by, str) and revoked_by in _REVOKED_BY else None,
+        permissions=None if allowed is None else tuple(dict.fromkeys(_permissions(allowed))),
         terms={name: unwrapped(name, value) if name in _DATE_TIMES else value for name, value in data.items()},
         zone_assumed=any(time.zone_assumed for time in (since, made, ends, authorizable) if time is not None),
     )

@@ -1,6 +1,7 @@
 """How often each provider may be asked from this process."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from tracker.ports import Clock, Provider
 
@@ -40,3 +41,23 @@ class Budget:
         bucket.tokens = min(most, bucket.tokens + (now - bucket.filled_at) * provider.requests_per_second)
         bucket.filled_at = now
         return bucket
+
+
+class Trickle:
+    """Spreads over time what anybody could provoke: at most a small share of the questions that a provider may be asked."""
+
+    _SHARE = 0.2
+    _LONGEST_SECONDS = 3600.0
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._next: dict[str, float] = {}
+
+    def wait(self, provider: Provider) -> timedelta | None:
+        """How long to wait with one more question; None if there are so many already that this one is not worth it."""
+        now = self._clock.monotonic()
+        at = max(now, self._next.get(provider.id, now))
+        if at - now > self._LONGEST_SECONDS:
+            return None
+        self._next[provider.id] = at + 1 / (provider.requests_per_second * self._SHARE)
+        return timedelta(seconds=at - now)

@@ -47,6 +47,9 @@ class ConsentView:
         return self.decision.is_usable(self.at, paused=overlay.paused, revoking=overlay.revoking)
 
 
+_CLOCKS_AGREE_SECONDS = 60.0
+
+
 class UsableReason(StrEnum):
     """Why a consent may not be used; the first that applies."""
 
@@ -133,32 +136,37 @@ class Consulting:
     async def as_of(self, found: ConsentView, instant: datetime) -> ConsentView:
         """What it was at an instant, as we know today."""
         consent, rules = found.consent, self._providers.kind_of(found.consent).rules
-        reports = [stored.report for stored in await self._store.reports_of(consent.tracking_id)]
-        decision, _ = view(reports, rules, instant, self._clock.now(), consent.registered_expiry)
+        on_record = (stored.report for stored in await self._store.reports_of(consent.tracking_id))
+        # An answer that told nothing new is not on record by itself, but it stands, and what came after may hang on it.
+        reports = {report.digest: report for report in (*on_record, *consent.summary.standing)}.values()
+        # All that we know: by our clock some of it may lie ahead, if the clock was stepped back since.
+        today = max((self._clock.now(), *(report.recorded_at for report in reports)))
+        decision, _ = view(reports, rules, instant, today, consent.registered_expiry)
         return replace(found, decision=decision, at=instant)
 
     async def search(self, query: ConsentQuery) -> Sequence[ConsentView]:
-        """Search, in order of tracking id."""
+        """Search among the consents of the providers that are configured, in order of tracking id."""
         now = self._clock.now()
-        return [self._seen(consent, now) for consent in await self._store.search(query, now)]
+        known = replace(query, providers=frozenset(provider.id for provider in self._providers))
+        return [self._seen(consent, now) for consent in await self._store.search(known, now)]
 
     async def usable(
         self, provider: str, consent_id: str, *, permission: str | None, max_age_seconds: float | None
     ) -> Usability:
         """Say whether a consent may be used now; no whenever anything is in doubt."""
         consent = await self._find(provider, consent_id)
-        if consent is None:
+        if consent is None or self._providers.get(provider) is None:
             return Usability(reason=UsableReason.UNKNOWN_CONSENT)
         now = self._clock.now()
         seen = self._seen(consent, now)
-        # Our clock may have been stepped back since the holder vouched: that makes nothing younger than now.
-        age = None if consent.confirmed_at is None else max(0.0, (now - consent.confirmed_at).total_seconds())
-        too_old = max_age_seconds is not None and (age is None or age > max_age_seconds)
+        age = None if consent.confirmed_at is None else (now - consent.confirmed_at).total_seconds()
+        # If our clock has been stepped back since the holder vouched, nobody knows how long ago that was.
+        too_old = max_age_seconds is not None and (age is None or not -_CLOCKS_AGREE_SECONDS <= age <= max_age_seconds)
         return Usability(
             reason=_reason(seen, permission, too_old=too_old),
             effective_status=seen.effective_status,
             confirmed_at=consent.confirmed_at,
-            age_seconds=age,
+            age_seconds=None if age is None else max(0.0, age),
         )
 
     async def _find(self, provider: str, consent_id: str) -> TrackedConsent | None:

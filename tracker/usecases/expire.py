@@ -33,7 +33,10 @@ class Expiry:
 
 
 def _tick_due(office: Office, transaction: Transaction) -> tuple[int, list[Entry]]:
-    due = transaction.lock_due_ticks(office.clock.now(), _AT_ONCE)
+    # Consents of a provider that has left the configuration have no rules to judge them by: they wait for it to come back,
+    # and must not stop the clock for the others.
+    known = {provider.id for provider in office.providers}
+    due = transaction.lock_due_ticks(office.clock.now(), _AT_ONCE, known)
     recording = Recording(transaction, office, due)
     for consent in due:
         recording.tick(consent.tracking_id)

@@ -14,7 +14,7 @@ from tracker.domain.errors import KeysUnavailableError, StorageError
 from tracker.ports import Clock, HolderKeys, InboxItem, Provider, Quarantined, Store
 from tracker.usecases.heard import Opened, Refused
 from tracker.usecases.opening import NeedsKey, Opener, Outcome
-from tracker.usecases.record import Recorder
+from tracker.usecases.record import Recorder, name_of
 
 _log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class Opening:
         self._recorder = recorder
         self._threads = threads
         self._fetching: dict[str, asyncio.Task[None]] = {}
-        self._without_keys: set[str] = set()  # providers whose keys could not be had when last asked for
+        self._had_keys: dict[str, bool] = {}  # by provider: whether its keys could be had when last asked for
 
     async def run_once(self) -> int:
         """Open and record one batch of what is due; say how many events it was.
@@ -109,44 +109,60 @@ class Opening:
             await self._record(opened[middle:], items)
             return
         poisoned = opened[0]
-        aside = Refused(quarantined=_set_aside(items[poisoned.inbox_id], "record_failed"))
-        await self._recorder.record([Opened(inbox_id=poisoned.inbox_id, outcome=aside)])
+        quarantined = _set_aside(items[poisoned.inbox_id], "record_failed")
+        # It may have told of an end: the holder is asked. Unless it is the consent itself that cannot be written.
+        for asks_about in (name_of(poisoned), None):
+            aside = Refused(quarantined=quarantined, asks_about=asks_about)
+            try:
+                await self._recorder.record([Opened(inbox_id=poisoned.inbox_id, outcome=aside)])
+            except Exception as error:
+                if asks_about is None or (isinstance(error, StorageError) and error.retryable):
+                    raise
+            else:
+                return
 
     # ------------------------------------------------------------------------------------------ keys that are not at hand
 
     async def _put_off(self, provider: Provider, lacking: Sequence[tuple[InboxItem, NeedsKey]]) -> None:
-        """Let events wait for keys, each for its time, while the others go on; give up on those that waited enough."""
-        fetching = self._fetching.get(provider.id)
-        if fetching is None or fetching.done():
-            ids = [item.id for item, _ in lacking if item.attempts == 0]
-            self._fetching[provider.id] = asyncio.create_task(self._fetch(provider, ids))
-        has_keys = provider.id not in self._without_keys
+        """Let events wait for keys, each for its time, while the others go on; give up on those that waited enough.
+
+        Attempts are counted over restarts, so nothing is given up before the keys were asked for by this process.
+        """
+        has_keys = self._had_keys.get(provider.id, False)
+        was_asked = provider.id in self._had_keys
         now = self._clock.now()
         waiting: dict[timedelta, list[str]] = {}
         given_up: list[Opened] = []
         for item, needs in lacking:
             tries = _UNKNOWN_KEY_TRIES if has_keys else _KEY_TRIES
-            if item.attempts >= tries:
+            if was_asked and item.attempts >= tries:
                 reason = "key_unknown" if has_keys else "keys_unavailable"
                 outcome = self._opener.refuse_for_key(item, needs, reason)
                 given_up.append(Opened(inbox_id=item.id, outcome=outcome))
             else:
-                wait = _UNKNOWN_KEY_WAIT if has_keys else min(_KEY_WAIT * 2**item.attempts, _LONGEST_KEY_WAIT)
+                wait = (
+                    _UNKNOWN_KEY_WAIT if has_keys else min(_KEY_WAIT * 2 ** min(item.attempts, 10), _LONGEST_KEY_WAIT)
+                )
                 waiting.setdefault(wait, []).append(item.id)
         for wait, ids in waiting.items():
             await self._store.postpone(ids, now + wait)
         await self._record(given_up, {item.id: item for item, _ in lacking})
+        fetching = self._fetching.get(provider.id)
+        if fetching is None or fetching.done():
+            self._fetching[provider.id] = asyncio.create_task(self._fetch(provider, lacking))
 
-    async def _fetch(self, provider: Provider, ids: Sequence[str]) -> None:
+    async def _fetch(self, provider: Provider, lacking: Sequence[tuple[InboxItem, NeedsKey]]) -> None:
         try:
             await self._keys.refresh(provider)
         except KeysUnavailableError as error:
-            self._without_keys.add(provider.id)
+            self._had_keys[provider.id] = False
             _log.warning("The keys of provider %s cannot be had: %s", provider.id, error)
             return
-        self._without_keys.discard(provider.id)
-        if ids:  # those that came first need not wait any longer
-            await self._store.hasten(ids, self._clock.now())
+        self._had_keys[provider.id] = True
+        # A holder is not asked again at once, so the key may still be missing. Looking again then would be a try wasted.
+        found = [item.id for item, needs in lacking if self._keys.find(provider, needs.kid) is not None]
+        if found:
+            await self._store.hasten(found, self._clock.now())
 
 
 def _set_aside(item: InboxItem, reason: str) -> Quarantined:

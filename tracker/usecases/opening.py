@@ -8,8 +8,10 @@ Synchronous and CPU-bound: it runs in threads, and asks for keys that are not at
 """
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from tracker.domain.consent import Channel, ConsentId, is_consent_id
 from tracker.domain.errors import RejectedEventError, UntrustedEventError
@@ -54,15 +56,13 @@ class Opener:
     def refuse_for_key(self, item: InboxItem, needs: NeedsKey, reason: str) -> Refused:
         """Give up on an event whose key cannot be had. It may be genuine, so it makes us ask."""
         profile = self._providers.profiles[item.profile]
-        asks_about = None
+        quarantined = _quarantined(item, "verify", reason, provider=needs.provider, kid=needs.kid)
         try:
             decrypted = self._crypto.decrypt(item.body, profile.push)
             _, claims = unverified_claims(decrypted.plaintext)
-            asks_about = _name(needs.provider, profile.read_event(claims).consent_id)
-        except (RejectedEventError, UnreadableMessageError):
-            pass
-        quarantined = _quarantined(item, "verify", reason, provider=needs.provider, kid=needs.kid)
-        return Refused(quarantined=quarantined, asks_about=asks_about)
+        except RejectedEventError:
+            return Refused(quarantined=quarantined)
+        return Refused(quarantined=quarantined, asks_about=_claimed(needs.provider, claims))
 
     def _open(self, item: InboxItem, profile: Profile) -> Outcome:
         decrypted = self._crypto.decrypt(item.body, profile.push)
@@ -75,8 +75,13 @@ class Opener:
         key = self._keys.find(provider, kid)
         if key is None:
             return NeedsKey(provider, kid)
-        claims = self._crypto.verify(jws, key, profile.push.jws_algs)
-        check_claims(claims, issuer=provider.issuer, client_id=provider.client_id, received_at=item.received_at)
+        try:
+            claims = self._crypto.verify(jws, key, profile.push.jws_algs)
+            check_claims(claims, issuer=provider.issuer, client_id=provider.client_id, received_at=item.received_at)
+        except RejectedEventError as error:
+            # It changes nothing. But it may be genuine, late or signed with a key replaced under its old name.
+            quarantined = _quarantined(item, error.step, error.reason, provider=provider, kid=kid)
+            return Refused(quarantined=quarantined, asks_about=_claimed(provider, unverified))
         token = Token(jws=jws, kid=kid, jwk=key.jwk, jwk_thumbprint=key.jwk_thumbprint, jwks_uri=key.jwks_uri)
         evidence = Evidence(
             jws_sha256=hashlib.sha256(jws).hexdigest(),
@@ -90,7 +95,8 @@ class Opener:
             digest = meaning(provider.id, event)
         except (UnreadableMessageError, NotCanonicalError) as error:
             reason = error.reason if isinstance(error, UnreadableMessageError) else "not_canonical"
-            return Refused(quarantined=_quarantined(item, "read", reason, provider=provider, kid=kid, verified=True))
+            quarantined = _quarantined(item, "read", reason, provider=provider, kid=kid, verified=True)
+            return Refused(quarantined=quarantined, asks_about=_claimed(provider, claims))
         return _heard(item, provider, event, digest, evidence, issued_at(claims))
 
 
@@ -135,6 +141,11 @@ def _vouched_at(received_at: datetime, event_date_time: datetime, issued: float 
     if issued is not None and 0 <= issued <= received_at.timestamp():
         times.append(datetime.fromtimestamp(issued, UTC))
     return min(times)
+
+
+def _claimed(provider: Provider, claims: Mapping[str, Any]) -> Name | None:
+    """Which consent an event claims to be about, if that much of it can be read."""
+    return _name(provider, provider.profile.consent_id_of(claims))
 
 
 def _name(provider: Provider, consent_id: str | None) -> Name | None:

@@ -49,11 +49,12 @@ class Providers:
         """The rules for a consent that we track.
 
         Raises:
-            InconsistentRowError: The configuration no longer has its provider, or the profile its kind.
+            ProviderNotFoundError: The configuration no longer has its provider.
+            InconsistentRowError: The provider's profile has no such kind any more.
         """
-        provider = self.get(consent.provider)
-        kind = provider.profile.kinds.get(consent.kind) if provider else None
+        profile = self.require(consent.provider).profile
+        kind = profile.kinds.get(consent.kind)
         if kind is None:
-            problem = f"provider {consent.provider!r} with kind {consent.kind!r} is not in the configuration"
+            problem = f"profile {profile.name!r} has no kind {consent.kind!r}"
             raise InconsistentRowError("consent", consent.tracking_id, problem)
         return kind

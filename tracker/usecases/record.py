@@ -3,12 +3,13 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 
 from tracker.domain.consent import TrackingId
-from tracker.domain.tracked import TrackedConsent
 from tracker.journal.entry import Entry
 from tracker.ports import Name, Store, Transaction
+from tracker.usecases.budget import Trickle
 from tracker.usecases.heard import HeardOther, HeardReport, Opened, Refused
 from tracker.usecases.recording import Office, Recording
 from tracker.usecases.wake import Bell
@@ -22,6 +23,7 @@ class Recorder:
         self._office = office
         self._journal_bell = journal_bell
         self._ask_bell = ask_bell
+        self._doubtful = Trickle(office.clock)
 
     async def record(self, batch: Sequence[Opened]) -> list[Entry]:
         """Record a batch, all or nothing, and wake whoever waits for what came of it.
@@ -29,15 +31,15 @@ class Recorder:
         Raises:
             StorageError: Nothing of it is on record; the inbox still has it all.
         """
-        entries = await self._store.transact(partial(_record, self._office, batch))
+        entries = await self._store.transact(partial(_record, self._office, self._doubtful, batch))
         if entries:
             self._journal_bell.ring()
         self._ask_bell.ring()
         return entries
 
 
-def _record(office: Office, batch: Sequence[Opened], transaction: Transaction) -> list[Entry]:
-    names = {name for opened in batch if (name := _name_of(opened)) is not None}
+def _record(office: Office, doubtful: Trickle, batch: Sequence[Opened], transaction: Transaction) -> list[Entry]:
+    names = {name for opened in batch if (name := name_of(opened)) is not None}
     held = transaction.lock_named(names)
     recording = Recording(transaction, office, held.values())
     recording.load_claims()
@@ -63,10 +65,13 @@ def _record(office: Office, batch: Sequence[Opened], transaction: Transaction) -
                 else:
                     transaction.add_other_event(replace(event, recorded_at=recording.now), evidence)
                 known.add(event.digest)
-                _ask_soon(recording, tracking_ids.get(asks_about) if asks_about else None)
+                if asks_about in tracking_ids:
+                    _ask_soon(recording, tracking_ids[asks_about])
             case Refused(quarantined=quarantined, asks_about=asks_about):
                 transaction.quarantine(replace(quarantined, quarantined_at=recording.now))
-                _ask_soon(recording, tracking_ids.get(asks_about) if asks_about else None)
+                if asks_about in tracking_ids:
+                    trickle = None if quarantined.verified else doubtful
+                    _ask_soon(recording, tracking_ids[asks_about], trickle)
     for digest, times in repeats.items():
         for _ in range(times):
             transaction.count_repeat(digest)
@@ -74,7 +79,8 @@ def _record(office: Office, batch: Sequence[Opened], transaction: Transaction) -
     return recording.finish()
 
 
-def _name_of(opened: Opened) -> Name | None:
+def name_of(opened: Opened) -> Name | None:
+    """Which consent something opened is about, or makes us ask about."""
     outcome = opened.outcome
     return outcome.name if isinstance(outcome, HeardReport) else outcome.asks_about
 
@@ -89,11 +95,13 @@ def _digest_of(opened: Opened) -> str | None:
             return None
 
 
-def _ask_soon(recording: Recording, tracking_id: TrackingId | None) -> None:
-    if tracking_id is not None:
-        recording.change(wants_asking(recording.current(tracking_id), recording))
-
-
-def wants_asking(consent: TrackedConsent, recording: Recording) -> TrackedConsent:
-    """A consent about which an answer is wanted that is younger than now."""
-    return replace(consent, asking=replace(consent.asking, requested_at=recording.now))
+def _ask_soon(recording: Recording, tracking_id: TrackingId, trickle: Trickle | None = None) -> None:
+    """Want an answer that is younger than now; what was not verified waits for its turn, and one question serves many."""
+    consent = recording.current(tracking_id)
+    wait: timedelta | None = timedelta()
+    if trickle is not None:
+        if consent.asking.requested_at is not None:
+            return
+        wait = trickle.wait(recording.provider_of(consent))
+    if wait is not None:
+        recording.change(replace(consent, asking=replace(consent.asking, requested_at=recording.now + wait)))

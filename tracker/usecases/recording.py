@@ -11,12 +11,12 @@ from tracker.domain import schedule
 from tracker.domain.consent import Channel, TrackingId
 from tracker.domain.decision import Decision
 from tracker.domain.lifecycle import Judgement, Statement, Verdict, judge, tick
-from tracker.domain.report import Claim
+from tracker.domain.report import Claim, Report
 from tracker.domain.schedule import Pace
 from tracker.domain.tracked import TrackedConsent
 from tracker.journal.entry import Draft, Entry
 from tracker.journal.entry import Evidence as EntryEvidence
-from tracker.ports import Clock, Confirmation, Entropy, Evidence, Ids, StoredReport, Transaction
+from tracker.ports import Clock, Confirmation, Entropy, Evidence, Ids, Provider, StoredReport, Transaction
 from tracker.usecases.heard import judged_as, terms_digest
 from tracker.usecases.providers import Providers
 
@@ -57,6 +57,10 @@ class Recording:
     def current(self, tracking_id: TrackingId) -> TrackedConsent:
         """A held consent as it is by now."""
         return self._now_are[tracking_id]
+
+    def provider_of(self, consent: TrackedConsent) -> Provider:
+        """Whose consent it is."""
+        return self._office.providers.require(consent.provider)
 
     def load_claims(self) -> None:
         """Read which claims are on record: needed before the first `hear`."""
@@ -160,7 +164,9 @@ class Recording:
         if report is not None and judgement.verdict is not Verdict.DUPLICATE:
             adopted = judgement.verdict is Verdict.CONFIRMED or _decides(report, after)
             if adopted:
-                changed = _adopt(changed, report)
+                # Terms that come with nothing else to tell (a doubt that stands already) wait for the answer that ends it.
+                is_told = any(statement.channel is not Channel.CLOCK for statement in judgement.statements)
+                changed = _adopt(changed, report, with_terms=is_told or not new_terms)
         self._now_are[consent.tracking_id] = changed
         for statement in judgement.statements:
             by_report = report if statement.channel is not Channel.CLOCK else None
@@ -221,23 +227,32 @@ class Recording:
 
 def _says_nothing_new(before: TrackedConsent, judgement: Judgement) -> bool:
     """Whether the standing reports claim after judging what they claimed before it."""
-    was = {(r.claim, r.expiration_date_time) for r in before.summary.standing}
-    return was == {(r.claim, r.expiration_date_time) for r in judgement.position.summary.standing}
+    was = {_said(report) for report in before.summary.standing}
+    return was == {_said(report) for report in judgement.position.summary.standing}
+
+
+def _said(report: Report) -> tuple[object, ...]:
+    return report.claim, report.expiration_date_time, report.revoked_by, report.raw_status
 
 
 def _decides(report: StoredReport, decision: Decision) -> bool:
     return decision.report is not None and decision.report.digest == report.report.digest
 
 
-def _adopt(consent: TrackedConsent, report: StoredReport) -> TrackedConsent:
+def _adopt(consent: TrackedConsent, report: StoredReport, *, with_terms: bool) -> TrackedConsent:
     """Take over what the holder vouches for."""
     is_newer = consent.confirmed_at is None or report.vouched_at >= consent.confirmed_at
-    return replace(
+    consent = replace(
         consent,
         confirmed_at=report.vouched_at if is_newer else consent.confirmed_at,
         confirmed_by=report.report.channel if is_newer else consent.confirmed_by,
+    )
+    if not with_terms:
+        return consent
+    return replace(
+        consent,
         terms=report.terms,
-        permissions=report.permissions or consent.permissions,
+        permissions=consent.permissions if report.permissions is None else report.permissions,
         creation_date_time=report.creation_date_time or consent.creation_date_time,
         authorization_expiration_date_time=(
             report.authorization_expiration_date_time or consent.authorization_expiration_date_time

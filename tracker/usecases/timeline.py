@@ -8,6 +8,8 @@ from typing import Any
 from tracker.domain.consent import Status
 from tracker.domain.lifecycle import Telling, holders_moves
 from tracker.domain.moves import Rules
+from tracker.domain.report import Report
+from tracker.domain.standing import settles
 from tracker.domain.tracked import TrackedConsent
 from tracker.journal.entry import Entry, parse_rfc3339
 from tracker.ports import Store, StoredReport
@@ -36,6 +38,7 @@ class TimelineItem:
         confirmed: Whether it is the holder's own word.
         reason: Codes of what was wrong.
         sequence: The journal entry that tells it.
+        is_move: A move of the holder's, by all that we know today; and not what an entry told at its time.
     """
 
     type: str
@@ -52,10 +55,13 @@ class TimelineItem:
     reason: str | None = None
     sequence: int | None = None
 
+    is_move: bool = False
+
     @property
     def sorts_at(self) -> datetime:
-        """Where it belongs: at the holder's time, or at ours for what has none."""
-        time = self.status_date_time or self.learned_at
+        """Where it belongs: the holder's moves and an expiry at the holder's time; all else when we learnt it."""
+        theirs = self.is_move or self.type == Telling.EXPIRY_INFERRED
+        time = (self.status_date_time if theirs else None) or self.learned_at
         if time is None:
             raise ValueError("Every line of a timeline has a time.")
         return time
@@ -80,9 +86,19 @@ def timeline(reports: Sequence[StoredReport], entries: Sequence[Entry], rules: R
     """Put moves and other entries into one order."""
     moves, told = _moves(reports, entries, rules)
     others = [_of_entry(entry) for entry in entries if entry.sequence not in told]
-    # Holders cut their times to whole seconds; ours are cut here too, or a registration would follow what it came before.
-    items = [*others, *moves]
-    return sorted(items, key=lambda item: (item.sorts_at.replace(microsecond=0), item.type != _REGISTERED))
+    placed = [(_second(item), item.type != _REGISTERED, item.sequence or 0, item) for item in others]
+    # Moves follow each other, whenever they were learnt; what else was told in that second is where its sequence puts it.
+    second, place = None, 0
+    for move in moves:
+        place = max(place if _second(move) == second else 0, move.sequence or 0)
+        second = _second(move)
+        placed.append((second, True, place, move))
+    return [item for *_, item in sorted(placed, key=lambda placement: placement[:3])]
+
+
+def _second(item: TimelineItem) -> datetime:
+    """Holders cut their times to whole seconds; ours are cut too, or a registration would follow what it came before."""
+    return item.sorts_at.replace(microsecond=0)
 
 
 def _moves(
@@ -93,7 +109,7 @@ def _moves(
     moves: list[TimelineItem] = []
     told: set[int] = set()
     last = Status.NOT_STAGED
-    for (status, time), inferred in holders_moves((s.report for s in reports), rules):
+    for (status, time), inferred in holders_moves(_undenied(reports, rules), rules):
         report = first.get((status, time))
         entry = _telling(entries, status, time, told)
         if entry is not None:
@@ -113,6 +129,7 @@ def _moves(
                 corrected=bool(data.get("corrected", False)),
                 confirmed=not inferred,
                 sequence=entry.sequence if entry else None,
+                is_move=True,
             )
         )
         last = status
@@ -121,11 +138,23 @@ def _moves(
     return moves, told
 
 
+def _undenied(reports: Sequence[StoredReport], rules: Rules) -> list[Report]:
+    """The reports, without moves of which the holder, asked later, knew nothing."""
+    said = [stored.report for stored in reports]
+    polls = [report for report in said if report.is_poll]
+    return [
+        report
+        for report in said
+        if rules.is_end(report.status)
+        or not any(poll.status_date_time < report.status_date_time and settles(poll, report, rules) for poll in polls)
+    ]
+
+
 def _telling(entries: Iterable[Entry], status: Status, time: datetime, told: set[int]) -> Entry | None:
     """The entry by which a move was first told."""
     for entry in entries:
         data = entry.leaf["data"]
-        if entry.sequence in told or _time(data["status_date_time"]) != time:
+        if entry.sequence in told or data["inferred"] or _time(data["status_date_time"]) != time:
             continue
         moved = entry.type in _MOVING and data["to"] == status.value
         if moved or entry.type == Telling.STATUS_LEARNED_LATE:

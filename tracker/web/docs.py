@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from html import escape
 from string import Template
 from typing import Any
+from urllib.parse import quote
 
 from tracker.web.docs_page import PAGE
 from tracker.web.problems import TITLES
@@ -55,12 +56,11 @@ def _operation(verb: str, path: str, operation: Mapping[str, Any], schemas: Mapp
     if body := operation.get("requestBody"):
         parts.append(f"<p>Body: {_type(_content_schema(body))}</p>")
     good = {status: answer for status, answer in operation["responses"].items() if status < "4"}
-    for status, answer in good.items():
-        shown = f": {_type(_content_schema(answer))}" if "content" in answer else ""
-        parts.append(f"<p>Answers <b>{status}</b>{shown}</p>")
-        if example := _example(answer, schemas):
-            parts.append(_json(example))
-            break
+    answer = next(iter(good.values()))  # where there are several, they have one shape
+    shown = f": {_type(_content_schema(answer))}" if "content" in answer else ""
+    parts.append(f"<p>Answers {' or '.join(f'<b>{status}</b>' for status in good)}{shown}</p>")
+    if example := _example(answer, schemas):
+        parts.append(_json(example))
     refusals = (
         f"<tr><td>{status}<td>{_problem_links(answer['description'])}"
         for status, answer in operation["responses"].items()
@@ -75,10 +75,11 @@ def _operation(verb: str, path: str, operation: Mapping[str, Any], schemas: Mapp
 
 
 def _example_call(verb: str, path: str, operation: Mapping[str, Any], schemas: Mapping[str, Any]) -> str:
-    for parameter in operation.get("parameters", ()):
-        if parameter["in"] == "path":
-            path = path.replace("{" + parameter["name"] + "}", parameter["schema"]["examples"][0])
-    words = ["curl", *([] if verb == "get" else ["-X", verb.upper()]), '-H "Authorization: Bearer $KEY"', f"$URL{path}"]
+    needed = {p["name"]: p for p in operation.get("parameters", ()) if p["required"]}
+    values = {name: quote(parameter["schema"]["examples"][0], safe="") for name, parameter in needed.items()}
+    in_query = [f"{name}={value}" for name, value in values.items() if needed[name]["in"] == "query"]
+    url = f'"$URL{path.format_map(values)}?{"&".join(in_query)}"' if in_query else f"$URL{path.format_map(values)}"
+    words = ["curl", *([] if verb == "get" else ["-X", verb.upper()]), '-H "Authorization: Bearer $KEY"', url]
     if body := operation.get("requestBody"):
         example = json.dumps(_example(body, schemas), indent=2)
         words += ["-H 'Content-Type: application/json'", "-d " + shlex.quote(example)]

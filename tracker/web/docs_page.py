@@ -14,7 +14,7 @@ h1 { margin: 0 0 .3rem; font-size: 2rem } h1 span { font-size: 1rem; font-weight
 h2 { margin: 2.6rem 0 .8rem; font-size: 1.35rem } h2::first-letter { text-transform: uppercase }
 nav { position: sticky; top: 0; padding: .7rem 0; margin: 1.2rem 0; background: Canvas; border-bottom: 1px solid var(--line) }
 nav a { margin-right: 1.2rem; text-decoration: none } nav a::first-letter { text-transform: uppercase }
-nav a { display: inline-block } a { color: var(--accent) }
+nav { z-index: 1 } nav a { display: inline-block } a { color: var(--accent) }
 code, pre { font: .875em/1.5 ui-monospace, "DejaVu Sans Mono", monospace }
 pre { background: var(--soft); border-radius: .4rem; padding: .7rem .9rem; overflow-x: auto; margin: .6rem 0 1rem }
 details { border: 1px solid var(--line); border-radius: .4rem; margin: .5rem 0 }

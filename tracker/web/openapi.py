@@ -154,6 +154,8 @@ def _query_parameter(name: str, found: dict[str, Any], query: Mapping[str, Any])
         schema = kinds[0]
     if found.get("default") is not None:
         schema = {**schema, "default": found["default"]}
+    if name in examples.PARAMETERS:
+        schema = {**schema, "examples": [examples.PARAMETERS[name]]}
     described = {"name": name, "in": "query", "required": name in query.get("required", []), "schema": schema}
     return described | ({"description": found["description"]} if "description" in found else {})
 

@@ -1,12 +1,25 @@
-"""Column types that mean the same on every database."""
+"""Column types that mean the same on every database.
 
+A stored value that has no meaning is read as an `Unreadable` and not as an error: SQLAlchemy would raise it while rows are
+fetched, before anybody could tell which row it was, and would give up the rows after it.
+"""
+
+import json
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import DateTime, Dialect, String
+from sqlalchemy import JSON, DateTime, Dialect, String
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 _SQLITE_WIDTH = len("2026-03-02T06:17:31.000000+00:00")
+
+
+class Unreadable:
+    """Stands where a stored value has no meaning. `rows.reading` makes an error of it that names the row."""
+
+
+UNREADABLE: Final = Unreadable()
 
 
 class Instant(TypeDecorator[datetime]):
@@ -33,8 +46,36 @@ class Instant(TypeDecorator[datetime]):
         utc = value.astimezone(UTC)
         return utc.isoformat(timespec="microseconds") if dialect.name == "sqlite" else utc
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002 - SQLAlchemy's
         """Turn what is stored into an aware UTC time."""
         if value is None:
             return None
-        return datetime.fromisoformat(value) if isinstance(value, str) else value.astimezone(UTC)
+        if isinstance(value, datetime):
+            return value.astimezone(UTC)
+        try:
+            read = datetime.fromisoformat(value)
+        except (TypeError, ValueError):
+            return UNREADABLE
+        return UNREADABLE if read.tzinfo is None else read
+
+
+class Json(TypeDecorator[Any]):
+    """JSON; None is the absence of a value."""
+
+    impl = JSON(none_as_null=True)
+    cache_ok = True
+
+    def result_processor(self, dialect: Dialect, coltype: Any) -> Callable[[Any], Any] | None:
+        """Read the text ourselves where the driver gives it as text."""
+        if dialect.name != "sqlite":
+            return super().result_processor(dialect, coltype)
+        return _read_json
+
+
+def _read_json(text: Any) -> Any:
+    if text is None:
+        return None
+    try:
+        return json.loads(text)
+    except (TypeError, ValueError, RecursionError):
+        return UNREADABLE

@@ -42,6 +42,11 @@ def is_empty(connection: Connection) -> bool:
     return set(inspect(connection).get_table_names()) <= {"alembic_version"}
 
 
+def knows(revision: str) -> bool:
+    """Whether this version of the tracker can work with a revision, or migrate from it."""
+    return revision in {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+
+
 def upgrade(connection: Connection, revision: str = "head") -> None:
     """Bring a database to a revision, inside the caller's transaction.
 

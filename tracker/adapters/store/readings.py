@@ -1,12 +1,13 @@
 """The queries: what is asked of the database outside of a transaction that writes."""
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, case, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, or_, select
 
 from tracker.adapters.store import rows
+from tracker.adapters.store.columns import Unreadable
 from tracker.adapters.store.tables import (
     api_key,
     consent,
@@ -20,22 +21,41 @@ from tracker.adapters.store.tables import (
     subscription,
 )
 from tracker.domain.consent import OPEN, Status, TrackingId
+from tracker.domain.errors import InconsistentRowError
 from tracker.domain.subscription import Parked, Subscription
 from tracker.domain.tracked import TrackedConsent
 from tracker.journal.entry import Entry
 from tracker.ports import ApiKey, ConsentQuery, InboxItem, Name, Quarantined, StoredReport
 
+# What was recorded in one transaction has one instant; it was judged in the order of receipt.
+_RECORDING = (report.c.recorded_at, report.c.asks, report.c.received_at, report.c.digest)
+
+_NEW_AND_AHEAD = timedelta(seconds=5)
+_LONGER_THAN_ANY_WAIT = timedelta(hours=1)
+
 
 def inbox_waiting(connection: Connection, now: datetime, limit: int) -> list[InboxItem]:
     """Read what is due to be opened, in order of arrival."""
-    query = select(inbox).where(inbox.c.due_at <= now).order_by(inbox.c.due_at, inbox.c.id).limit(limit)
-    return [rows.to_inbox_item(row) for row in connection.execute(query)]
+    query = select(inbox).order_by(inbox.c.due_at, inbox.c.id)
+    due = connection.execute(query.where(inbox.c.due_at <= now).limit(limit)).all()
+    if not due:
+        # What seems to have come in the future, or to be put off for longer than anything ever is, was timed by a clock that
+        # has been stepped back since. It was answered for, and waits for nothing.
+        mistimed = or_(inbox.c.attempts == 0, inbox.c.due_at > _after(now, _LONGER_THAN_ANY_WAIT))
+        ahead = and_(inbox.c.due_at > _after(now, _NEW_AND_AHEAD), mistimed)
+        due = connection.execute(query.where(ahead).limit(limit)).all()
+    found, _ = rows.sorted_out(due, rows.to_inbox_item)
+    return found
+
+
+def _after(now: datetime, span: timedelta) -> datetime:
+    return min(now, datetime.max.replace(tzinfo=UTC) - span) + span
 
 
 def inbox_depth(connection: Connection) -> tuple[int, datetime | None]:
     """How many items wait, and since when the most overdue one should have been opened."""
     row = connection.execute(select(func.count(), func.min(inbox.c.due_at)).select_from(inbox)).one()
-    return row[0], row[1]
+    return row[0], row[1] if isinstance(row[1], datetime) else None
 
 
 def quarantined(connection: Connection, limit: int, before: str | None) -> list[Quarantined]:
@@ -84,6 +104,8 @@ def _conditions(query: ConsentQuery, now: datetime) -> list[ColumnElement[bool]]
         consent.c.base_consent_id: query.base_consent_id,
     }
     conditions = [column == value for column, value in equal.items() if value is not None]
+    if query.providers is not None:
+        conditions.append(consent.c.provider.in_(sorted(query.providers)))
     if query.effective_status is not None:
         conditions.append(_effective_status(now) == query.effective_status.value)
     if query.expiring_before is not None:
@@ -104,13 +126,16 @@ def _effective_status(now: datetime) -> ColumnElement[str]:
 
 def reports_of(connection: Connection, tracking_id: TrackingId) -> list[StoredReport]:
     """All reports on record about a consent, in the order of recording."""
-    query = select(report).where(report.c.tracking_id == tracking_id).order_by(report.c.recorded_at, report.c.asks)
+    query = select(report).where(report.c.tracking_id == tracking_id).order_by(*_RECORDING)
     return [rows.to_report(row) for row in connection.execute(query)]
 
 
 def next_ask_at(connection: Connection, tracking_id: TrackingId) -> datetime | None:
     """When the consent is due to be asked about."""
-    return connection.execute(select(consent.c.next_ask_at).where(consent.c.tracking_id == tracking_id)).scalar()
+    due = connection.execute(select(consent.c.next_ask_at).where(consent.c.tracking_id == tracking_id)).scalar()
+    if isinstance(due, Unreadable):
+        raise InconsistentRowError("consent", tracking_id, "next_ask_at cannot be read")
+    return due
 
 
 def entries_of(connection: Connection, tracking_id: TrackingId) -> list[Entry]:
@@ -145,7 +170,10 @@ def head(connection: Connection) -> int:
 
 def subscriptions(connection: Connection) -> list[Subscription]:
     """All subscriptions, in order of id."""
-    return [rows.to_subscription(row) for row in connection.execute(select(subscription).order_by(subscription.c.id))]
+    found, _ = rows.sorted_out(
+        connection.execute(select(subscription).order_by(subscription.c.id)), rows.to_subscription
+    )
+    return found
 
 
 def get_subscription(connection: Connection, subscription_id: str) -> Subscription | None:

@@ -20,7 +20,7 @@ class ServiceLock:
         """Take it.
 
         Raises:
-            ConfigurationError: Another service has it, or the folder cannot be written to.
+            ConfigurationError: Another service has it, or the folder cannot be written to or locked in.
         """
         try:
             self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -30,12 +30,16 @@ class ServiceLock:
             ) from error
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        except OSError as error:
             os.close(self._file)
             self._file = None
-            raise ConfigurationError(
-                f"Another service runs on {self._path.with_suffix('').name}: stop it, or give this one a database of its own."
-            ) from error
+            if isinstance(error, BlockingIOError):
+                problem = f"Another service runs on {self._path.stem}: stop it, or give this one a database of its own."
+            else:
+                problem = (
+                    f"{self._path} cannot be locked ({error.strerror}); put the database on a disk of this machine."
+                )
+            raise ConfigurationError(problem) from error
         return self
 
     def __exit__(

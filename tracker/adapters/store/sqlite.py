@@ -21,6 +21,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, select
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool, StaticPool
 
+from tracker.adapters.store.failures import storage_error
 from tracker.adapters.store.tables import batch
 from tracker.domain.errors import ConfigurationError, StorageError
 
@@ -157,7 +158,7 @@ class SqliteDatabase:
             with self._read_engine.connect() as connection:
                 return work(connection)
         except SQLAlchemyError as error:
-            raise _storage_error(error) from error
+            raise storage_error(error) from error
 
     async def close(self) -> None:
         """Do all that waits, then close. Writes that come later are refused."""
@@ -210,7 +211,7 @@ class SqliteDatabase:
         except BaseException as error:  # noqa: BLE001 - handed to every caller, none is left waiting
             if not self._did_commit(pieces):
                 for piece in pieces:
-                    piece.error = piece.error or _storage_error(error)
+                    piece.error = piece.error or _caused_by(error)
 
     @staticmethod
     def _run_one(connection: Connection, piece: _Write, *, alone: bool) -> None:
@@ -221,7 +222,7 @@ class SqliteDatabase:
             with connection.begin_nested():
                 piece.outcome, piece.batch_id = piece.work(connection)
         except Exception as error:
-            piece.error = _storage_error(error) if isinstance(error, SQLAlchemyError) else error
+            piece.error = _as_told(error)
             dbapi = connection.connection.dbapi_connection
             if alone or dbapi is None or not dbapi.in_transaction:
                 raise  # SQLite gave the whole transaction up: nobody's piece is kept
@@ -253,10 +254,18 @@ def _hand_over_all(pieces: list[_Write]) -> None:
         piece.hand_over()
 
 
-def _storage_error(error: BaseException) -> BaseException:
-    if not isinstance(error, SQLAlchemyError):
-        return error
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    wrapped = StorageError(f"The database could not do it: {cause}.")
-    wrapped.__cause__ = error
-    return wrapped
+def _as_told(error: Exception) -> Exception:
+    """What the caller of a piece that failed is told: what its script raised, or the database's trouble in our words."""
+    if isinstance(error, SQLAlchemyError):
+        return _caused_by(error)
+    if isinstance(error, StopIteration):  # a future cannot hold one, and those behind it would wait for ever
+        wrapped = RuntimeError("The script raised StopIteration.")
+        wrapped.__cause__ = error
+        return wrapped
+    return error
+
+
+def _caused_by(error: BaseException) -> StorageError:
+    told = storage_error(error)
+    told.__cause__ = error
+    return told

@@ -3,7 +3,6 @@
 from typing import Any
 
 from sqlalchemy import (
-    JSON,
     BigInteger,
     Boolean,
     Column,
@@ -17,7 +16,7 @@ from sqlalchemy import (
     text,
 )
 
-from tracker.adapters.store.columns import Instant
+from tracker.adapters.store.columns import Instant, Json
 
 metadata = MetaData(
     naming_convention={
@@ -79,7 +78,7 @@ consent = Table(
     Column("registered_at", Instant, nullable=False),
     Column("registered_expiry", Instant),
     # What is kept of the reports, and what follows from it: the columns after it are for searching, never for judging.
-    Column("summary", JSON, nullable=False),
+    Column("summary", Json, nullable=False),
     Column("status", String(32), nullable=False),
     Column("status_date_time", Instant),
     Column("expiration_date_time", Instant),
@@ -101,8 +100,8 @@ consent = Table(
     Column("revoked_by", String(64)),
     Column("base_consent_id", String(128)),
     Column("user_ref", String(256)),
-    Column("permissions", JSON, nullable=False),
-    Column("terms", JSON(none_as_null=True)),
+    Column("permissions", Json, nullable=False),
+    Column("terms", Json),
     Column("creation_date_time", Instant),
     Column("authorization_expiration_date_time", Instant),
     Column("last_sequence", BigInteger),
@@ -149,8 +148,8 @@ report = Table(
     Column("event_type", String(128)),
     Column("event_date_time", Instant),
     Column("vouched_at", Instant, nullable=False),
-    Column("terms", JSON, nullable=False),
-    Column("permissions", JSON, nullable=False),
+    Column("terms", Json, nullable=False),
+    Column("permissions", Json),
     Column("creation_date_time", Instant),
     Column("authorization_expiration_date_time", Instant),
     Column("base_consent_id", String(128)),
@@ -177,7 +176,7 @@ other_event = Table(
     Column("event_date_time", Instant, nullable=False),
     Column("received_at", Instant, nullable=False),
     Column("recorded_at", Instant, nullable=False),
-    Column("data", JSON(none_as_null=True)),
+    Column("data", Json),
     Column("jws_sha256", String(64), nullable=False),
     Column("repeats", Integer, nullable=False),
     Index("ix_other_event_provider_consent_id", "provider", "consent_id"),
@@ -201,7 +200,7 @@ holder_key = Table(
     Column("provider", String(64), primary_key=True),
     Column("jwk_thumbprint", String(64), primary_key=True),
     Column("kid", String(512), nullable=False),
-    Column("jwk", JSON, nullable=False),
+    Column("jwk", Json, nullable=False),
     Column("jwks_uri", Text, nullable=False),
     Column("first_seen_at", Instant, nullable=False),
 )
@@ -237,7 +236,7 @@ entry = Table(
     Column("recorded_at", Instant, nullable=False),
     Column("leaf", LargeBinary, nullable=False),
     Column("leaf_hash", LargeBinary, nullable=False),
-    Column("private", JSON(none_as_null=True)),
+    Column("private", Json),
     Column("private_salt", LargeBinary),
     Index("ix_entry_tracking_id_sequence", "tracking_id", "sequence"),
 )
@@ -254,7 +253,7 @@ subscription = Table(
     metadata,
     Column("id", String(36), primary_key=True),
     Column("url", Text, nullable=False),
-    Column("entry_filter", JSON, nullable=False),
+    Column("entry_filter", Json, nullable=False),
     Column("secret", String(128), nullable=False),
     Column("description", Text, nullable=False),
     Column("include_private", Boolean, nullable=False),
@@ -294,7 +293,7 @@ api_key = Table(
     Column("id", String(32), primary_key=True),
     Column("name", String(128), nullable=False),
     Column("secret_sha256", String(64), nullable=False),
-    Column("scopes", JSON, nullable=False),
+    Column("scopes", Json, nullable=False),
     Column("created_at", Instant, nullable=False),
     Column("expires_at", Instant),
     Column("revoked_at", Instant),

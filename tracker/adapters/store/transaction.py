@@ -2,10 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
+    Column,
     ColumnElement,
     Connection,
     Select,
@@ -15,12 +16,12 @@ from sqlalchemy import (
     insert,
     or_,
     select,
-    tuple_,
     update,
 )
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from tracker.adapters.store import rows
+from tracker.adapters.store.columns import UNREADABLE
 from tracker.adapters.store.tables import (
     batch,
     confirmation,
@@ -35,8 +36,9 @@ from tracker.adapters.store.tables import (
     quarantine,
     report,
 )
-from tracker.domain.consent import ProviderId, Status, TrackingId
+from tracker.domain.consent import ConsentId, ProviderId, TrackingId
 from tracker.domain.decision import Decision
+from tracker.domain.errors import InconsistentRowError
 from tracker.domain.report import Claim
 from tracker.domain.tracked import TrackedConsent
 from tracker.journal.entry import Draft, Entry, seal
@@ -44,6 +46,7 @@ from tracker.ports import Confirmation, Evidence, Name, OtherEvent, Quarantined,
 
 MAX_UNVERIFIED = 10_000
 """How many never-verified events the quarantine keeps; the oldest make room."""
+_DAMAGED_WAIT = timedelta(hours=1)
 _CONSENT_ID = "consent_id"
 _CHUNK = 400  # SQLite takes at most 32,766 parameters in one statement, older ones 999
 
@@ -51,6 +54,14 @@ _CHUNK = 400  # SQLite takes at most 32,766 parameters in one statement, older o
 def _chunks(values: Collection[Any]) -> Iterable[list[Any]]:
     ordered = sorted(values)
     return (ordered[i : i + _CHUNK] for i in range(0, len(ordered), _CHUNK))
+
+
+def _by_provider(names: Collection[Name]) -> Iterable[tuple[ProviderId, list[ConsentId]]]:
+    """Names, as equality with a provider and a list of ids: no index of SQLite serves lists of pairs."""
+    ids: dict[ProviderId, set[ConsentId]] = defaultdict(set)
+    for provider, consent_id in names:
+        ids[provider].add(consent_id)
+    return ((provider, chunk) for provider in sorted(ids) for chunk in _chunks(ids[provider]))
 
 
 class SqlTransaction:
@@ -78,11 +89,11 @@ class SqlTransaction:
     def lock_named(self, names: Collection[Name]) -> dict[Name, TrackedConsent]:
         """Hold these names until the end, registered or not, and give the consents that have them."""
         found: dict[Name, TrackedConsent] = {}
-        for chunk in _chunks(set(names)):
+        for provider, chunk in _by_provider(names):
             query = (
-                select(consent, identity.c.value.label("name"))
+                select(consent)
                 .join(identity, identity.c.tracking_id == consent.c.tracking_id)
-                .where(identity.c.kind == _CONSENT_ID, tuple_(identity.c.provider, identity.c.value).in_(chunk))
+                .where(identity.c.provider == provider, identity.c.kind == _CONSENT_ID, identity.c.value.in_(chunk))
             )
             for kept in self._hold(query):
                 found[kept.provider, kept.consent_id] = kept
@@ -100,18 +111,28 @@ class SqlTransaction:
         free = or_(consent.c.leased_until.is_(None), consent.c.leased_until <= now)
         return self._hold_due(consent.c.next_ask_at, now, limit, consent.c.provider == provider, free)
 
-    def lock_due_ticks(self, now: datetime, limit: int) -> list[TrackedConsent]:
-        """Hold consents about which the clock has something to tell."""
-        return self._hold_due(consent.c.next_tick_at, now, limit)
+    def lock_due_ticks(
+        self, now: datetime, limit: int, providers: Collection[ProviderId] | None = None
+    ) -> list[TrackedConsent]:
+        """Hold consents about which the clock has something to tell; of these providers, or of all."""
+        conditions = [] if providers is None else [consent.c.provider.in_(sorted(providers))]
+        return self._hold_due(consent.c.next_tick_at, now, limit, *conditions)
 
     def _hold_due(
-        self, due: ColumnElement[Any], now: datetime, limit: int, *conditions: ColumnElement[bool]
+        self, due: Column[Any], now: datetime, limit: int, *conditions: ColumnElement[bool]
     ) -> list[TrackedConsent]:
         query = select(consent).where(due.is_not(None), due <= now, *conditions).order_by(due).limit(limit)
-        return self._hold(query)
+        found, damaged = rows.sorted_out(self._connection.execute(query), rows.to_consent)
+        if damaged:  # they must neither stop the others nor stay in front of them
+            keys = [row.tracking_id for row in damaged]
+            put_off = update(consent).where(consent.c.tracking_id.in_(keys)).values({due.name: now + _DAMAGED_WAIT})
+            self._connection.execute(put_off)
+        return self._held_now(found)
 
     def _hold(self, query: Select[Any]) -> list[TrackedConsent]:
-        found = [rows.to_consent(row) for row in self._connection.execute(query)]
+        return self._held_now([rows.to_consent(row) for row in self._connection.execute(query)])
+
+    def _held_now(self, found: list[TrackedConsent]) -> list[TrackedConsent]:
         self._held |= {c.tracking_id: c.last_sequence for c in found}
         return found
 
@@ -128,19 +149,20 @@ class SqlTransaction:
     def known_claims(self, tracking_ids: Collection[TrackingId]) -> dict[TrackingId, set[Claim]]:
         """The claims on record for each consent."""
         claims: dict[TrackingId, set[Claim]] = defaultdict(set)
-        columns = (report.c.tracking_id, report.c.status, report.c.status_date_time)
+        told: Select[Any] = select(report.c.tracking_id, report.c.status, report.c.status_date_time).distinct()
         for chunk in _chunks(set(tracking_ids)):
-            for row in self._connection.execute(select(*columns).where(report.c.tracking_id.in_(chunk)).distinct()):
-                claims[TrackingId(row.tracking_id)].add((Status(row.status), row.status_date_time))
+            for row in self._connection.execute(told.where(report.c.tracking_id.in_(chunk))):
+                tracking_id, claim = rows.to_claim(row)
+                claims[tracking_id].add(claim)
         return claims
 
     def waiting_reports(self, names: Collection[Name]) -> dict[Name, list[StoredReport]]:
         """Reports that came before their consent was registered, in the order of receipt."""
         found: dict[Name, list[StoredReport]] = defaultdict(list)
-        for chunk in _chunks(set(names)):
+        for provider, chunk in _by_provider(names):
             query = (
                 select(report)
-                .where(report.c.tracking_id.is_(None), tuple_(report.c.provider, report.c.consent_id).in_(chunk))
+                .where(report.c.tracking_id.is_(None), report.c.provider == provider, report.c.consent_id.in_(chunk))
                 .order_by(report.c.received_at, report.c.digest)
             )
             for row in self._connection.execute(query):
@@ -212,6 +234,8 @@ class SqlTransaction:
             .values(next_sequence=journal.c.next_sequence + count)
             .returning(journal.c.next_sequence, journal.c.recorded_at, journal.c.journal_id)
         ).one()
+        if head.recorded_at is UNREADABLE:
+            raise InconsistentRowError("journal", "1", "recorded_at cannot be read")
         recorded_at = now if head.recorded_at is None else max(now, head.recorded_at)
         first, source, last = head.next_sequence - count, f"urn:uuid:{head.journal_id}", dict(self._held)
         sealed: list[Entry] = []

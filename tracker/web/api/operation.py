@@ -1,5 +1,6 @@
 """One operation of the API: what it takes, what it answers, who may. Handlers and the OpenAPI document both come from it."""
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -25,7 +26,7 @@ class Operation:
 
     Attributes:
         method: HTTP's; what answers GET answers HEAD too.
-        path: As aiohttp and OpenAPI both write it.
+        path: With its parameters in braces, each one segment.
         scope: What the caller's key must have.
         summary: One line.
         description: More, in Markdown.
@@ -58,12 +59,14 @@ class Operation:
             return response
 
         options = {"allow_head": True} if self.method == hdrs.METH_GET else {}
-        return web.RouteDef(self.method, self.path, handler, options)
+        # Whatever is percent-encoded in a segment belongs to it, braces too, which aiohttp leaves out by itself.
+        path = re.sub(r"{(\w+)}", r"{\1:[^/]+}", self.path)
+        return web.RouteDef(self.method, path, handler, options)
 
 
 def query_of(request: web.Request, model: type[M]) -> M:
     """Read the query string; a name given twice is an error, and so is one that is not known."""
-    names = list(request.query)
+    names = [name for name, _ in request.query.items()]  # iterating over it would say each name once
     if len(names) != len(set(names)):
         raise Problem("invalid_request", "A query parameter is given twice.")
     try:

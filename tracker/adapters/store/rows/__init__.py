@@ -3,8 +3,14 @@
 from tracker.adapters.store.rows.consent import consent_values, to_consent
 from tracker.adapters.store.rows.entry import entry_values, to_entry
 from tracker.adapters.store.rows.event import inbox_values, quarantine_values, to_inbox_item, to_quarantined
-from tracker.adapters.store.rows.reading import Values
-from tracker.adapters.store.rows.report import evidence_values, other_event_values, report_values, to_report
+from tracker.adapters.store.rows.reading import Values, sorted_out
+from tracker.adapters.store.rows.report import (
+    evidence_values,
+    other_event_values,
+    report_values,
+    to_claim,
+    to_report,
+)
 from tracker.adapters.store.rows.subscription import (
     api_key_values,
     parked_values,
@@ -25,8 +31,10 @@ __all__ = [
     "parked_values",
     "quarantine_values",
     "report_values",
+    "sorted_out",
     "subscription_values",
     "to_api_key",
+    "to_claim",
     "to_consent",
     "to_entry",
     "to_inbox_item",

@@ -7,7 +7,7 @@ from sqlalchemy import Row
 from tracker.adapters.store.rows.reading import Values, consistent
 from tracker.domain.consent import Channel, ConsentId, ProviderId, Status, TrackingId
 from tracker.domain.lifecycle import Verdict
-from tracker.domain.report import Report
+from tracker.domain.report import Claim, Report
 from tracker.ports import Evidence, OtherEvent, StoredReport
 
 
@@ -34,7 +34,7 @@ def report_values(stored: StoredReport) -> Values:
         "event_date_time": stored.event_date_time,
         "vouched_at": stored.vouched_at,
         "terms": stored.terms,
-        "permissions": list(stored.permissions),
+        "permissions": None if stored.permissions is None else list(stored.permissions),
         "creation_date_time": stored.creation_date_time,
         "authorization_expiration_date_time": stored.authorization_expiration_date_time,
         "base_consent_id": stored.base_consent_id,
@@ -72,7 +72,7 @@ def to_report(row: Row[Any]) -> StoredReport:
         event_date_time=row.event_date_time,
         vouched_at=row.vouched_at,
         terms=row.terms,
-        permissions=tuple(row.permissions),
+        permissions=None if row.permissions is None else tuple(row.permissions),
         creation_date_time=row.creation_date_time,
         authorization_expiration_date_time=row.authorization_expiration_date_time,
         base_consent_id=row.base_consent_id,
@@ -83,6 +83,12 @@ def to_report(row: Row[Any]) -> StoredReport:
         zone_assumed=row.zone_assumed,
         verdict=None if row.verdict is None else Verdict(row.verdict),
     )
+
+
+@consistent("report", "tracking_id")
+def to_claim(row: Row[Any]) -> tuple[TrackingId, Claim]:
+    """A claim that is on record, and about which consent; an error names the consent, as one claim may be many rows."""
+    return TrackingId(row.tracking_id), (Status(row.status), row.status_date_time)
 
 
 def other_event_values(event: OtherEvent) -> Values:

@@ -65,7 +65,8 @@ def _consent_id(value: str) -> str:
     return value
 
 
-TimeIn = Annotated[AwareDatetime, BeforeValidator(_time_text), AfterValidator(_in_utc)]
+# Not strict, or pydantic would take no text for a time once a validator of ours has looked at it.
+TimeIn = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_time_text), AfterValidator(_in_utc)]
 TimeOut = Annotated[
     datetime,
     PlainSerializer(rfc3339, return_type=str, when_used="json-unless-none"),

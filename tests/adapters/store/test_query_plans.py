@@ -1,0 +1,123 @@
+"""The hot statements, as SQLite would run them: by index, in time that grows with what is asked for, not with what there is."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, event
+
+from tests.contract.facts import (
+    CONSENT_1,
+    DEMOBANK,
+    OTHERBANK,
+    START,
+    a_consent,
+    a_decision,
+    a_quarantined,
+    a_report,
+    an_evidence,
+    an_item,
+    an_other_event,
+    at,
+    draft_about,
+    stored,
+)
+from tracker.adapters.store.sqlite import SqliteDatabase
+from tracker.adapters.store.store import SqlStore
+from tracker.domain.consent import ConsentId, TrackingId
+from tracker.ports import ConsentQuery, Transaction
+
+Statement = tuple[str, Any]
+
+
+@pytest.fixture
+def executed(sqlite: SqliteDatabase) -> Iterator[list[Statement]]:
+    """Every statement that is sent to the database."""
+    seen: list[Statement] = []
+
+    def note(_c: Connection, _cursor: Any, statement: str, parameters: Any, _context: Any, many: bool) -> None:
+        if statement.startswith(("SELECT", "UPDATE", "DELETE")):
+            seen.append((statement, parameters[0] if many else parameters))
+
+    for engine in (sqlite._write_engine, sqlite._read_engine):
+        event.listen(engine, "before_cursor_execute", note)
+    yield seen
+    for engine in (sqlite._write_engine, sqlite._read_engine):
+        event.remove(engine, "before_cursor_execute", note)
+
+
+async def plans(sqlite: SqliteDatabase, executed: list[Statement]) -> dict[str, list[str]]:
+    def explain(connection: Connection) -> dict[str, list[str]]:
+        return {
+            statement: [row.detail for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]
+            for statement, parameters in executed
+        }
+
+    return await sqlite.read(explain)
+
+
+def whole_tables(steps: dict[str, list[str]]) -> list[str]:
+    """The steps that go through all of a table or index; the journal's head is one row."""
+    return [step for found in steps.values() for step in found if step.startswith("SCAN") and "journal" not in step]
+
+
+async def test_a_recording_goes_through_no_table(
+    sqlite: SqliteDatabase, store: SqlStore, executed: list[Statement]
+) -> None:
+    """Pairs of provider and consent id were looked up by going through all consents, and all waiting reports."""
+    consent, names = a_consent("new"), [CONSENT_1, (DEMOBANK, ConsentId("consent-2")), (OTHERBANK, ConsentId("x"))]
+
+    def script(transaction: Transaction) -> None:
+        transaction.lock_named(names)
+        transaction.lock_tracked([consent.tracking_id, TrackingId("another")])
+        transaction.waiting_reports(names)
+        transaction.known_digests(["a", "b"])
+        transaction.known_claims([consent.tracking_id, TrackingId("another")])
+        for _ in range(2):
+            transaction.save(consent, a_decision(), next_ask_at=None, next_tick_at=None)
+        transaction.add_report(stored(a_report(), consent), an_evidence())
+        transaction.add_other_event(an_other_event(), an_evidence())
+        transaction.count_repeat("a")
+        transaction.quarantine(a_quarantined())
+        transaction.drop_inbox(["a", "b"])
+        transaction.append([draft_about(consent)], START)
+
+    await store.transact(script)
+    steps = await plans(sqlite, executed)
+    assert len(steps) > 12
+    assert whole_tables(steps) == []
+
+
+async def test_due_work_is_found_by_its_index_in_its_order(
+    sqlite: SqliteDatabase, store: SqlStore, executed: list[Statement]
+) -> None:
+    await store.transact(lambda transaction: transaction.lock_due_asks(DEMOBANK, START, 10))
+    await store.transact(lambda transaction: transaction.lock_due_ticks(START, 10))
+    await store.transact(lambda transaction: transaction.lock_due_ticks(START, 10, [DEMOBANK, OTHERBANK]))
+    await store.admit(an_item())
+    await store.inbox_waiting(START, 10)
+    found = [step for steps in (await plans(sqlite, executed)).values() for step in steps]
+    indexes = ["ix_consent_next_ask_at", "ix_consent_next_tick_at", "ix_consent_next_tick_at", "ix_inbox_due_at_id"]
+    assert len(found) == len(indexes), found  # nothing is sorted
+    assert [step for index, step in zip(indexes, found, strict=True) if index not in step] == []
+
+
+async def test_what_readers_ask_for_is_found_by_index(
+    sqlite: SqliteDatabase, store: SqlStore, executed: list[Statement]
+) -> None:
+    consent = a_consent()
+    await store.find_consent(CONSENT_1)
+    await store.get_consent(consent.tracking_id)
+    await store.next_ask_at(consent.tracking_id)
+    await store.reports_of(consent.tracking_id)
+    await store.entries_of(consent.tracking_id)
+    await store.entries_after(5, 10, up_to=9)
+    await store.entries_at([1, 2])
+    await store.get_subscription("a")
+    await store.parked("a")
+    await store.get_api_key("a")
+    await store.search(ConsentQuery(user_ref="u"), at(0))
+    await store.search(ConsentQuery(base_consent_id="root"), at(0))
+    await store.search(ConsentQuery(after="x"), at(0))
+    assert len(executed) == 13
+    assert whole_tables(await plans(sqlite, executed)) == []

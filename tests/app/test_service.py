@@ -1,0 +1,217 @@
+"""The service as a whole, in this process: what it runs, when it is ready, how it begins and ends."""
+
+import asyncio
+import socket
+import sqlite3
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+import pytest_asyncio
+from aiohttp.test_utils import TestServer
+from joserfc.jwk import RSAKey
+
+from tests import tokens
+from tests.adapters.hub.scripted_hub import ScriptedHub
+from tests.clocks import ManualClock
+from tests.usecases.bench import CONSENT, NOW, data, message
+from tests.web.site import DOOR, settings_for
+from tracker.app import running, service, worker_for
+from tracker.app.composition import Tracker, World, build
+from tracker.domain.errors import ConfigurationError
+from tracker.usecases.register import Registration
+
+REGISTRATION = Registration(provider="demobank", kind="account-access", consent_id=CONSENT)
+SERVICE = sys.modules[service.__module__]
+STATUS = "SELECT status FROM consent"
+
+
+@pytest_asyncio.fixture
+async def hub() -> AsyncIterator[ScriptedHub]:
+    hub = ScriptedHub(RSAKey.import_key(tokens.private_jwk(tokens.rsa_key("hub"), kid=tokens.HUB_KID)))
+    hub.clock_seconds = int(NOW.timestamp())
+    hub.message = {"Data": data()}
+    async with TestServer(hub.application()) as server:
+        hub.issuer = str(server.make_url("/")).rstrip("/")
+        yield hub
+        hub.release()
+
+
+def rows(database: Path, query: str) -> list[Any]:
+    with closing(sqlite3.connect(database)) as connection:
+        return connection.execute(query).fetchall()
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not holds():
+            await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def a_service(
+    database: Path, keys: Path, hub: ScriptedHub, clock: ManualClock | None = None, **sections: Any
+) -> AsyncIterator[tuple[Tracker, str]]:
+    settings = settings_for(database, keys, {"demobank": hub.issuer}, **sections)
+    async with service(settings, World(clock=clock or ManualClock(NOW))) as made:
+        yield made
+
+
+async def ready(url: str) -> tuple[int, Mapping[str, Any]]:
+    async with aiohttp.ClientSession() as http, http.get(f"{url}/readyz") as response:
+        return response.status, await response.json()
+
+
+# ---------------------------------------------------------------------------------------------- what it runs
+
+
+async def test_each_tick_does_its_deed(database: Path, keys: Path, hub: ScriptedHub) -> None:
+    clock = ManualClock(NOW)
+    settings = settings_for(database, keys, {"demobank": hub.issuer})
+    async with build(settings, World(clock=clock)) as tracker:
+        ticks = {tick.name: tick.run for tick in worker_for(tracker)._ticks}
+        assert set(ticks) == {"asking demobank", "keys of demobank", "the clock", "housekeeping"}
+        await ticks["keys of demobank"]()
+        assert hub.count("jwks") == 1
+        await tracker.services.registrar.register(REGISTRATION)
+        await ticks["asking demobank"]()
+        assert rows(database, STATUS) == [("Authorized",)]
+        clock.advance(200 * 86_400)
+        await ticks["the clock"]()
+        told = await tracker.store.entries_after(0, 10)
+        assert [entry.type.removeprefix("consent.") for entry in told] == [
+            "registered",
+            "status_changed",
+            "expiry_inferred",
+            "status_changed",
+        ]
+        assert rows(database, "SELECT count(*) FROM batch") != [(0,)]
+        clock.advance(86_401)
+        await ticks["housekeeping"]()
+        assert rows(database, "SELECT count(*) FROM batch") == [(0,)]
+
+
+async def test_keys_that_cannot_be_had_are_no_failure_of_the_worker(
+    database: Path, keys: Path, hub: ScriptedHub
+) -> None:
+    hub.issuer = "http://127.0.0.1:9"
+    async with build(settings_for(database, keys, {"demobank": hub.issuer}), World(clock=ManualClock(NOW))) as tracker:
+        ticks = {tick.name: tick.run for tick in worker_for(tracker)._ticks}
+        await ticks["keys of demobank"]()
+
+
+async def test_what_comes_in_is_opened_asked_about_and_told_without_waiting_for_a_tick(
+    database: Path, keys: Path, hub: ScriptedHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("_ASK_EVERY_SECONDS", "_TICK_EVERY_SECONDS", "_KEYS_EVERY_SECONDS"):
+        monkeypatch.setattr(SERVICE, name, 3600.0)
+    async with a_service(database, keys, hub) as (tracker, url), aiohttp.ClientSession() as http:
+        await tracker.services.registrar.register(REGISTRATION)
+        await until(lambda: rows(database, STATUS) == [("Authorized",)])
+        assert hub.count("consent") == 1
+        said = message(data("Revoked", "2026-03-02T15:16:00+04:00", RevokedBy="LFI.InitiatedByUser"))
+        event = tokens.jwe(tokens.jws(tokens.claims(iss=hub.issuer, message=said)))
+        async with http.post(url + DOOR, data=event) as response:
+            assert response.status == 202
+        await until(lambda: rows(database, STATUS) == [("Revoked",)])
+
+
+# ---------------------------------------------------------------------------------------------- when it is ready
+
+
+async def test_it_is_ready_once_it_runs(database: Path, keys: Path, hub: ScriptedHub) -> None:
+    async with a_service(database, keys, hub) as (_, url):
+        assert await ready(url) == (200, {"ready": True})
+
+
+@pytest.mark.parametrize("name", ["opening", "notifications", "bell of asking demobank"])
+async def test_it_is_not_ready_when_a_part_of_it_has_died(
+    database: Path, keys: Path, hub: ScriptedHub, name: str
+) -> None:
+    async with a_service(database, keys, hub) as (_, url):
+        (part,) = [task for task in asyncio.all_tasks() if task.get_name() == name]
+        part.cancel()
+        await asyncio.wait({part})
+        status, problem = await ready(url)
+        assert (status, problem["code"]) == (503, "not_ready")
+
+
+async def test_it_is_not_ready_without_its_database(database: Path, keys: Path, hub: ScriptedHub) -> None:
+    async with a_service(database, keys, hub) as (tracker, url):
+        await tracker.store.close()
+        status, problem = await ready(url)
+        assert (status, problem["code"]) == (503, "not_ready")
+
+
+# ---------------------------------------------------------------------------------------------- how it begins and ends
+
+
+async def test_an_address_that_is_taken_is_said_in_a_sentence(database: Path, keys: Path, hub: ScriptedHub) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(ConfigurationError, match=rf"Nothing can listen on 127\.0\.0\.1:{port} .*\[http\]"):
+            async with a_service(database, keys, hub, http={"port": port}):
+                raise AssertionError
+    names = {task.get_name() for task in asyncio.all_tasks()}
+    assert not names & {"notifications", "opening"}
+    async with a_service(database, keys, hub) as (_, url):  # nothing was left behind
+        assert (await ready(url))[0] == 200
+
+
+async def test_a_file_has_one_service(database: Path, keys: Path, hub: ScriptedHub) -> None:
+    async with a_service(database, keys, hub):
+        with pytest.raises(ConfigurationError):
+            async with a_service(database, keys, hub):
+                raise AssertionError
+
+
+async def _answer(under_way: Awaitable[aiohttp.ClientResponse]) -> tuple[int, Any]:
+    response = await under_way
+    return response.status, await response.json()
+
+
+async def test_on_leaving_requests_that_are_under_way_are_answered(
+    database: Path, keys: Path, hub: ScriptedHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SERVICE, "_ASK_EVERY_SECONDS", 3600.0)
+    settings = settings_for(database, keys, {"demobank": hub.issuer})
+    async with build(settings, World(clock=ManualClock(NOW))) as tracker, aiohttp.ClientSession() as http:
+        consent, _ = await tracker.services.registrar.register(REGISTRATION)
+        _, key = await tracker.api_keys.add("test", ["admin"])
+        leave = asyncio.Event()
+        urls: asyncio.Queue[str] = asyncio.Queue()
+
+        async def run() -> None:
+            async with running(tracker) as url:
+                urls.put_nowait(url)
+                await leave.wait()
+
+        service_task = asyncio.create_task(run())
+        url = await urls.get()
+        await hub.asked("consent")  # the consent was due: the worker has asked
+        await until(lambda: rows(database, STATUS) == [("Authorized",)])
+        gate = hub.hold("consent")
+        hub.message = {"Data": data("Suspended", "2026-03-02T15:16:00+04:00")}
+        headers = {"Authorization": f"Bearer {key}"}
+        path = f"{url}/v1/consents/demobank/{consent.consent_id}/refresh"
+        asking = asyncio.create_task(_answer(http.post(path, headers=headers)))
+        await hub.asked("consent", 2)
+        leave.set()
+        await until(lambda: _is_closed(url))
+        gate.set()
+        status, found = await asking
+        assert (status, found["status"]) == (200, "Suspended")
+        await service_task
+    assert rows(database, STATUS) == [("Suspended",)]
+
+
+def _is_closed(url: str) -> bool:
+    host, _, port = url.removeprefix("http://").partition(":")
+    with socket.socket() as probe:
+        return probe.connect_ex((host, int(port))) != 0

@@ -1,0 +1,162 @@
+"""`tracker journal`: what leaves the house can be checked by others, and what was changed is found out."""
+
+import gzip
+import json
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from tests.cli.conftest import PROGRAM
+from tests.cli.histories import authorized, tell
+
+
+@pytest.fixture
+def told(filled, key_folder):
+    tell(filled / "tracker.db", key_folder, authorized)
+    return filled
+
+
+@pytest.fixture
+def vkey(run, told):
+    return json.loads(run("keys", "public").out)["checkpoint_vkey"]
+
+
+@pytest.fixture
+def exported(run, told):
+    done = run("journal", "export", "--out", "export")
+    assert (done.status, done.lines) == (0, ["export: 2 entries, signed."])
+    return told / "export"
+
+
+def starts(done):
+    """The first word of each of the three answers."""
+    labels = ("intact         ", "by whom        ", "holder's word  ")
+    assert done.err == ""
+    lines = done.out.splitlines()
+    assert len(lines) == 3
+    assert all(line.startswith(label) for line, label in zip(lines, labels, strict=True))
+    return [line[15:].split()[0].rstrip(":,") for line in lines]
+
+
+def test_an_export_verifies_with_our_key(run, exported, vkey):
+    done = run("journal", "verify", exported, "--key", vkey)
+    assert (done.status, starts(done)) == (0, ["yes", "tracker.example/journal", "not"])
+    answer = json.loads(run("journal", "verify", exported, "--key", vkey, "--json").out)
+    assert answer.keys() == {"intact", "by_whom", "holders_word", "accepted"}
+    assert (answer["accepted"], answer["intact"]["answer"], answer["by_whom"]["answer"]) == (True, "ok", "ok")
+
+
+def test_verifying_needs_neither_configuration_nor_database(run, exported, vkey):
+    for path in ("tracker.toml", "tracker.db"):
+        (exported.parent / path).unlink()
+    shutil.rmtree(exported.parent / "keys")
+    assert run("journal", "verify", exported, "--key", vkey).status == 0
+
+
+def test_without_a_key_it_is_unanchored(run, exported):
+    done = run("journal", "verify", exported)
+    assert (done.status, starts(done)) == (1, ["yes", "unanchored", "not"])
+    assert run("journal", "verify", exported, "--json").status == 1
+    allowed = run("journal", "verify", exported, "--allow-unanchored")
+    assert (allowed.status, allowed.out) == (0, done.out)
+
+
+def test_another_key_of_the_same_name_is_not_enough(run, exported, vkey):
+    assert run("keys", "make", "checkpoint", "--out", "other.json").status == 0
+    file = exported.parent / "tracker.toml"
+    file.write_text(file.read_text().replace("keys/checkpoint.jwk.json", "other.json"))
+    other = json.loads(run("keys", "public").out)["checkpoint_vkey"]
+    assert run("journal", "verify", exported, "--key", other).status == 1
+    assert run("journal", "verify", exported, "--key", other, "--key", vkey).status == 0
+
+
+def _change_an_entry(folder):
+    file = folder / "entries.jsonl.gz"
+    text = gzip.decompress(file.read_bytes())
+    assert b'"to":"Authorized"' in text
+    file.write_bytes(gzip.compress(text.replace(b'"to":"Authorized"', b'"to":"Revoked"'), mtime=0))
+
+
+def _put_a_folder_in_place_of_the_manifest(folder):
+    (folder / "manifest.json").unlink()
+    (folder / "manifest.json").mkdir()
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        _change_an_entry,
+        _put_a_folder_in_place_of_the_manifest,
+        lambda folder: (folder / "manifest.json").unlink(),
+        lambda folder: (folder / "manifest.json").write_text('{"\x1b[2J": 1}'),
+        lambda folder: (folder / "entries.jsonl.gz").write_bytes(b""),
+    ],
+    ids=["changed entry", "manifest a folder", "no manifest", "hostile manifest", "no entries"],
+)
+def test_a_changed_folder_is_found_out(run, exported, vkey, spoil):
+    spoil(exported)
+    done = run("journal", "verify", exported, "--key", vkey, "--allow-unanchored")
+    assert (done.status, starts(done)) == (1, ["no", "unknown", "unknown"])
+    assert "\x1b" not in done.out
+
+
+@pytest.mark.parametrize("key", ["nonsense", "a+b+c", "\x1b[2J"])
+def test_a_key_that_is_none_is_wrong_usage(run, exported, key):
+    done = run("journal", "verify", exported, "--key", key)
+    assert done.status == 2
+    assert done.says.startswith("One --key is no VKEY: ")
+
+
+def test_a_folder_that_is_none_is_wrong_usage(run, told):
+    for name in ("nowhere", "tracker.toml"):
+        done = run("journal", "verify", name)
+        assert (done.status, done.says) == (
+            2,
+            f"{name} is no folder; name the one that `tracker journal export` made.",
+        )
+
+
+def test_an_export_is_never_added_to(run, exported):
+    before = {path.name: path.read_bytes() for path in exported.iterdir()}
+    done = run("journal", "export", "--out", exported)
+    assert done.status == 2
+    assert done.says.endswith("is not empty: name a new folder, an export never adds to one.")
+    assert {path.name: path.read_bytes() for path in exported.iterdir()} == before
+
+
+def test_an_export_onto_a_file_is_refused(run, told):
+    done = run("journal", "export", "--out", "tracker.toml")
+    assert done.status == 2
+    assert "tracker.toml cannot be written" in done.says
+
+
+def test_an_empty_journal_can_be_exported_and_verified(run, filled):
+    assert run("journal", "export", "--out", "export").lines == ["export: 0 entries, signed."]
+    vkey = json.loads(run("keys", "public").out)["checkpoint_vkey"]
+    assert run("journal", "verify", "export", "--key", vkey).status == 0
+
+
+def test_without_a_checkpoint_key_the_export_says_that_it_is_not_signed(run, told):
+    file = told / "tracker.toml"
+    file.write_text(file.read_text().partition("[audit]")[0])
+    assert run("journal", "export", "--out", "export").lines == [
+        "export: 2 entries, not signed: there is no [audit] checkpoint_key.",
+    ]
+    assert run("journal", "verify", "export").status == 1
+    assert run("journal", "verify", "export", "--allow-unanchored").status == 0
+
+
+def test_progress_is_for_terminals_only(told):
+    plain = subprocess.run((*PROGRAM, "journal", "export", "--out", "a"), capture_output=True, text=True, check=False)
+    assert (plain.returncode, plain.stdout, plain.stderr) == (0, "a: 2 entries, signed.\n", "")
+    main, terminal = os.openpty()
+    shown = subprocess.run(
+        (*PROGRAM, "journal", "export", "--out", "b"), stdout=subprocess.PIPE, stderr=terminal, text=True, check=False
+    )
+    os.close(terminal)
+    bar = os.read(main, 65536)
+    os.close(main)
+    assert (shown.returncode, shown.stdout) == (0, "b: 2 entries, signed.\n")
+    assert b"exporting" in bar

@@ -1,0 +1,175 @@
+"""`tracker keys`: API keys are shown once and kept as hashes; key files are ours alone and never overwritten."""
+
+import json
+import sqlite3
+import stat
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ed25519
+from joserfc.jwk import KeySet, OKPKey
+
+PRIVATE = {"d", "p", "q", "dp", "dq", "qi", "oth", "k"}
+
+
+# ---------------------------------------------------------------------------------------------- API keys
+
+
+def rows(folder):
+    with sqlite3.connect(folder / "tracker.db") as connection:
+        found = connection.execute("SELECT * FROM api_key").fetchall()
+    connection.close()
+    return found
+
+
+def test_a_key_is_shown_once_and_only_its_hash_is_kept(run, folder):
+    done = run("keys", "add-api-key", "--name", "dash[b]board", "--scope", "read, write", "--expires", "2099-01-01")
+    (key,) = done.lines
+    prefix, key_id, secret = key.split("_", 2)
+    assert (done.status, prefix) == (0, "trk")
+    listed, as_json = run("keys", "list"), run("keys", "list", "--json")
+    assert secret not in listed.out + as_json.out + str(rows(folder))
+    assert secret.encode() not in b"".join(path.read_bytes() for path in folder.glob("tracker.db*"))
+    assert listed.lines[1].split() == [key_id, "dash[b]board", "read,write", "2099-01-01", "00:00:00", "–"]
+    answer = json.loads(as_json.out)
+    assert answer["next_cursor"] is None
+    (item,) = answer["items"]
+    assert item.keys() == {"id", "name", "scopes", "created_at", "expires_at", "revoked_at"}
+    assert (item["scopes"], item["expires_at"]) == (["read", "write"], "2099-01-01T00:00:00.000000Z")
+
+
+def test_a_key_is_revoked_once(run, filled):
+    key_id = run("keys", "add-api-key", "--name", "x").lines[0].split("_")[1]
+    assert run("keys", "revoke", key_id).lines == [f"{key_id} is revoked."]
+    assert json.loads(run("keys", "list", "--json").out)["items"][0]["revoked_at"] is not None
+    for unknown in (key_id, "nope", "\x1b[2J"):
+        done = run("keys", "revoke", unknown)
+        assert done.status == 1
+        assert done.says.endswith("that could be revoked; `tracker keys list` shows them.")
+        assert "\x1b" not in done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--name", "x", "--scope", "read,cook"), "Give the key scopes among admin, audit, read, write."),
+        (("--name", "x", "--scope", ","), "Give the key scopes among admin, audit, read, write."),
+        (("--name", ""), "Give the key a name of 1 to 128 characters."),
+        (("--name", "x" * 129), "Give the key a name of 1 to 128 characters."),
+        (("--name", "x", "--expires", "2020-01-01"), "The key would have expired already."),
+        (("--name", "x", "--expires", "soon"), "--expires"),
+        ((), "--name"),
+    ],
+)
+def test_a_key_that_makes_no_sense_is_refused(run, filled, arguments, sentence):
+    done = run("keys", "add-api-key", *arguments)
+    assert done.status == 2
+    assert sentence in done.says
+    assert rows(filled) == []
+
+
+def test_there_are_none(run, filled):
+    assert run("keys", "list").lines == ["There are no API keys."]
+
+
+def test_a_name_is_not_obeyed(run, filled):
+    assert run("keys", "add-api-key", "--name", "\x1b[2J\u202e").status == 0
+    for done in (run("keys", "list"), run("keys", "list", "--json")):
+        assert not {"\x1b", "\u202e"} & set(done.out)
+
+
+# ---------------------------------------------------------------------------------------------- key files
+
+
+@pytest.mark.parametrize(
+    ("kind", "algorithm", "use"), [("signing", "PS256", "sig"), ("encryption", "RSA-OAEP-256", "enc")]
+)
+def test_a_made_set_holds_one_private_key_and_is_ours_alone(run, bare, kind, algorithm, use):
+    done = run("keys", "make", kind, "--out", "new.json", "--kid", "key-1")
+    assert (done.status, done.lines) == (0, ["new.json is made; nobody but you can read it."])
+    assert stat.S_IMODE((bare / "new.json").stat().st_mode) == 0o600
+    (key,) = KeySet.import_key_set(json.loads((bare / "new.json").read_text())).keys
+    assert key.is_private
+    assert (key.kid, key.alg, key.get("use"), key.raw_value.key_size) == ("key-1", algorithm, use, 2048)
+
+
+def test_a_kid_is_the_thumbprint_unless_given(run, bare):
+    run("keys", "make", "signing", "--out", "new.json")
+    (key,) = KeySet.import_key_set(json.loads((bare / "new.json").read_text())).keys
+    assert key.kid == key.thumbprint()
+
+
+def test_a_checkpoint_key_is_one_private_ed25519_key(run, bare):
+    assert run("keys", "make", "checkpoint", "--out", "new.json").status == 0
+    assert stat.S_IMODE((bare / "new.json").stat().st_mode) == 0o600
+    key = OKPKey.import_key(json.loads((bare / "new.json").read_text()))
+    assert isinstance(key.raw_value, ed25519.Ed25519PrivateKey)
+
+
+@pytest.mark.parametrize("kind", ["signing", "encryption", "checkpoint"])
+def test_nothing_is_overwritten(run, bare, kind):
+    (bare / "there.json").write_text("precious")
+    (bare / "link.json").symlink_to("nowhere.json")
+    for name in ("there.json", "link.json", "."):
+        done = run("keys", "make", kind, "--out", name)
+        assert done.status == 2
+        assert "choose another file." in done.says
+    assert (bare / "there.json").read_text() == "precious"
+    assert not (bare / "nowhere.json").exists()
+
+
+def test_a_folder_that_is_missing_is_named(run, bare):
+    done = run("keys", "make", "signing", "--out", "away/new.json")
+    assert (done.status, done.says) == (2, "The folder away is not there; make it.")
+
+
+def test_a_kid_that_cannot_be_is_refused_before_anything_is_made(run, bare):
+    done = run("keys", "make", "signing", "--out", "new.json", "--kid", "a\x1bb")
+    assert done.status == 2
+    assert "key id" in done.says
+    assert list(bare.iterdir()) == []
+
+
+# ---------------------------------------------------------------------------------------------- public halves
+
+
+def names(value):
+    if isinstance(value, dict):
+        yield from value
+        for inner in value.values():
+            yield from names(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from names(inner)
+
+
+def test_public_prints_what_others_need_and_no_private_member(run, folder):
+    done = run("keys", "public")
+    shown = json.loads(done.out)
+    assert (done.status, done.err) == (0, "")
+    assert PRIVATE & set(names(shown)) == set()
+    assert shown["checkpoint_vkey"].startswith("tracker.example/journal+")
+    ((client_id, sets),) = shown["clients"].items()
+    assert client_id == "tpp-client-001"
+    private = {
+        kind: json.loads((folder / "keys" / f"{kind}.jwks.json").read_text()) for kind in ("signing", "encryption")
+    }
+    for kind, jwks in private.items():
+        (public,) = KeySet.import_key_set(sets[f"{kind}_jwks"]).keys
+        assert not public.is_private
+        assert public.as_dict()["n"] == jwks["keys"][0]["n"]
+        assert public.kid == jwks["keys"][0]["kid"]
+        assert not any(jwks["keys"][0][name] in done.out for name in ("d", "p", "q"))
+
+
+def test_public_needs_no_database_and_no_checkpoint_key(run, folder):
+    file = folder / "tracker.toml"
+    file.write_text(file.read_text().partition("[audit]")[0])
+    assert json.loads(run("keys", "public").out).keys() == {"clients"}
+    assert not (folder / "tracker.db").exists()
+
+
+def test_public_refuses_a_key_file_that_others_can_read(run, folder):
+    (folder / "keys" / "encryption.jwks.json").chmod(0o640)
+    done = run("keys", "public")
+    assert done.status == 2
+    assert "run `chmod 600 " in done.says

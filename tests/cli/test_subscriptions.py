@@ -1,0 +1,79 @@
+"""`tracker subscriptions`: who is told; the secret is shown once."""
+
+import json
+
+import pytest
+
+URL = "https://crm.example/hooks"
+
+
+def test_the_secret_is_shown_once(run, filled):
+    done = run("subscriptions", "add", URL, "--type", "consent.*", "--to", "Revoked", "--description", "[b]CRM[/]")
+    assert done.status == 0
+    made = dict(line.split() for line in done.lines)
+    assert made["secret"].startswith("whsec_")
+    listed = run("subscriptions", "list")
+    as_json = run("subscriptions", "list", "--json")
+    assert made["id"] in listed.out
+    assert URL in listed.out
+    assert made["secret"] not in listed.out + as_json.out
+    answer = json.loads(as_json.out)
+    assert answer["next_cursor"] is None
+    (item,) = answer["items"]
+    assert item["filter"] == {"provider": [], "kind": [], "to": ["Revoked"]}
+    assert (item["id"], item["types"], item["description"]) == (made["id"], ["consent.*"], "[b]CRM[/]")
+
+
+def test_add_gives_the_shape_of_the_api(run, filled):
+    made = json.loads(run("subscriptions", "add", URL, "--json").out)
+    secret = made.pop("secret")
+    assert secret.startswith("whsec_")
+    assert json.loads(run("subscriptions", "list", "--json").out)["items"] == [made]
+
+
+def test_add_begins_a_database(run, folder):
+    assert run("subscriptions", "add", URL).status == 0
+    assert len(run("subscriptions", "list").lines) == 2
+
+
+def test_there_are_none(run, filled):
+    assert run("subscriptions", "list").lines == ["There are no subscriptions."]
+    assert json.loads(run("subscriptions", "list", "--json").out) == {"items": [], "next_cursor": None}
+
+
+def test_a_deleted_one_is_gone(run, filled):
+    one = json.loads(run("subscriptions", "add", URL, "--json").out)["id"]
+    assert run("subscriptions", "delete", one).lines == [f"{one} is deleted."]
+    assert run("subscriptions", "list").lines == ["There are no subscriptions."]
+    again = run("subscriptions", "delete", one)
+    assert again.status == 1
+    assert again.says == f"There is no subscription {one}; `tracker subscriptions list` shows those that are."
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("http://127.0.0.1/x",), "see allow_networks in [notifications]."),
+        (("https://10.1.2.3/x",), "see allow_networks in [notifications]."),
+        (("https://[::1]/x",), "see allow_networks in [notifications]."),
+        (("ftp://crm.example/",), "."),
+        (("\x1b[2J",), "."),
+        ((URL, "--type", "Consent"), "is no pattern of entry types"),
+        ((URL, "--to", "Gone"), "'Gone' is no status: there are "),
+        ((URL, "--provider", "Demo Bank"), "is no provider id"),
+        ((URL, "--from-sequence", "7"), "from_sequence is from 1 to 1, the entry after the last one."),
+        ((URL, "--description", "x" * 501), "A description has at most 500 characters."),
+    ],
+)
+def test_what_cannot_be_told_is_refused(run, filled, arguments, sentence):
+    done = run("subscriptions", "add", *arguments)
+    assert done.status == 2
+    assert sentence in done.says
+    assert "\x1b" not in done.err
+    assert run("subscriptions", "list").lines == ["There are no subscriptions."]
+
+
+def test_allowed_networks_may_be_told(run, filled):
+    with (filled / "tracker.toml").open("a") as file:
+        file.write('[notifications]\nallow_networks = ["127.0.0.0/8"]\n')
+    assert run("subscriptions", "add", "http://127.0.0.1:9999/x").status == 0

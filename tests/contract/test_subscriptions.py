@@ -1,0 +1,100 @@
+"""Subscriptions and the keys of our API's callers."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.contract.facts import a_subscription, at, digest, parked
+from tracker.adapters.store.store import SqlStore
+from tracker.domain.errors import StorageError
+from tracker.domain.subscription import EntryFilter, SubscriptionState
+from tracker.ports import ApiKey, Progress
+
+
+async def test_subscriptions_are_read_in_order_of_id(store: SqlStore) -> None:
+    made = [a_subscription() for _ in range(3)]
+    for subscription in reversed(made):
+        await store.add_subscription(subscription)
+    assert await store.subscriptions() == made
+    assert await store.get_subscription(made[1].id) == made[1]
+    with pytest.raises(StorageError):
+        await store.add_subscription(made[1])
+
+
+async def test_progress_is_written_all_in_one(store: SqlStore) -> None:
+    before = a_subscription(entry_filter=EntryFilter(types=("consent.*",)))
+    await store.add_subscription(before)
+    after = replace(before, cursor=9, state=SubscriptionState.FAILING, failures=2, last_error="503")
+    waits = [parked(7, attempts=1, last_error="refused"), parked(3), parked(5)]
+    assert await store.save_progress(Progress(subscription=after, park=tuple(waits)))
+    assert await store.get_subscription(before.id) == after
+    assert await store.parked(before.id) == [waits[1], waits[2], waits[0]]
+
+    again = replace(waits[0], attempts=2, next_attempt_at=at(90), last_error="again")
+    later = Progress(subscription=replace(after, cursor=10), park=(again,), settled=(3, 99), given_up=(waits[2],))
+    assert await store.save_progress(later)
+    assert await store.parked(before.id) == [again]
+    assert await store.save_progress(later)  # the same once more, after an answer that was lost
+    assert await store.parked(before.id) == [again]
+
+
+async def test_progress_never_changes_what_was_fixed_when_a_subscription_was_made(store: SqlStore) -> None:
+    made = a_subscription()
+    await store.add_subscription(made)
+    assert await store.save_progress(Progress(subscription=replace(made, secret="whsec_other", created_at=at(99))))
+    assert await store.get_subscription(made.id) == made
+
+
+async def test_subscriptions_keep_their_parked_entries_apart(store: SqlStore) -> None:
+    one, other = a_subscription(), a_subscription()
+    for subscription in (one, other):
+        await store.add_subscription(subscription)
+        await store.save_progress(Progress(subscription=subscription, park=(parked(1), parked(2))))
+    await store.save_progress(Progress(subscription=one, settled=(1,), given_up=(parked(2),)))
+    assert await store.parked(one.id) == []
+    assert await store.parked(other.id) == [parked(1), parked(2)]
+
+
+async def test_a_deleted_subscription_takes_what_was_parked_with_it(store: SqlStore) -> None:
+    one, other = a_subscription(), a_subscription()
+    for subscription in (one, other):
+        await store.add_subscription(subscription)
+        await store.save_progress(Progress(subscription=subscription, park=(parked(1),), given_up=(parked(2),)))
+    assert await store.delete_subscription(one.id) is True
+    assert await store.delete_subscription(one.id) is False
+    assert await store.subscriptions() == [other]
+    assert await store.parked(one.id) == []
+    assert await store.parked(other.id) == [parked(1)]
+
+
+async def test_the_progress_of_a_deleted_subscription_is_not_written(store: SqlStore) -> None:
+    gone = a_subscription()
+    await store.add_subscription(gone)
+    await store.delete_subscription(gone.id)
+    assert await store.save_progress(Progress(subscription=gone, park=(parked(1),), given_up=(parked(2),))) is False
+    assert await store.get_subscription(gone.id) is None
+    assert await store.parked(gone.id) == []
+
+
+def a_key(key_id: str) -> ApiKey:
+    return ApiKey(
+        id=key_id, name="back office", secret_sha256=digest(key_id), scopes=frozenset({"read"}), created_at=at(0)
+    )
+
+
+async def test_api_keys_are_read_in_order_of_id(store: SqlStore) -> None:
+    for key_id in ("b", "c", "a"):
+        await store.add_api_key(a_key(key_id))
+    assert [key.id for key in await store.api_keys()] == ["a", "b", "c"]
+    with pytest.raises(StorageError):
+        await store.add_api_key(a_key("b"))
+
+
+async def test_a_key_is_revoked_once_and_for_good(store: SqlStore) -> None:
+    await store.add_api_key(a_key("a"))
+    await store.add_api_key(a_key("b"))
+    assert await store.revoke_api_key("a", at(1)) is True
+    await store.revoke_api_key("a", at(2))
+    assert await store.get_api_key("a") == replace(a_key("a"), revoked_at=at(1))
+    assert await store.get_api_key("b") == a_key("b")
+    assert await store.revoke_api_key("nobody", at(3)) is False

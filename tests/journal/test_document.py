@@ -1,0 +1,536 @@
+"""The journal's document is enough to verify an export: here is a verifier written from it alone.
+
+Its first half uses the standard library and Ed25519, and nothing of the tracker's. It verifies the example that stands in the
+document, and exports that the tracker has just made; and where an export is spoilt, it says no where ours says no.
+"""
+
+import gzip
+import json
+import re
+import shutil
+from base64 import b64decode, b64encode, urlsafe_b64decode, urlsafe_b64encode
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from tests.journal import drafts
+from tests.usecases.bench import CONSENT, Bench, data, event, message, open_bench, our_crypto
+from tracker.adapters.checkpoint_signer import checkpoint_signer, checkpoint_vkey
+from tracker.domain import decision, lifecycle
+from tracker.journal import leaf
+from tracker.journal.verify import Answer, verify_export
+from tracker.usecases.export import Exporting
+
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "journal.md").read_text("utf-8")
+BLOCKS = dict(re.findall(r"^```\w+ (\S+)\n(.*?)\n```$", DOCUMENT, re.MULTILINE | re.DOTALL))
+
+
+# ---------------------------------------------------------------------------------------------- a verifier
+
+
+class Refused(Exception):  # noqa: N818 - a verdict
+    """The export is not intact."""
+
+
+def require(holds: bool, what: str) -> None:
+    if not holds:
+        raise Refused(what)
+
+
+def canonical(value: Any) -> bytes:
+    return text_of(value).encode()
+
+
+def text_of(value: Any) -> str:
+    match value:
+        case dict():
+            names = sorted(value, key=lambda name: name.encode("utf-16-be"))
+            return "{" + ",".join(f"{text_of(name)}:{text_of(value[name])}" for name in names) + "}"
+        case list():
+            return "[" + ",".join(map(text_of, value)) + "]"
+        case bool() | None | str():
+            return json.dumps(value, ensure_ascii=False)
+        case int() if abs(value) <= 2**53:
+            return str(value)
+        case _:
+            return number(float(value))
+
+
+def number(value: float) -> str:
+    if value == 0:
+        return "0"
+    sign, all_digits, exponent = Decimal(repr(value)).normalize().as_tuple()
+    digits = "".join(map(str, all_digits))
+    assert isinstance(exponent, int)
+    point = len(digits) + exponent
+    if len(digits) <= point <= 21:
+        shown = digits + "0" * (point - len(digits))
+    elif 0 < point <= 21:
+        shown = f"{digits[:point]}.{digits[point:]}"
+    elif -6 < point <= 0:
+        shown = f"0.{'0' * -point}{digits}"
+    else:
+        shown = f"{digits[0]}{'.' * (len(digits) > 1)}{digits[1:]}e{point - 1:+d}"
+    return "-" * sign + shown
+
+
+def only_json(text: bytes) -> Any:
+    def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        require(len(dict(pairs)) == len(pairs), "a member twice")
+        return dict(pairs)
+
+    def refuse(constant: str) -> None:
+        raise Refused(constant)
+
+    try:
+        return json.loads(text.decode(), object_pairs_hook=members, parse_constant=refuse)
+    except (ValueError, RecursionError) as error:
+        raise Refused("not JSON") from error
+
+
+Form = Callable[[Any], bool]
+
+
+def like(pattern: str) -> Form:
+    return lambda value: isinstance(value, str) and re.fullmatch(pattern, value) is not None
+
+
+def or_null(form: Form) -> Form:
+    return lambda value: value is None or form(value)
+
+
+def is_bool(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+def is_whole(value: Any) -> bool:
+    return type(value) is int and 1 <= value <= 2**53
+
+
+def is_time(value: Any) -> bool:
+    if not like(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")(value):
+        return False
+    try:
+        return bool(datetime.fromisoformat(value))
+    except ValueError:
+        return False
+
+
+def in_base64url(text: Any) -> bytes:
+    require(isinstance(text, str), "no text")
+    try:
+        found = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except ValueError as error:
+        raise Refused("not base64url") from error
+    require(urlsafe_b64encode(found).rstrip(b"=").decode() == text, "not base64url")
+    return found
+
+
+def is_digest(value: Any) -> bool:
+    return isinstance(value, str) and len(in_base64url(value)) == 32
+
+
+ANY_TEXT = like(r"(?s:.*)")
+UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+HEX = like(r"[0-9a-f]{64}")
+LEAF: dict[str, Form] = {
+    "specversion": lambda value: value == "1.0",
+    "datacontenttype": lambda value: value == "application/json",
+    "id": like(UUID),
+    "source": like(f"urn:uuid:{UUID}"),
+    "type": like(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+"),
+    "subject": ANY_TEXT,
+    "time": is_time,
+    "sequence": like(r"\d{20}"),
+    "data": lambda value: isinstance(value, dict),
+}
+DATA: dict[str, Form] = {
+    **dict.fromkeys(("provider", "kind"), ANY_TEXT),
+    **dict.fromkeys(("consent_id", "from", "to", "channel", "revoked_by", "reason"), or_null(ANY_TEXT)),
+    **dict.fromkeys(("late", "corrected", "inferred", "confirmed", "usable"), is_bool),
+    **dict.fromkeys(("status_date_time", "received_at"), or_null(is_time)),
+    "tracking_id": like(UUID),
+    "previous": or_null(is_whole),
+    "judge": is_whole,
+    "evidence": lambda value: isinstance(value, list),
+    "private_digest": or_null(is_digest),
+}
+EVIDENCE: dict[str, Form] = {
+    "channel": ANY_TEXT,
+    "signed": is_bool,
+    "jws_sha256": or_null(HEX),
+    "jwe_sha256": or_null(HEX),
+    "kid": or_null(ANY_TEXT),
+    "jwk_thumbprint": or_null(is_digest),
+}
+LINE: dict[str, Form] = {
+    "entry": lambda value: isinstance(value, dict),
+    "leaf_hash": HEX,
+    "private": or_null(lambda value: isinstance(value, dict)),
+    "private_salt": or_null(ANY_TEXT),
+}
+
+
+def require_form(value: Any, forms: dict[str, Form]) -> None:
+    require(isinstance(value, dict) and value.keys() == forms.keys(), "other members")
+    for name, form in forms.items():
+        require(form(value[name]), name)
+
+
+def root_of(leaves: list[bytes]) -> bytes:
+    if len(leaves) < 2:
+        return leaves[0] if leaves else sha256(b"").digest()
+    k = 1
+    while 2 * k < len(leaves):
+        k *= 2
+    return sha256(b"\x01" + root_of(leaves[:k]) + root_of(leaves[k:])).digest()
+
+
+@dataclass
+class Verdict:
+    root: str
+    by_whom: str
+    counts: list[int] = field(default_factory=lambda: [0, 0, 0])
+
+
+def verify(folder: Path, vkeys: list[str]) -> Verdict:
+    """Verify an export as the document says."""
+    manifest = only_json((folder / "manifest.json").read_bytes())
+    require_manifest(manifest)
+    packed = (folder / "entries.jsonl.gz").read_bytes()
+    try:
+        lines = gzip.decompress(packed).splitlines(keepends=True)
+    except (OSError, EOFError) as error:
+        raise Refused("gzip") from error
+    verdict = Verdict(manifest["root_hash"], "")
+    leaves: list[bytes] = []
+    last_of: dict[str, int] = {}
+    time = ""
+    for n, line in enumerate(lines, start=1):
+        members = only_json(line)
+        require_form(members, LINE)
+        entry = members["entry"]
+        require(entry.get("sequence") == f"{n:020d}", f"entry {n} is missing")
+        leaves.append(sha256(b"\x00" + canonical(entry)).digest())
+        require(leaves[-1].hex() == members["leaf_hash"], "hash")
+        require_leaf(entry)
+        require(entry["source"] == f"urn:uuid:{manifest['journal_id']}", "source")
+        require(entry["time"] >= time, "time")
+        require(entry["data"]["previous"] == last_of.get(entry["subject"]), "previous")
+        require_private(members)
+        require(canonical(members) + b"\n" == line and len(line) <= 4 * 2**20, "line")
+        time, last_of[entry["subject"]] = entry["time"], n
+        verdict.counts[word_of(entry["data"])] += 1
+    require(len(lines) == manifest["count"], "count")
+    require(root_of(leaves).hex() == manifest["root_hash"], "root")
+    file = {"name": "entries.jsonl.gz", "bytes": len(packed), "sha256": sha256(packed).hexdigest()}
+    require(manifest["file"] == file, "file")
+    verdict.by_whom = by_whom(manifest, vkeys)
+    return verdict
+
+
+def require_manifest(manifest: Any) -> None:
+    names = {"format", "version", "journal_id", "range", "count", "tree_size", "file", "root_hash", "checkpoint"}
+    require(isinstance(manifest, dict) and manifest.keys() == names, "manifest")
+    count = manifest["count"]
+    require(type(count) is int and manifest["tree_size"] == count, "count")
+    require(manifest["range"] == {"from": 1, "to": count}, "range")
+    require((manifest["format"], manifest["version"]) == ("consent-tracker/journal-export", 1), "format")
+    require(like(UUID)(manifest["journal_id"]) and HEX(manifest["root_hash"]), "manifest")
+    require(or_null(ANY_TEXT)(manifest["checkpoint"]), "checkpoint")
+
+
+def require_leaf(entry: Any) -> None:
+    require_form(entry, LEAF)
+    said = entry["data"]
+    require_form(said, DATA)
+    for item in said["evidence"]:
+        require_form(item, EVIDENCE)
+        require(item["jws_sha256"] is not None or not item["signed"], "signed")
+    require(entry["subject"] == f"{said['provider']}/{said['tracking_id']}", "subject")
+
+
+def require_private(members: dict[str, Any]) -> None:
+    private, salt = members["private"], members["private_salt"]
+    require((private is None) == (salt is None), "private and salt")
+    if private is not None:
+        salt_bytes = in_base64url(salt)
+        digest = urlsafe_b64encode(sha256(salt_bytes + canonical(private)).digest()).rstrip(b"=").decode()
+        require(len(salt_bytes) == 32 and digest == members["entry"]["data"]["private_digest"], "private_digest")
+
+
+def word_of(said: dict[str, Any]) -> int:
+    """0: a signed word of the holder's, 1: an unsigned one, 2: our own."""
+    holders = ("webhook", "poll")
+    if said["channel"] not in holders:
+        return 2
+    return 0 if any(item["signed"] and item["channel"] in holders for item in said["evidence"]) else 1
+
+
+def by_whom(manifest: dict[str, Any], vkeys: list[str]) -> str:
+    note = manifest["checkpoint"]
+    if note is None:
+        return "unanchored"
+    text, gap, below = note.rpartition("\n\n")
+    lines = below.split("\n")
+    if not gap or lines.pop() or not lines:
+        return "no"
+    text += "\n"
+    origin, size, root = text.split("\n")[:3]
+    if (size, root) != (str(manifest["count"]), b64encode(bytes.fromhex(manifest["root_hash"])).decode()):
+        return "no"
+    answer = "unanchored"
+    for line in lines:
+        _, name, signature = line.split(" ")
+        key_hash, signed = b64decode(signature)[:4], b64decode(signature)[4:]
+        for trusted in vkeys:
+            its_name, its_hash, its_key = trusted.split("+", 2)
+            key = b64decode(its_key)
+            assert sha256(its_name.encode() + b"\n" + key).digest()[:4].hex() == its_hash
+            if name == its_name == origin and key_hash.hex() == its_hash:
+                try:
+                    Ed25519PublicKey.from_public_bytes(key[1:]).verify(signed, text.encode())
+                except InvalidSignature:
+                    return "no"
+                answer = f"{its_name}+{its_hash}"
+    return answer
+
+
+# ---------------------------------------------------------------------------------------------- the example
+
+
+@pytest.fixture
+def example(tmp_path: Path) -> Path:
+    """The folder that the document shows."""
+    folder = tmp_path / "example"
+    folder.mkdir()
+    (folder / "manifest.json").write_text(BLOCKS["manifest.json"] + "\n", "utf-8")
+    (folder / "entries.jsonl.gz").write_bytes(b64decode(BLOCKS["entries.jsonl.gz"]))
+    return folder
+
+
+def example_lines(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in gzip.decompress((folder / "entries.jsonl.gz").read_bytes()).splitlines()]
+
+
+def table(*first: str) -> list[list[str]]:
+    """The rows below the table header that begins with these cells."""
+    head = re.escape("| " + " | ".join(first) + " |")
+    found = re.search(rf"^{head}.*\n\|[-|]+\|\n((?:\|.*\n)+)", DOCUMENT, re.MULTILINE)
+    assert found is not None
+    return [[cell.strip() for cell in row.strip("|").split("|")] for row in found[1].splitlines()]
+
+
+def names_in(cell: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", cell)
+
+
+def test_example_is_verified(example: Path) -> None:
+    verdict = verify(example, [BLOCKS["VKEY"]])
+    assert verdict.by_whom == "+".join(BLOCKS["VKEY"].split("+", 2)[:2])
+    assert verdict.counts == [2, 0, 1]
+    ours = verify_export(example, [BLOCKS["VKEY"]])
+    assert ours.accepted
+    assert verdict.root in ours.intact.sentence
+
+
+def test_example_shown_in_parts_is_the_example(example: Path) -> None:
+    lines = example_lines(example)
+    manifest = json.loads(BLOCKS["manifest.json"])
+    assert json.loads(BLOCKS["entry"]) == lines[1]["entry"]
+    assert manifest["checkpoint"] == BLOCKS["checkpoint"] + "\n"
+    told = {what: value.strip("`") for what, value in table("what", "value")}
+    leaves = [sha256(b"\x00" + canonical(line["entry"])).digest() for line in lines]
+    salt, private = bytes.fromhex(told["salt of entry 1"]), told["private value of entry 1"].encode()
+    digest = urlsafe_b64encode(sha256(salt + private).digest()).rstrip(b"=").decode()
+    assert digest == told["`private_digest` of entry 1"] == lines[0]["entry"]["data"]["private_digest"]
+    assert in_base64url(lines[0]["private_salt"]) == salt
+    assert [told[f"leaf {n}"] for n in range(3)] == [one.hex() for one in leaves]
+    assert told["node over leaves 0 and 1"] == sha256(b"\x01" + leaves[0] + leaves[1]).hexdigest()
+    assert told["root"] == root_of(leaves).hex() == manifest["root_hash"]
+
+
+# ---------------------------------------------------------------------------------------------- fresh exports
+
+
+async def _live(bench: Bench) -> None:
+    """Let one consent have every type of entry."""
+    await bench.register(user_ref="customer-42", terms={"Amount": 12.5, "Note": "Zoë", "Tiny": 1e-7})
+    await bench.deliver(event(data()))
+    bench.advance(minutes=10)
+    bench.holders.answers[CONSENT] = {"Data": data(Permissions=["ReadBalances"])}
+    await bench.asker.ask_now((await bench.consent()).tracking_id)
+    earlier = data("AwaitingAuthorization", "2026-03-02T10:20:00+04:00")
+    unheard_of = data("Frozen", "2026-03-02T15:20:00+04:00")
+    for found in (earlier, unheard_of):
+        await bench.deliver(event(found, message=message(found, at=str(found["StatusUpdateDateTime"]))))
+    bench.advance(minutes=10)
+    bench.holders.signed = False
+    bench.holders.answers[CONSENT] = {"Data": data(at="2026-03-02T15:21:00+04:00")}
+    await bench.asker.ask_now((await bench.consent()).tracking_id)
+    bench.clock.set(datetime.fromisoformat("2026-09-01T00:00:00+04:00") + timedelta(seconds=1))
+    await bench.expiry.run_once()
+    bench.holders.answers[CONSENT] = {"Data": data("Expired", "2026-09-01T00:00:00+04:00")}
+    await bench.asker.ask_now((await bench.consent()).tracking_id)
+
+
+async def test_what_the_tracker_records_and_exports_is_as_documented(database: Path, tmp_path: Path) -> None:
+    key = Ed25519PrivateKey.generate()
+    vkey = checkpoint_vkey(key, "demo.example/journal")
+    async with open_bench(database, our_crypto(tmp_path)) as bench:
+        await _live(bench)
+        signer = checkpoint_signer(key, "demo.example/journal")
+        exporting = Exporting(bench.store, origin="demo.example/journal", signer=signer)
+        await exporting.export(tmp_path / "export")
+        lines = example_lines(tmp_path / "export")
+    assert verify(tmp_path / "export", [vkey]).by_whom == "+".join(vkey.split("+", 2)[:2])
+    entries = [line["entry"] for line in lines]
+    documented = {names_in(row[0])[0]: row for row in table("`type`", "when")}
+    assert {entry["type"] for entry in entries} == documented.keys()
+    for entry in entries:
+        _require_documented(entry, documented[entry["type"]])
+
+
+def _require_documented(entry: dict[str, Any], row: list[str]) -> None:
+    said = entry["data"]
+    by_clock = said["channel"] == "clock"
+    members = ("from", "status_date_time", "received_at", "channel", "evidence")
+    for name, cell in zip(members, row[2:7], strict=True):
+        is_there = said[name] not in (None, [])
+        wanted = {"null": False, "empty": False, "set": True, "one": True, "maybe": not by_clock}[cell]
+        assert is_there == wanted, (entry["type"], name)
+    assert len(said["evidence"]) <= 1
+    assert said["to"] is not None
+    assert said["inferred"] is not said["confirmed"]
+    assert (said["reason"] is not None) == (entry["type"] == "consent.irregular")
+    assert said["late"] is (entry["type"] == "consent.status_learned_late")
+
+
+def _untouched(folder: Path) -> None:
+    pass
+
+
+def _exchanged(folder: Path) -> None:
+    lines = drafts.read_lines(folder)
+    drafts.write_lines(folder, [lines[1], lines[0], *lines[2:]])
+
+
+def _with_blanks(folder: Path) -> None:
+    lines = drafts.read_lines(folder)
+    drafts.write_lines(folder, [lines[0].replace(b'":', b'": ', 1), *lines[1:]])
+
+
+def _cut(folder: Path) -> None:
+    drafts.write_lines(folder, drafts.read_lines(folder)[:-1])
+
+
+def _changed(change: Callable[[dict[str, Any]], None], *, rehash: bool = False) -> Callable[[Path], None]:
+    return lambda folder: drafts.change_line(folder, 1, change, rehash=rehash)
+
+
+def _noted(change: Callable[[str], str | None]) -> Callable[[Path], None]:
+    def spoil(folder: Path) -> None:
+        note = json.loads((folder / "manifest.json").read_bytes())["checkpoint"]
+        drafts.change_manifest(folder, checkpoint=change(note))
+
+    return spoil
+
+
+SPOILT = {
+    "nothing": _untouched,
+    "two lines exchanged": _exchanged,
+    "white space": _with_blanks,
+    "last line missing": _cut,
+    "usable turned around": _changed(lambda line: line["entry"]["data"].update(usable=True)),
+    "another hash": _changed(lambda line: line.update(leaf_hash="0" * 64)),
+    "all of it rehashed": _changed(lambda line: line["entry"]["data"].update(usable=True), rehash=True),
+    "member missing": _changed(lambda line: line["entry"]["data"].pop("late"), rehash=True),
+    "another subject": _changed(lambda line: line["entry"].update(subject="otherbank/1"), rehash=True),
+    "another journal": _changed(lambda line: line["entry"].update(source=f"urn:uuid:{drafts.uuid(9)}"), rehash=True),
+    "private value": _changed(lambda line: line["private"].update(user_ref="somebody else")),
+    "salt alone": _changed(lambda line: line.update(private=None)),
+    "private value destroyed": _changed(lambda line: line.update(private=None, private_salt=None)),
+    "no checkpoint": _noted(lambda note: None),
+    "checkpoint of another size": _noted(lambda note: note.replace("\n12\n", "\n13\n")),
+    "signature of another text": _noted(lambda note: note[:-9] + ("A" if note[-9] != "A" else "B") + note[-8:]),
+    "no signature": _noted(lambda note: note.partition("\n\n")[0]),
+}
+
+
+@pytest.mark.parametrize("spoil", SPOILT.values(), ids=SPOILT)
+@pytest.mark.parametrize("trusting", [True, False], ids=["trusting", "unknown key"])
+def test_both_verifiers_agree(
+    folder: Path, signer: drafts.Signer, spoil: Callable[[Path], None], trusting: bool
+) -> None:
+    spoil(folder)
+    vkeys = [signer.vkey] if trusting else []
+    ours = verify_export(folder, vkeys)
+    try:
+        verdict = verify(folder, vkeys)
+    except Refused:
+        assert ours.intact.answer is Answer.NO
+        return
+    assert ours.intact.answer is Answer.OK
+    assert verdict.by_whom == {Answer.OK: signer.short, Answer.NO: "no"}.get(ours.by_whom.answer, "unanchored")
+    told = re.findall(r"(\d+) (?:entry |entries )?on ", ours.holders_word.sentence)
+    assert list(map(int, told)) == verdict.counts
+
+
+def test_most_of_what_is_spoilt_is_refused(good: Path, signer: drafts.Signer, tmp_path: Path) -> None:
+    """The comparison above would also hold for two verifiers that accept everything."""
+    answers: Counter[str] = Counter()
+    for number_of_copy, spoil in enumerate(SPOILT.values()):
+        folder = Path(shutil.copytree(good, tmp_path / str(number_of_copy)))
+        spoil(folder)
+        try:
+            answers[verify(folder, [signer.vkey]).by_whom] += 1
+        except Refused:
+            answers["not intact"] += 1
+    assert answers == {"not intact": 11, signer.short: 2, "unanchored": 1, "no": 3}
+
+
+def test_empty_journal(tmp_path: Path, signer: drafts.Signer) -> None:
+    assert verify(drafts.export(tmp_path / "out", [], signer), [signer.vkey]).root == sha256(b"").hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (1e21, "1e+21"),
+        (1e20, "1" + "0" * 20),
+        (-1.5e-7, "-1.5e-7"),
+        (0.000001, "0.000001"),
+        (2**70, "1.1805916207174113e+21"),
+    ],
+)
+def test_numbers(value: float, shown: str) -> None:
+    assert text_of(value) == shown
+
+
+# ---------------------------------------------------------------------------------------------- the tables
+
+
+def test_tables_name_what_the_code_has() -> None:
+    members = [name for row in table("member", "form", "meaning") for name in names_in(row[0])]
+    assert sorted(members) == sorted([*leaf.LEAF, *leaf.DATA])
+    evidence = DOCUMENT.partition("### Evidence")[2].partition("###")[0]
+    assert set(re.findall(r"^\| `(\w+)` \|", evidence, re.MULTILINE)) == leaf.EVIDENCE.keys()
+    assert leaf.LEAF.keys() == LEAF.keys()
+    assert leaf.DATA.keys() == DATA.keys()
+    types = {names_in(row[0])[0] for row in table("`type`", "when")}
+    assert types == {"consent.registered", *lifecycle.Telling}
+
+
+def test_reasons_are_those_of_the_judge() -> None:
+    sources = "".join(Path(str(module.__file__)).read_text("utf-8") for module in (decision, lifecycle))
+    codes = re.findall(r'Contradiction\("(\w+)"|reasons=\["(\w+)"\]', sources)
+    assert {names_in(row[0])[0] for row in table("`reason`", "the contradiction")} == {a or b for a, b in codes}

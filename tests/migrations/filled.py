@@ -1,0 +1,66 @@
+"""A file with something in every table."""
+
+import sqlite3
+from pathlib import Path
+
+from tests.contract.facts import (
+    START,
+    a_consent,
+    a_decision,
+    a_quarantined,
+    a_report,
+    a_subscription,
+    an_evidence,
+    an_item,
+    an_other_event,
+    draft_about,
+    parked,
+    stored,
+)
+from tracker.adapters.clock import SystemIds
+from tracker.adapters.store.sqlite import SqliteDatabase
+from tracker.adapters.store.store import SqlStore
+from tracker.adapters.store.tables import metadata
+from tracker.domain.consent import Channel, Status
+from tracker.ports import ApiKey, Confirmation, Progress, Transaction
+
+
+async def fill(database: Path) -> None:
+    """Put at least one row into every table."""
+    store = SqlStore(SqliteDatabase(database), SystemIds())
+    consent, subscription = a_consent(terms={"name": "Zoë"}), a_subscription()
+
+    def script(transaction: Transaction) -> None:
+        transaction.save(consent, a_decision(), next_ask_at=START, next_tick_at=START)
+        transaction.add_report(stored(a_report(1), consent), an_evidence())
+        transaction.add_other_event(an_other_event(), an_evidence())
+        transaction.quarantine(a_quarantined())
+        transaction.add_confirmation(
+            Confirmation(
+                tracking_id=consent.tracking_id,
+                vouched_at=START,
+                recorded_at=START,
+                channel=Channel.POLL,
+                status=Status.AUTHORIZED,
+            )
+        )
+        transaction.append([draft_about(consent, private={"user_ref": "u"}, private_salt=b"s" * 32)], START)
+
+    await store.transact(script)
+    await store.admit(an_item())
+    await store.add_subscription(subscription)
+    await store.save_progress(Progress(subscription=subscription, park=(parked(1),), given_up=(parked(2),)))
+    await store.add_api_key(
+        ApiKey(id="a", name="n", secret_sha256="0" * 64, scopes=frozenset({"read"}), created_at=START)
+    )
+    await store.close()
+    empty = [table for table, count in counts(database).items() if not count]
+    assert empty == [], "Fill the new table here too."
+
+
+def counts(path: Path) -> dict[str, int]:
+    """How many rows each of our tables has."""
+    connection = sqlite3.connect(path)
+    found = {t: connection.execute(f"SELECT count(*) FROM {t}").fetchone()[0] for t in sorted(metadata.tables)}
+    connection.close()
+    return found

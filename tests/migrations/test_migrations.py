@@ -1,0 +1,172 @@
+"""The schema on its way: up, down, up again; and what the migrations make is what the tables say."""
+
+import re
+import sqlite3
+import uuid
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine
+
+from tests.migrations.filled import counts
+from tracker.adapters.store import migrate
+from tracker.adapters.store.sqlite import one_transaction
+from tracker.adapters.store.tables import metadata
+from tracker.app.database import downgrade_database, require_schema, schema_revisions, upgrade_database
+from tracker.domain.errors import ConfigurationError
+from tracker.settings import Settings, load_settings
+
+MIGRATIONS = Path(__file__).parents[2] / "migrations"
+REVISIONS = [script.revision for script in reversed(list(ScriptDirectory(str(MIGRATIONS)).walk_revisions()))]
+
+
+def tables(path: Path) -> set[str]:
+    return set(schema(path)) & set(metadata.tables)
+
+
+def schema(path: Path) -> dict[str, str]:
+    """Every table and index with the statement that makes it, white space and the order of constraints apart."""
+    connection = sqlite3.connect(path)
+    rows = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
+    connection.close()
+    return {name: _lines(sql) for name, sql in rows if not name.startswith(("sqlite_", "alembic_"))}
+
+
+def _lines(statement: str) -> str:
+    lines = (re.sub(r"\s+", " ", line).strip(" ,") for line in statement.splitlines())
+    return "\n".join(sorted(line for line in lines if line))
+
+
+def test_revisions_follow_one_another_in_one_line() -> None:
+    directory = ScriptDirectory(str(MIGRATIONS))
+    assert [directory.get_current_head()] == REVISIONS[-1:] == [migrate.newest()]
+    assert directory.get_bases() == REVISIONS[:1]
+    assert sorted(REVISIONS) == REVISIONS
+    for path in (MIGRATIONS / "versions").glob("*.py"):
+        assert path.stem.split("_")[0] in REVISIONS
+
+
+def test_each_revision_goes_up_and_down_again(tmp_path: Path) -> None:
+    path = tmp_path / "tracker.db"
+    seen: list[dict[str, str]] = [{}]
+    for revision in REVISIONS:
+        with one_transaction(path) as connection:
+            migrate.upgrade(connection, revision)
+            assert migrate.current(connection) == revision
+        seen.append(schema(path))
+    assert tables(path) == set(metadata.tables)
+    for before, expected in zip([*REVISIONS[-2::-1], "base"], seen[-2::-1], strict=True):
+        with one_transaction(path) as connection:
+            migrate.downgrade(connection, before)
+        assert schema(path) == expected
+    with one_transaction(path) as connection:
+        assert migrate.current(connection) is None
+        assert migrate.is_empty(connection)
+        migrate.upgrade(connection)
+        assert not migrate.is_empty(connection)
+    assert schema(path) == seen[-1]
+
+
+def test_a_database_with_something_in_every_table_goes_down_and_up_again(full_database: Path) -> None:
+    assert set(counts(full_database)) == set(metadata.tables)
+    whole = schema(full_database)
+    for revision in [*REVISIONS[-2::-1], "base"]:
+        with one_transaction(full_database) as connection:
+            migrate.downgrade(connection, revision)
+    assert schema(full_database) == {}
+    for revision in REVISIONS:
+        with one_transaction(full_database) as connection:
+            migrate.upgrade(connection, revision)
+    assert schema(full_database) == whole
+    assert {table: n for table, n in counts(full_database).items() if n} == {"journal": 1}
+
+
+def test_upgrading_what_is_newest_changes_nothing(full_database: Path) -> None:
+    before = counts(full_database)
+    with one_transaction(full_database) as connection:
+        migrate.upgrade(connection)
+    assert counts(full_database) == before
+
+
+def test_each_new_schema_has_a_journal_of_its_own(tmp_path: Path) -> None:
+    found = []
+    for name in ("one.db", "two.db"):
+        with one_transaction(tmp_path / name) as connection:
+            migrate.upgrade(connection)
+            row = connection.exec_driver_sql("SELECT id, journal_id, next_sequence FROM journal").one()
+        assert (row[0], row[2]) == (1, 1)
+        assert str(uuid.UUID(row[1])) == row[1]
+        found.append(row[1])
+    assert found[0] != found[1]
+
+
+def test_alembic_finds_no_difference_between_migrations_and_tables(database: Path) -> None:
+    with one_transaction(database) as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        assert compare_metadata(context, metadata) == []
+
+
+def test_migrations_and_tables_make_the_same_statements(database: Path, tmp_path: Path) -> None:
+    """Alembic does not compare everything: not the conditions of indexes, not the names of constraints."""
+    path = tmp_path / "made.db"
+    engine = create_engine(f"sqlite:///{path}")
+    metadata.create_all(engine)
+    engine.dispose()
+    assert schema(database) == schema(path)
+
+
+def test_an_upgrade_that_fails_leaves_nothing_half_done(tmp_path: Path) -> None:
+    path = tmp_path / "tracker.db"
+
+    def fail_halfway() -> None:
+        with one_transaction(path) as connection:
+            migrate.upgrade(connection)
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        fail_halfway()
+    assert schema(path) == {}
+
+
+@pytest.mark.parametrize("go", [migrate.upgrade, migrate.downgrade])
+def test_a_schema_that_there_is_not_is_named(database: Path, go: type) -> None:
+    with pytest.raises(ConfigurationError, match=f"'9999'.* up to {migrate.newest()}"), one_transaction(database) as c:
+        go(c, "9999")
+
+
+# ------------------------------------------------------------------------------------------ by the configuration
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return load_settings({"TRACKER_DATABASE__URL": f"sqlite:///{tmp_path / 'chosen.db'}"}, tmp_path)
+
+
+def test_the_configured_database_goes_up_and_down(settings: Settings, tmp_path: Path) -> None:
+    newest = migrate.newest()
+    assert schema_revisions(settings) == (None, newest)
+    assert not (tmp_path / "chosen.db").exists()
+    assert upgrade_database(settings, "head") == newest
+    assert schema_revisions(settings) == (newest, newest)
+    assert downgrade_database(settings, "base") is None
+    assert schema_revisions(settings) == (None, newest)
+    assert upgrade_database(settings, REVISIONS[0]) == REVISIONS[0]
+    assert tables(tmp_path / "chosen.db") == set(metadata.tables)
+
+
+def test_an_empty_file_is_given_the_schema_and_one_that_is_behind_is_refused(
+    settings: Settings, tmp_path: Path
+) -> None:
+    require_schema(settings)
+    require_schema(settings)
+    path = tmp_path / "chosen.db"
+    connection = sqlite3.connect(path)
+    with connection:
+        connection.execute("UPDATE alembic_version SET version_num = '0000'")
+    connection.close()
+    with pytest.raises(ConfigurationError, match="0000"):
+        require_schema(settings)
+    assert tables(path) == set(metadata.tables)

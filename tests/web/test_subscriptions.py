@@ -1,0 +1,70 @@
+"""Subscriptions over the API; how they are served stands in tests/usecases/test_notify.py."""
+
+from tests.web.site import Site
+
+HOOK = "https://hooks.example.com/x"
+
+
+async def test_a_subscription_is_made_shown_listed_and_deleted(site: Site) -> None:
+    await site.register()
+    wanted = {
+        "url": HOOK,
+        "types": ["consent.*", "payment.status_changed"],
+        "filter": {"provider": ["demobank"], "kind": ["payment"], "to": ["Revoked", "Expired"]},
+        "description": "for the CRM",
+    }
+    said = await site.call("POST", "/v1/subscriptions", json=wanted)
+    assert said.status == 201
+    assert said.headers["Cache-Control"] == "no-store"
+    made = said.json
+    assert made.pop("secret").startswith("whsec_")
+    assert (made["url"], made["types"], made["description"]) == (HOOK, wanted["types"], "for the CRM")
+    assert made["filter"] == {"provider": ["demobank"], "kind": ["payment"], "to": ["Expired", "Revoked"]}
+    # It begins after what is in the journal already.
+    assert (made["state"], made["cursor"], made["order"], made["include_private"]) == ("active", 1, "consent", False)
+    place = said.headers["Location"]
+    assert place == f"/v1/subscriptions/{made['id']}"
+    assert (await site.get(place)).json == made  # the secret is shown once
+    assert (await site.get("/v1/subscriptions")).json == {"items": [made], "next_cursor": None}
+    gone = await site.call("DELETE", place)
+    assert (gone.status, gone.body, gone.headers["Cache-Control"]) == (204, b"", "no-store")
+    for method in ("GET", "DELETE"):
+        again = await site.call(method, place)
+        assert (again.status, again.problem) == (404, "subscription_not_found")
+    assert (await site.get("/v1/subscriptions")).json["items"] == []
+
+
+async def test_without_wishes_everything_is_told(site: Site) -> None:
+    made = (await site.call("POST", "/v1/subscriptions", json={"url": HOOK})).json
+    assert (made["types"], made["filter"]) == (["*"], {"provider": [], "kind": [], "to": []})
+
+
+async def test_a_subscription_may_begin_in_the_past(site: Site) -> None:
+    await site.register()
+    made = (await site.call("POST", "/v1/subscriptions", json={"url": HOOK, "from_sequence": 1})).json
+    assert made["cursor"] == 0
+    assert (await site.call("POST", "/v1/subscriptions", json={"url": HOOK, "from_sequence": 2})).json["cursor"] == 1
+    said = await site.call("POST", "/v1/subscriptions", json={"url": HOOK, "from_sequence": 3})
+    assert (said.status, said.problem) == (422, "invalid_request")
+
+
+async def test_subscriptions_are_listed_page_by_page(site: Site) -> None:
+    made = [(await site.call("POST", "/v1/subscriptions", json={"url": HOOK})).json["id"] for _ in range(5)]
+    seen, cursor = [], ""
+    while True:
+        page = (await site.get(f"/v1/subscriptions?limit=2{cursor}")).json
+        seen += [item["id"] for item in page["items"]]
+        assert b"whsec" not in (await site.get(f"/v1/subscriptions?limit=2{cursor}")).body
+        if page["next_cursor"] is None:
+            break
+        cursor = f"&cursor={page['next_cursor']}"
+    assert seen == made
+
+
+async def test_personal_values_are_sent_only_for_those_who_may_see_them(site: Site) -> None:
+    wanted = {"url": HOOK, "include_private": True}
+    said = await site.call("POST", "/v1/subscriptions", json=wanted, key=await site.add_key("write"))
+    assert (said.status, said.problem) == (403, "forbidden")
+    assert 'scope="write audit"' in said.headers["WWW-Authenticate"]
+    said = await site.call("POST", "/v1/subscriptions", json=wanted, key=await site.add_key("write", "audit"))
+    assert (said.status, said.json["include_private"]) == (201, True)

@@ -1,0 +1,34 @@
+"""What goes wrong in a database, in the tracker's words: whether the same call may succeed later, and nothing personal."""
+
+from sqlalchemy.exc import (
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    NotSupportedError,
+    ProgrammingError,
+    SQLAlchemyError,
+    StatementError,
+)
+
+from tracker.domain.errors import StorageError
+
+_FOR_GOOD = (IntegrityError, DataError, NotSupportedError, ProgrammingError)
+
+
+class NotStorableError(StorageError):
+    """The database will not take this, now or later."""
+
+    code = "not_storable"
+    retryable = False
+
+
+def storage_error(error: BaseException) -> StorageError:
+    """Say in our words what a database or its driver said. To be raised from the error itself."""
+    if isinstance(error, DBAPIError):
+        kind = NotStorableError if isinstance(error, _FOR_GOOD) else StorageError
+        return kind(f"The database could not do it: {error.orig}.")
+    if isinstance(error, StatementError):  # a value that cannot even be handed over; its words may be the value's
+        return NotStorableError(f"A value cannot be stored ({type(error.orig).__name__}).")
+    if isinstance(error, SQLAlchemyError):
+        return StorageError(f"The database could not do it: {error}.")
+    return StorageError(f"The database could not do it, because of another's work ({type(error).__name__}).")

@@ -15,6 +15,7 @@ from typing import Any
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
+from tracker.domain.errors import TrackerError
 from tracker.usecases.wake import Bell
 
 _log = logging.getLogger(__name__)
@@ -69,7 +70,7 @@ class Worker:
         )
         self._looks: dict[str, asyncio.Task[None]] = {}
         self._standing: list[asyncio.Task[None]] = []
-        self._failing: dict[str, str] = {}
+        self._failing: dict[str, type[Exception]] = {}
         self._stopping = asyncio.Event()
 
     @property
@@ -115,13 +116,16 @@ class Worker:
         look.add_done_callback(lambda _: self._looks.pop(tick.name))
 
     async def _look(self, tick: Tick) -> None:
-        """One look. A failure is logged once in full, however often it comes again."""
+        """One look. A failure is logged once, however often it comes again."""
         try:
             await tick.run()
         except Exception as error:  # noqa: BLE001 - logged; the next tick looks again
-            if self._failing.get(tick.name) != repr(error):
+            is_news = self._failing.get(tick.name) is not type(error)
+            self._failing[tick.name] = type(error)
+            if is_news and isinstance(error, TrackerError):
+                _log.warning("%s failed; it will be tried again every %g s: %s", tick.name, tick.every_seconds, error)
+            elif is_news:
                 _log.exception("%s failed; it will be tried again every %g s", tick.name, tick.every_seconds)
-            self._failing[tick.name] = repr(error)
         else:
             if self._failing.pop(tick.name, None) is not None:
                 _log.info("%s works again", tick.name)

@@ -22,7 +22,7 @@ from tests.usecases.bench import CONSENT, NOW, data, message
 from tests.web.site import DOOR, settings_for
 from tracker.app import running, service, worker_for
 from tracker.app.composition import Tracker, World, build
-from tracker.domain.errors import ConfigurationError
+from tracker.domain.errors import ConfigurationError, KeysUnavailableError
 from tracker.usecases.register import Registration
 
 REGISTRATION = Registration(provider="demobank", kind="account-access", consent_id=CONSENT)
@@ -95,13 +95,12 @@ async def test_each_tick_does_its_deed(database: Path, keys: Path, hub: Scripted
         assert rows(database, "SELECT count(*) FROM batch") == [(0,)]
 
 
-async def test_keys_that_cannot_be_had_are_no_failure_of_the_worker(
-    database: Path, keys: Path, hub: ScriptedHub
-) -> None:
+async def test_keys_that_cannot_be_had_are_told_to_the_worker(database: Path, keys: Path, hub: ScriptedHub) -> None:
     hub.issuer = "http://127.0.0.1:9"
     async with build(settings_for(database, keys, {"demobank": hub.issuer}), World(clock=ManualClock(NOW))) as tracker:
         ticks = {tick.name: tick.run for tick in worker_for(tracker)._ticks}
-        await ticks["keys of demobank"]()
+        with pytest.raises(KeysUnavailableError):
+            await ticks["keys of demobank"]()
 
 
 async def test_what_comes_in_is_opened_asked_about_and_told_without_waiting_for_a_tick(

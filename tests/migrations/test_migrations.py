@@ -1,6 +1,8 @@
 """The schema on its way: up, down, up again; and what the migrations make is what the tables say."""
 
+import os
 import re
+import shutil
 import sqlite3
 import uuid
 from pathlib import Path
@@ -151,10 +153,33 @@ def test_the_configured_database_goes_up_and_down(settings: Settings, tmp_path: 
     assert not (tmp_path / "chosen.db").exists()
     assert upgrade_database(settings, "head") == newest
     assert schema_revisions(settings) == (newest, newest)
-    assert downgrade_database(settings, "base") is None
+    assert downgrade_database(settings, "base", delete_journal=False) is None
     assert schema_revisions(settings) == (None, newest)
     assert upgrade_database(settings, REVISIONS[0]) == REVISIONS[0]
     assert tables(tmp_path / "chosen.db") == set(metadata.tables)
+
+
+def test_a_database_that_we_make_is_nobody_elses(settings: Settings, tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        require_schema(settings)
+    finally:
+        os.umask(before)
+    with sqlite3.connect(tmp_path / "chosen.db") as connection:
+        connection.execute("CREATE TABLE another (x)")
+        assert {path.stat().st_mode & 0o777 for path in tmp_path.glob("chosen.db*") if path.suffix != ".lock"} == {
+            0o600
+        }
+    connection.close()
+
+
+def test_no_journal_is_deleted_by_the_way(settings: Settings, tmp_path: Path, full_database: Path) -> None:
+    shutil.copy(full_database, tmp_path / "chosen.db")
+    with pytest.raises(ConfigurationError, match="--delete-journal"):
+        downgrade_database(settings, "base", delete_journal=False)
+    assert schema_revisions(settings) == (migrate.newest(), migrate.newest())
+    assert tables(tmp_path / "chosen.db") == set(metadata.tables)
+    assert downgrade_database(settings, "base", delete_journal=True) is None
 
 
 def test_an_empty_file_is_given_the_schema_and_one_that_is_behind_is_refused(

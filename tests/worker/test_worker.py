@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from tracker import worker as worker_module
+from tracker.domain.errors import KeysUnavailableError
 from tracker.usecases.wake import Bell
 from tracker.worker import Loop, Tick, Worker
 
@@ -121,6 +122,19 @@ async def test_a_look_that_fails_is_logged_once_in_full_and_looks_again_beside_t
         ill.error = None
         await until(lambda: len(caplog.records) == 3)
     assert caplog.records[2].getMessage() == "looking works again"
+
+
+async def test_trouble_that_we_know_is_a_line_without_a_traceback(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "tracker.worker")
+    ill = Deed()
+    ill.error = KeysUnavailableError("The bank is away.")
+    async with working(a_tick(ill, SOON)):
+        await ill.has_run(2)
+        ill.error = KeysUnavailableError("The bank was away a moment ago.")
+        await ill.has_run(2)
+    (record,) = caplog.records
+    assert (record.levelno, record.exc_info) == (logging.WARNING, None)
+    assert record.getMessage().endswith("s: The bank is away.")
 
 
 async def test_a_bell_makes_it_look_at_once() -> None:

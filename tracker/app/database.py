@@ -60,16 +60,28 @@ def upgrade_database(settings: Settings, revision: str) -> str | None:
         return migrate.current(connection)
 
 
-def downgrade_database(settings: Settings, revision: str) -> str | None:
+def downgrade_database(settings: Settings, revision: str, *, delete_journal: bool) -> str | None:
     """Take the database back to an older schema, and say to which.
 
+    Args:
+        settings: The configuration.
+        revision: The older schema.
+        delete_journal: Whether the journal may be deleted, if the older schema has none.
+
     Raises:
-        ConfigurationError: There is no such schema, a service is running on the file, or it cannot be used.
+        ConfigurationError: There is no such schema, it has no place for the journal, a service is running on the file, or
+            it cannot be used.
     """
     if not _place(settings).exists():
         raise ConfigurationError(f"There is no database {database_file(settings)}; correct [database] url.")
     with ServiceLock(database_file(settings)), _transaction(settings) as connection:
+        entries = migrate.count_entries(connection)
         migrate.downgrade(connection, revision)
+        if entries and not migrate.count_entries(connection) and not delete_journal:
+            raise ConfigurationError(
+                f"Schema {revision} has no journal, and this one has {entries} entries: make a copy of the database, "
+                "then repeat with --delete-journal."
+            )
         return migrate.current(connection)
 
 
@@ -86,6 +98,10 @@ def _place(settings: Settings) -> Path:
 @contextmanager
 def _transaction(settings: Settings) -> Iterator[Connection]:
     path = _place(settings)
+    if not path.exists():
+        path.touch(
+            mode=0o600
+        )  # it will hold secrets of subscriptions and terms of consents; its log files get its mode
     with one_transaction(path) as connection:
         revision = migrate.current(connection)
         if revision is None and not migrate.is_empty(connection):

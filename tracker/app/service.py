@@ -12,8 +12,7 @@ from aiohttp import web
 from tracker.adapters.store.service_lock import ServiceLock
 from tracker.app.composition import Tracker, World, build
 from tracker.app.database import database_file, require_schema
-from tracker.domain.errors import ConfigurationError, KeysUnavailableError
-from tracker.ports import Provider
+from tracker.domain.errors import ConfigurationError
 from tracker.settings import Settings
 from tracker.web.application import web_application
 from tracker.worker import Loop, Tick, Worker
@@ -41,7 +40,7 @@ def worker_for(tracker: Tracker) -> Worker:
     keys = [
         Tick(
             name=f"keys of {provider.id}",
-            run=partial(_refresh_keys, tracker, provider),
+            run=partial(tracker.holders.refresh, provider),
             every_seconds=_KEYS_EVERY_SECONDS,
         )
         for provider in tracker.providers
@@ -59,11 +58,6 @@ def worker_for(tracker: Tracker) -> Worker:
         ],
         loops=[Loop(name="opening", run=tracker.opening.run_once, bell=tracker.inbox_bell)],
     )
-
-
-async def _refresh_keys(tracker: Tracker, provider: Provider) -> None:
-    with suppress(KeysUnavailableError):  # the holder adapter has logged it; events that need them wait
-        await tracker.holders.refresh(provider)
 
 
 @asynccontextmanager

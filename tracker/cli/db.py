@@ -22,12 +22,18 @@ def upgrade(revision: Annotated[str, typer.Argument(help="How far.")] = "head") 
 @app.command(
     epilog="Example: tracker db downgrade 0001. What only the newer schema can hold is lost: make a copy first."
 )
-def downgrade(revision: Annotated[str, typer.Argument(help="Which one.")]) -> None:
+def downgrade(
+    revision: Annotated[str, typer.Argument(help="Which one.")],
+    delete_journal: Annotated[
+        bool, typer.Option("--delete-journal", help="Needed for a schema that has no journal.")
+    ] = False,
+) -> None:
     """Take the database back to an older schema."""
     from tracker.app import database_file, downgrade_database  # noqa: PLC0415
 
     settings = load()
-    print_line(f"{database_file(settings)} is at schema {downgrade_database(settings, revision) or 'none'}.")
+    reached = downgrade_database(settings, revision, delete_journal=delete_journal)
+    print_line(f"{database_file(settings)} is at schema {reached or 'none'}.")
 
 
 @app.command(epilog="Example: tracker db current")

@@ -34,6 +34,13 @@ class TextLines(logging.Formatter):
         return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
 
 
+def _is_not_rubbish(record: logging.LogRecord) -> bool:
+    """Leave out what strangers send that is not even HTTP: it was answered with 400, and is no fault of anybody here."""
+    from aiohttp.http_exceptions import BadHttpMessage  # noqa: PLC0415 - the help should come at once
+
+    return not (record.exc_info and isinstance(record.exc_info[1], BadHttpMessage))
+
+
 def set_up(level: str, form: str) -> None:
     """Log to standard error."""
     handler = logging.StreamHandler(sys.stderr)
@@ -42,3 +49,4 @@ def set_up(level: str, form: str) -> None:
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("aiohttp.server").addFilter(_is_not_rubbish)

@@ -57,7 +57,7 @@ class Draft:
         channel: How the report reached us; `clock` and `operator` are ours.
         late: The report is older than what was known.
         corrected: It puts another end in the place of one told before.
-        inferred: A step that nobody told, but that lies between two that were.
+        inferred: What the clock says and the holder has not said yet.
         confirmed: The status is the holder's own word.
         revoked_by: Who revoked, in the holder's words.
         reason: A code, never free text.

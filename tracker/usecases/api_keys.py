@@ -31,8 +31,8 @@ class ApiKeys:
         Raises:
             InvalidRequestError: No or unknown scopes, no name, or an end that has passed.
         """
-        if not name or len(name) > _LONGEST_NAME:
-            raise InvalidRequestError(f"Give the key a name of 1 to {_LONGEST_NAME} characters.")
+        if not 0 < len(name) <= _LONGEST_NAME or not name.isprintable():
+            raise InvalidRequestError(f"Give the key a name of 1 to {_LONGEST_NAME} printable characters.")
         if not scopes or not set(scopes) <= SCOPES:
             raise InvalidRequestError(f"Give the key scopes among {', '.join(sorted(SCOPES))}.")
         now = self._clock.now()

@@ -1,15 +1,20 @@
 """Two write to one file at once: two databases in one process, and two processes."""
 
 import asyncio
+import sqlite3
 import subprocess
 import sys
+import threading
 from pathlib import Path
+
+import pytest
 
 from tests.contract.facts import a_consent, append, draft_about, save, sequences
 from tracker.adapters.clock import SystemIds
 from tracker.adapters.store import migrate
 from tracker.adapters.store.sqlite import SqliteDatabase, one_transaction
 from tracker.adapters.store.store import SqlStore
+from tracker.domain.errors import ConfigurationError
 
 _ROOT = Path(__file__).parents[3]
 
@@ -96,7 +101,30 @@ with one_transaction(Path(sys.argv[1])) as connection:
 """
 
 
+def test_a_new_file_that_is_held_is_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "new.db"
+    holder = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    holder.execute("BEGIN EXCLUSIVE")
+    release = threading.Timer(0.2, holder.execute, ["COMMIT"])
+    release.start()
+    with one_transaction(path) as connection:
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+    release.join()
+    holder.close()
+
+
+def test_a_new_file_that_is_held_for_too_long_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tracker.adapters.store.sqlite._BUSY_MILLISECONDS", 50)
+    path = tmp_path / "new.db"
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(ConfigurationError, match="locked"), one_transaction(path):
+        pass
+    holder.close()
+
+
 def test_two_that_race_to_make_the_schema_end_with_one(tmp_path: Path) -> None:
+    """SQLite does not wait while it switches a new file to WAL: one of two that started together found it locked."""
     path = tmp_path / "new.db"
     children = [
         subprocess.Popen(

@@ -9,9 +9,10 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Connection, inspect
+from sqlalchemy import Connection, func, inspect, select
 
 import tracker
+from tracker.adapters.store.tables import entry
 from tracker.domain.errors import ConfigurationError
 
 
@@ -40,6 +41,13 @@ def current(connection: Connection) -> str | None:
 def is_empty(connection: Connection) -> bool:
     """Whether a database has no tables of ours."""
     return set(inspect(connection).get_table_names()) <= {"alembic_version"}
+
+
+def count_entries(connection: Connection) -> int:
+    """How many entries the journal has; 0 on a schema without one."""
+    if not inspect(connection).has_table(entry.name):
+        return 0
+    return connection.execute(select(func.count()).select_from(entry)).scalar_one()
 
 
 def knows(revision: str) -> bool:

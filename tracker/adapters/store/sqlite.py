@@ -9,7 +9,9 @@ waits for them in turn.
 import asyncio
 import logging
 import queue
+import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -31,6 +33,8 @@ _log = logging.getLogger(__name__)
 _MOST_AT_ONCE = 256
 _READERS = 3
 _BUSY_MILLISECONDS = 10_000
+_WAL_AGAIN_SECONDS = 0.02
+_PRIMARY_CODE = 0xFF  # what an error is; the bits above say more closely
 
 
 @dataclass(eq=False, slots=True)
@@ -80,9 +84,9 @@ def engine_for(path: str, *, writer: bool) -> Engine:
     @event.listens_for(engine, "connect")
     def _set_up(dbapi_connection: Any, _: Any) -> None:
         dbapi_connection.isolation_level = None  # SQLAlchemy's own BEGIN below, not the driver's guess
+        dbapi_connection.execute(f"PRAGMA busy_timeout={_BUSY_MILLISECONDS}")
+        _switch_to_wal(dbapi_connection)
         for pragma in (
-            f"busy_timeout={_BUSY_MILLISECONDS}",
-            "journal_mode=WAL",
             "synchronous=FULL",
             "foreign_keys=ON",
             "cache_size=-32000",
@@ -96,6 +100,20 @@ def engine_for(path: str, *, writer: bool) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writer else "BEGIN")
 
     return engine
+
+
+def _switch_to_wal(connection: sqlite3.Connection) -> None:
+    """Switch a file to WAL. SQLite does not wait for others while it does that, whatever the timeout: so we wait."""
+    deadline = time.monotonic() + _BUSY_MILLISECONDS / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & _PRIMARY_CODE != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
+                raise
+            time.sleep(_WAL_AGAIN_SECONDS)
+        else:
+            return
 
 
 @contextmanager

@@ -53,8 +53,9 @@ def test_a_key_is_revoked_once(run, filled):
     [
         (("--name", "x", "--scope", "read,cook"), "Give the key scopes among admin, audit, read, write."),
         (("--name", "x", "--scope", ","), "Give the key scopes among admin, audit, read, write."),
-        (("--name", ""), "Give the key a name of 1 to 128 characters."),
-        (("--name", "x" * 129), "Give the key a name of 1 to 128 characters."),
+        (("--name", ""), "Give the key a name of 1 to 128 printable characters."),
+        (("--name", "\x1b[2J\u202e"), "Give the key a name of 1 to 128 printable characters."),
+        (("--name", "x" * 129), "Give the key a name of 1 to 128 printable characters."),
         (("--name", "x", "--expires", "2020-01-01"), "The key would have expired already."),
         (("--name", "x", "--expires", "soon"), "--expires"),
         ((), "--name"),
@@ -69,12 +70,6 @@ def test_a_key_that_makes_no_sense_is_refused(run, filled, arguments, sentence):
 
 def test_there_are_none(run, filled):
     assert run("keys", "list").lines == ["There are no API keys."]
-
-
-def test_a_name_is_not_obeyed(run, filled):
-    assert run("keys", "add-api-key", "--name", "\x1b[2J\u202e").status == 0
-    for done in (run("keys", "list"), run("keys", "list", "--json")):
-        assert not {"\x1b", "\u202e"} & set(done.out)
 
 
 # ---------------------------------------------------------------------------------------------- key files

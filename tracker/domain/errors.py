@@ -22,7 +22,8 @@ TrackerError
 │   └── ConsentApiContractError       an answer outside the standard
 ├── DeliveryError                 a subscriber was not told
 └── StorageError                  the database is away or cannot do it
-    └── InconsistentRowError      a row says what the domain cannot
+    ├── InconsistentRowError      a row says what the domain cannot
+    └── NotStorableError          the database will never take this; in the store itself
 
 `code` is stable and may be relied on by programs; `retryable` says whether the same call may succeed later.
 """

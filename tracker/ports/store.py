@@ -26,7 +26,10 @@ class Store(Protocol):
         """Keep an event before it is answered for; many callers share one flush."""
 
     async def inbox_waiting(self, now: datetime, limit: int) -> list[InboxItem]:
-        """Read what is due to be opened, in order of arrival."""
+        """Read what is due to be opened, in order of arrival.
+
+        If nothing is, then what a clock that was since stepped back has timed for later than anything ever waits.
+        """
 
     async def postpone(self, ids: Collection[str], until: datetime) -> None:
         """Put off opening some items, and count the attempt."""
@@ -52,7 +55,7 @@ class Store(Protocol):
         """Search, in order of tracking id."""
 
     async def reports_of(self, tracking_id: TrackingId) -> list[StoredReport]:
-        """All reports on record about a consent, in the order of recording."""
+        """All reports on record about a consent, in the order of recording; those of one transaction by their receipt."""
 
     async def entries_of(self, tracking_id: TrackingId) -> list[Entry]:
         """All entries about a consent, in sequence."""

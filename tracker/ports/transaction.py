@@ -15,6 +15,8 @@ from tracker.ports.records import Confirmation, Evidence, Name, OtherEvent, Quar
 class Transaction(Protocol):
     """One transaction, as its script sees it. Synchronous: scripts run where the database is.
 
+    Rows that cannot be read do not stop the others: `lock_due_…` leave them out, log them and put them off.
+
     Order: one `lock_…` first, then everything else, `append` last of all: it takes the journal's head, which nobody may
     hold while waiting for anything. A script may be run again from the start; it must have no effect but through this.
     """

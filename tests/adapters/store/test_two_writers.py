@@ -104,7 +104,7 @@ with one_transaction(Path(sys.argv[1])) as connection:
 def test_a_new_file_that_is_held_is_waited_for(tmp_path: Path) -> None:
     path = tmp_path / "new.db"
     holder = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    holder.execute("BEGIN EXCLUSIVE")
+    holder.execute("BEGIN IMMEDIATE")
     release = threading.Timer(0.2, holder.execute, ["COMMIT"])
     release.start()
     with one_transaction(path) as connection:
@@ -117,7 +117,7 @@ def test_a_new_file_that_is_held_for_too_long_is_an_error(tmp_path: Path, monkey
     monkeypatch.setattr("tracker.adapters.store.sqlite._BUSY_MILLISECONDS", 50)
     path = tmp_path / "new.db"
     holder = sqlite3.connect(path, isolation_level=None)
-    holder.execute("BEGIN EXCLUSIVE")
+    holder.execute("BEGIN IMMEDIATE")
     with pytest.raises(ConfigurationError, match="locked"), one_transaction(path):
         pass
     holder.close()

@@ -202,12 +202,19 @@ def _with_files(settings: Settings, origin: Origin) -> Settings:
     return settings.model_copy(update=changes)
 
 
+_MADE = {"signing_jwks": "signing", "encryption_jwks": "encryption", "checkpoint_key": "checkpoint"}
+"""Key files that we can make ourselves, and how."""
+
+
 def _found(section: Section, key: Key, origin: Origin) -> Section:
     files = {name: origin.folder / value for name, value in section if isinstance(value, Path)}
     for name, file in files.items():
         if not _is_there(file):
             # What stands in place of the name may be the key itself, so it is not repeated.
-            raise origin.error((*key, name), f"names no file; relative paths count from {origin.folder.absolute()}")
+            fix = f"; make it with `tracker keys make {_MADE[name]} --out FILE`" if name in _MADE else ""
+            raise origin.error(
+                (*key, name), f"names no file; relative paths count from {origin.folder.absolute()}{fix}"
+            )
     return section.model_copy(update=files)
 
 

@@ -1,7 +1,14 @@
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
+from aiohttp.test_utils import TestServer
+from joserfc.jwk import RSAKey
 
+from tests import tokens
+from tests.adapters.hub.scripted_hub import ScriptedHub
+from tests.usecases.bench import NOW, data
 from tests.web.site import write_keys
 
 
@@ -9,3 +16,14 @@ from tests.web.site import write_keys
 def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of our key files."""
     return write_keys(tmp_path_factory.mktemp("our-keys"))
+
+
+@pytest_asyncio.fixture
+async def hub() -> AsyncIterator[ScriptedHub]:
+    hub = ScriptedHub(RSAKey.import_key(tokens.private_jwk(tokens.rsa_key("hub"), kid=tokens.HUB_KID)))
+    hub.clock_seconds = int(NOW.timestamp())
+    hub.message = {"Data": data()}
+    async with TestServer(hub.application()) as server:
+        hub.issuer = str(server.make_url("/")).rstrip("/")
+        yield hub
+        hub.release()

@@ -11,9 +11,6 @@ from typing import Any
 
 import aiohttp
 import pytest
-import pytest_asyncio
-from aiohttp.test_utils import TestServer
-from joserfc.jwk import RSAKey
 
 from tests import tokens
 from tests.adapters.hub.scripted_hub import ScriptedHub
@@ -28,17 +25,6 @@ from tracker.usecases.register import Registration
 REGISTRATION = Registration(provider="demobank", kind="account-access", consent_id=CONSENT)
 SERVICE = sys.modules[service.__module__]
 STATUS = "SELECT status FROM consent"
-
-
-@pytest_asyncio.fixture
-async def hub() -> AsyncIterator[ScriptedHub]:
-    hub = ScriptedHub(RSAKey.import_key(tokens.private_jwk(tokens.rsa_key("hub"), kid=tokens.HUB_KID)))
-    hub.clock_seconds = int(NOW.timestamp())
-    hub.message = {"Data": data()}
-    async with TestServer(hub.application()) as server:
-        hub.issuer = str(server.make_url("/")).rstrip("/")
-        yield hub
-        hub.release()
 
 
 def rows(database: Path, query: str) -> list[Any]:

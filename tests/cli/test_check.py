@@ -17,26 +17,69 @@ def use(folder, issuer):
 def findings(done):
     """Mark and text of each line, by subject."""
     assert done.err == "", done
+    subjects = r"configuration|database|keys|clock|providers|provider \w+|access to \w+"
     lines = [
-        re.fullmatch(r"(ok  |FAIL)  (configuration|database|keys|clock|providers|provider \w+)\s+(.*)", line)
-        for line in done.out.splitlines()
+        re.fullmatch(rf"(ok  |FAIL|next)  (?:({subjects})\s+)?(.*)", line.rstrip()) for line in done.out.splitlines()
     ]
     assert all(lines), done.out
-    return {line[2]: (line[1].strip(), line[3]) for line in lines if line}
+    return {line[2] or "next": (line[1].strip(), line[3]) for line in lines if line}
 
 
-def test_all_is_well(run, filled, hub):
+@pytest.fixture
+def joined(filled, hub, run):
+    """A database, and a hub that knows us."""
     use(filled, hub)
+    assert run("sandbox", "register", "--hub", hub).status == 0
+    return filled
+
+
+def test_all_is_well(run, joined, hub):
     done = run("check")
     found = findings(done)
     assert done.status == 0
-    assert found.keys() == {"configuration", "database", "keys", "clock", "provider demobank"}
-    assert {mark for mark, _ in found.values()} == {"ok"}
+    assert list(found) == [
+        "configuration",
+        "database",
+        "keys",
+        "clock",
+        "provider demobank",
+        "access to demobank",
+        "next",
+    ]
+    assert {mark for mark, _ in found.values()} == {"ok", "next"}
+    assert found["access to demobank"][1] == "tokens are given for account-access, payment, insurance"
     assert found["provider demobank"][1] == f"discovery and 1 signing key(s) found at {hub}"
 
 
-def test_json_says_the_same(run, filled, hub):
+def test_a_hub_that_does_not_know_us_is_a_no(run, filled, hub):
     use(filled, hub)
+    file = filled / "tracker.toml"
+    file.write_text(file.read_text().replace(tokens.CLIENT_ID, "another-client"))
+    done = run("check")
+    found = findings(done)
+    assert (done.status, found["access to demobank"][0]) == (1, "FAIL")
+    assert "Are client another-client and the keys of `tracker keys public` registered there?" in done.out
+    assert "next" not in found
+
+
+def test_it_says_what_to_do_next(run, folder, hub, key_folder):
+    from tests.cli.histories import tell
+
+    async def begun(bench):
+        await bench.register()
+
+    use(folder, hub)
+    run("sandbox", "register", "--hub", hub)
+    assert findings(run("check"))["next"][1] == "start it: `tracker serve`"
+    run("db", "upgrade")
+    assert "tracker keys add-api-key" in findings(run("check"))["next"][1]
+    run("keys", "add-api-key", "--name", "crm")
+    assert "POST /v1/consents" in findings(run("check"))["next"][1]
+    tell(folder / "tracker.db", key_folder, begun)
+    assert "tracker consents list" in findings(run("check"))["next"][1]
+
+
+def test_json_says_the_same(run, joined):
     done = run("check", "--json")
     answer = json.loads(done.out)
     assert (done.status, done.err, answer["ok"]) == (0, "", True)
@@ -46,14 +89,17 @@ def test_json_says_the_same(run, filled, hub):
         "keys",
         "clock",
         "provider demobank",
+        "access to demobank",
+        "next",
     ]
-    (filled / "keys" / "signing.jwks.json").chmod(0o644)
+    (joined / "keys" / "signing.jwks.json").chmod(0o644)
     done = run("check", "--json")
     assert (done.status, json.loads(done.out)["ok"]) == (2, False)
 
 
 def test_no_database_yet_is_well_and_none_is_made(run, folder, hub):
     use(folder, hub)
+    run("sandbox", "register", "--hub", hub)
     done = run("check")
     assert done.status == 0
     assert findings(done)["database"] == ("ok", "tracker.db is empty; `tracker serve` makes it")

@@ -72,8 +72,16 @@ async def _keys_and_what_needs_them(settings: Settings, found: Callable[[Finding
             subject = "database"
             if has_tables:
                 found(await _clock(tracker))
+            are_well = True
             for provider in tracker.providers:
-                found(await _provider(tracker, provider))
+                seen = await _provider(tracker, provider)
+                found(seen)
+                if seen.ok:
+                    seen = await _access(tracker, provider)
+                    found(seen)
+                are_well = are_well and seen.ok
+            if are_well and tracker.settings.provider:
+                found(Finding("next", await _next_step(tracker, has_tables=has_tables), ok=True))
     except TrackerError as error:
         found(Finding(subject, str(error), ok=False, stops=True))
 
@@ -109,6 +117,37 @@ async def _provider(tracker: Tracker, provider: Provider) -> Finding:
     except TrackerError as error:
         text = f"{error} Check its issuer ({provider.issuer}), certificates and the network."
         return Finding(subject, text, ok=False)
-    return Finding(
-        subject, f"discovery and {len(described.key_ids)} signing key(s) found at {provider.issuer}", ok=True
-    )
+    text = f"discovery and {len(described.key_ids)} signing key(s) found at {provider.issuer}"
+    return Finding(subject, text, ok=True)
+
+
+async def _access(tracker: Tracker, provider: Provider) -> Finding:
+    """Whether the provider gives us tokens: all scopes of its profile are tried, and one is enough to be of use."""
+    subject = f"access to {provider.id}"
+    given: list[str] = []
+    refused: list[str] = []
+    for kind in provider.profile.kinds.values():
+        try:
+            async with asyncio.timeout(_PROVIDER_SECONDS):
+                await tracker.holders.try_scope(provider, kind.scope)
+            given.append(kind.name)
+        except TimeoutError:
+            return Finding(subject, "the token endpoint does not answer; check the network", ok=False)
+        except TrackerError as error:
+            refused.append(f"{kind.name}: {error}")
+    if not given:
+        text = f"{refused[0]} Are client {provider.client_id} and the keys of `tracker keys public` registered there?"
+        return Finding(subject, text, ok=False)
+    not_for = f"; not for {', '.join(one.partition(':')[0] for one in refused)}" if refused else ""
+    return Finding(subject, f"tokens are given for {', '.join(given)}{not_for}", ok=True)
+
+
+async def _next_step(tracker: Tracker, *, has_tables: bool) -> str:
+    """What a new operator does now that all is well."""
+    if not has_tables:
+        return "start it: `tracker serve`"
+    if not any(key.revoked_at is None for key in await tracker.api_keys.all()):
+        return "make a key for the back office: `tracker keys add-api-key --name NAME --scope read,write`"
+    if await tracker.store.head() == 0:
+        return "register a consent before it is staged: POST /v1/consents, see /docs of the running service"
+    return "nothing; `tracker consents list` shows what is tracked"

@@ -12,7 +12,7 @@ from tracker.cli.output import Json, print_json, print_line, printable
 from tracker.domain.errors import TrackerError
 
 _NO, _WRONG = 1, 2
-_SUBJECT_WIDTH = 14
+_SUBJECT_WIDTH = 18
 
 
 def register(app: typer.Typer) -> None:
@@ -21,7 +21,7 @@ def register(app: typer.Typer) -> None:
 
 
 def check(json: Json = False) -> None:
-    """Check configuration, keys, database, clock and providers; one line each.
+    """Check configuration, keys, database, clock, providers and our access to them; one line each, and what to do next.
 
     Exit status 1 if something is wrong, 2 if the service would not even start.
     """
@@ -34,6 +34,9 @@ def check(json: Json = False) -> None:
     def show(finding: Finding) -> None:
         findings.append(finding)
         if json:
+            return
+        if finding.subject == "next":
+            print_line(Text.assemble(("next  ", "cyan"), printable(finding.text)))
             return
         mark = ("ok    ", "green") if finding.ok else ("FAIL  ", "red")
         print_line(Text.assemble(mark, f"{finding.subject:<{_SUBJECT_WIDTH}}  {printable(finding.text)}"))

@@ -189,6 +189,17 @@ class Holders:
             key_ids=tuple(sorted(key_set.keys)),
         )
 
+    async def try_scope(self, provider: Provider, scope: str) -> None:
+        """Fetch a token for a scope, to see whether the holder knows us and allows it.
+
+        Raises:
+            ConsentApiRefusedError: It does not accept our client, its key or the scope.
+            ConsentApiUnavailableError: There is no answer now.
+            ConsentApiContractError: An answer outside the standard.
+            ProviderNotFoundError: The provider is not among those configured.
+        """
+        await self._holder(provider).tokens(scope).get()
+
     async def close(self) -> None:
         """Stop what nobody waits for any more, and close all connections. Call it when no question is open."""
         for holder in self._holders.values():

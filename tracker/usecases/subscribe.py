@@ -16,7 +16,7 @@ MOST_PATTERNS: Final = 50
 LONGEST_DESCRIPTION: Final = 500
 
 _WORD = r"[a-z][a-z0-9_]{0,63}"
-_PATTERN = re.compile(rf"\*|{_WORD}(\.{_WORD}){{0,3}}(\.\*)?")
+TYPE_PATTERN: Final = rf"(\*|{_WORD}(\.{_WORD}){{0,3}}(\.\*)?)"
 _KIND = re.compile(r"[\x21-\x7e]{1,64}")
 _SECRET_BYTES = 32
 
@@ -128,7 +128,7 @@ def _check_filter(entry_filter: EntryFilter) -> None:
     if max(len(part) for part in (entry_filter.types, *_members(entry_filter))) > MOST_PATTERNS:
         raise InvalidRequestError(f"types and each part of filter have at most {MOST_PATTERNS} items.")
     for pattern in entry_filter.types:
-        if not _PATTERN.fullmatch(pattern):
+        if not re.fullmatch(TYPE_PATTERN, pattern):
             raise InvalidRequestError(
                 f"{pattern[:80]!r} is no pattern of entry types: write an exact type, a prefix such as consent.*, or *."
             )

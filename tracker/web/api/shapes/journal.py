@@ -5,18 +5,16 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
 
 from tracker.journal.entry import Entry, base64url
+from tracker.usecases.subscribe import TYPE_PATTERN
 from tracker.web.api.shapes.fields import Limit, Out, Query, Sequence
-
-_WORD = r"[a-z][a-z0-9_]*"
-_PATTERN = rf"(\*|{_WORD}(\.{_WORD})*(\.\*)?)"
 
 
 class JournalQuery(Query):
     """A page of the change feed."""
 
     after: Sequence = Field(0, description="Read on after this sequence.")
-    types: Annotated[str, StringConstraints(max_length=1024, pattern=rf"^{_PATTERN}(,{_PATTERN})*$")] | None = Field(
-        None, description="Exact types, `prefix.*` or `*`, with commas between."
+    types: Annotated[str, StringConstraints(max_length=1024, pattern=rf"^{TYPE_PATTERN}(,{TYPE_PATTERN})*$")] | None = (
+        Field(None, description="Exact types, `prefix.*` or `*`, with commas between.")
     )
     limit: Limit = 100
 

@@ -6,8 +6,8 @@ from pydantic import BeforeValidator, Field, StringConstraints
 
 from tracker.domain.consent import Status
 from tracker.domain.subscription import Subscription, SubscriptionState
-from tracker.usecases.subscribe import LONGEST_DESCRIPTION, MOST_PATTERNS
-from tracker.web.api.shapes.fields import In, Name, Out, ShortText, TimeOut, clean
+from tracker.usecases.subscribe import LONGEST_DESCRIPTION, MOST_PATTERNS, TYPE_PATTERN
+from tracker.web.api.shapes.fields import In, Name, Out, TimeOut, clean
 
 _Several = Field(max_length=MOST_PATTERNS, strict=False)
 
@@ -22,13 +22,16 @@ class FilterIn(In):
     )
 
 
+TypePattern = Annotated[str, StringConstraints(pattern=rf"^{TYPE_PATTERN}$")]
+
+
 class SubscriptionIn(In):
     """Somebody who must be told."""
 
     url: Annotated[str, StringConstraints(min_length=1, max_length=2048)] = Field(
         description="Where notifications are posted."
     )
-    types: Annotated[tuple[ShortText, ...], Field(min_length=1, max_length=MOST_PATTERNS, strict=False)] = Field(
+    types: Annotated[tuple[TypePattern, ...], Field(min_length=1, max_length=MOST_PATTERNS, strict=False)] = Field(
         ("*",), description="Exact types, `prefix.*` or `*`."
     )
     filter: FilterIn = FilterIn()

@@ -1,0 +1,79 @@
+"""The running service against its own description, by somebody who knows nothing but that."""
+
+import asyncio
+import json
+import shutil
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
+from pathlib import Path
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, settings
+from schemathesis.checks import load_all_checks
+from schemathesis.config import SchemathesisConfig
+
+from tests.usecases.bench import data
+from tests.web.site import open_site
+
+load_all_checks()
+DOCUMENT = json.loads((Path(__file__).parents[2] / "docs" / "openapi.json").read_text("utf-8"))
+"""Another test sees to it that this is what the service serves."""
+
+REFUSED_ALTHOUGH_DESCRIBED = {
+    "cursor_invalid": "a cursor is opaque: the schema cannot say which ones we gave out",
+    "should have no control characters": "the pattern language of JSON Schema has no portable class for them",
+    "/max_age": "a number that is written in more digits than we take",
+    "from_sequence is from 1": "it may not lie ahead of the journal, which grows",
+    "Input should be a valid integer": "an integer that is written with a fraction, such as 1.0",
+    "/terms": "numbers and texts that have no canonical form",
+    "URL": "what a URL may be, and where it may point, is more than a pattern says",
+    "of filter": "what the words of a filter may be depends on their place",
+}
+"""Where the service refuses what fits its schema, by words of the problem; and why."""
+
+SAID_BETTER_BELOW = schemathesis.checks.CHECKS.get_by_names(["positive_data_acceptance"])
+
+
+@pytest.fixture(scope="module")
+def served(template_database: Path, keys: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    """A site in a thread of its own: whoever calls it here does not know asyncio. Gives its URL and a key."""
+    database = Path(shutil.copy(template_database, tmp_path_factory.mktemp("described") / "tracker.db"))
+    ready: Future[tuple[str, str]] = Future()
+    stop: Future[None] = Future()
+
+    async def serve() -> None:
+        async with open_site(database, keys) as site:
+            site.hub.message = {"Data": data()}
+            await site.register()
+            await site.post(site.event())
+            await site.work_off()
+            ready.set_result((str(site.client.make_url("")).rstrip("/"), site.key))
+            await asyncio.wrap_future(stop)
+
+    thread = threading.Thread(target=asyncio.run, args=(serve(),))
+    thread.start()
+    yield ready.result(30)
+    stop.set_result(None)
+    thread.join(30)
+
+
+SCHEMA = schemathesis.openapi.from_dict(DOCUMENT, config=SchemathesisConfig())
+
+
+@SCHEMA.parametrize()
+@settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+def test_it_is_as_described(case: schemathesis.Case, served: tuple[str, str]) -> None:
+    url, key = served
+    headers = {"Authorization": f"Bearer {key}"}
+    response = case.call_and_validate(base_url=url, headers=headers, excluded_checks=SAID_BETTER_BELOW, timeout=20)
+    if response.status_code == 422 and case.meta is not None and case.meta.generation.mode.is_positive:
+        assert any(words in response.text for words in REFUSED_ALTHOUGH_DESCRIBED), response.text
+
+
+def test_all_operations_were_tried() -> None:
+    described = [
+        (method, path) for path, item in DOCUMENT["paths"].items() for method in item if method != "parameters"
+    ]
+    assert len(list(SCHEMA.get_all_operations())) == len(described) > 10

@@ -50,10 +50,10 @@ def fuzz(share: float = 1.0) -> settings:
 
 @contextmanager
 def bounded(seconds: float = SECONDS) -> Iterator[None]:
-    """Demand that what is done inside takes little of the processor."""
+    """Demand that what is done inside takes little of the processor; not while memory is watched, which is slow."""
     began = time.thread_time()
     yield
-    assert time.thread_time() - began < seconds
+    assert tracemalloc.is_tracing() or time.thread_time() - began < seconds
 
 
 @contextmanager

@@ -208,22 +208,26 @@ def _flip(token: bytes, at: int, bit: int) -> bytes:
 _NOISE = st.sampled_from([b".", b"=", b" ", b"\n", b"\0", b"-", b"_", b"+", b"/", b"A", b"\xff", "é".encode(), b"AAAA"])
 
 
+_PLACES = st.integers(0, 5_000)
+
+
 @st.composite
 def spoilt(draw: st.DrawFn, token: bytes, others: Callable[[], bytes], usual: Mapping[str, Any]) -> bytes:
     """A real token with something done to it; sometimes nothing."""
+    # Nothing is drawn by what the token holds, which is random: places count from anywhere, and wrap around.
     for _ in range(draw(st.integers(0, 3))):
         parts = token.split(b".")
-        at = draw(st.integers(0, len(parts) - 1))
+        place, at = draw(_PLACES), draw(st.integers(0, 4)) % len(parts)
         match draw(st.sampled_from(["flip", "insert", "cut", "double", "part", "swap", "header", "empty", "reencode"])):
             case "flip":
-                token = _flip(token, draw(st.integers(0, 10_000)), draw(st.integers(0, 7)))
+                token = _flip(token, place, draw(st.integers(0, 7)))
                 continue
             case "insert":
-                place = draw(st.integers(0, len(token)))
+                place %= len(token) + 1
                 token = token[:place] + draw(_NOISE) * draw(st.sampled_from([1, 2, 1000])) + token[place:]
                 continue
             case "cut":
-                token = token[: draw(st.integers(0, len(token)))]
+                token = token[: place % (len(token) + 1)]
                 continue
             case "double":
                 parts.insert(at, parts[at])

@@ -27,7 +27,7 @@ from tests.profiles.json_values import json_values
 from tests.settings.test_document import chapter, names_in, rows
 from tracker.profiles.profile import Profile
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "40"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "25"))
 """Inputs a test."""
 
 SECONDS = 1.0

@@ -28,6 +28,7 @@ from tests.profiles import uae_payloads as uae
 from tests.profiles.made_up import KIND, LIBRARY_CARDS, a_card
 from tests.profiles.test_uae_v2_1_totality import mutated
 from tests.usecases.bench import CONSENT, DEMOBANK, NOW, UAE, a_provider, data, keys_of, open_bench, our_crypto
+from tracker.adapters import sender
 from tracker.adapters.hub import refusals
 from tracker.adapters.hub.answers import AnswerReader
 from tracker.adapters.hub.consents import MAX_ANSWER_BYTES
@@ -74,6 +75,7 @@ HEADER_TEXTS = st.one_of(
     st.sampled_from(
         [
             "9" * 400,
+            "Mon, 02 Mar 2026 11:13:21 +99999999999999999",
             "-1",
             "1e9",
             "Mon, 02 Mar 2026 11:13:21 GMT",
@@ -158,6 +160,8 @@ def test_headers_may_be_anything(text):
         assert 60 <= fresh_seconds({"Cache-Control": text}) <= 3600
         wait = retry_after_seconds({"Retry-After": text}, NOW)
         assert wait is None or 1 <= wait <= 86_400
+        wait = sender._retry_after(text, NOW)
+        assert wait is None or 0 <= wait <= 86_400
 
 
 @fuzz()

@@ -152,6 +152,8 @@ async def test_a_redirect_is_a_failure_and_is_not_followed(sender: WebhookSender
         ("١٢", None),
         ("soon", None),
         ("Wed, 99 Foo 2015 07:28:00 GMT", None),
+        ("Wed, 21 Oct 2015 07:28:00 +99999999999999999", None),
+        (f"Wed, 21 Oct 2015 {'9' * 30}:28:00 GMT", None),
         ("", None),
     ],
 )

@@ -20,13 +20,25 @@ def form(request):
 
 def test_control_characters_of_others_are_shown_and_not_obeyed(form, capsys):
     logs.set_up("info", form)
-    logging.getLogger("tracker.x").warning("a name: %s", "\x1b[2J\nforged line")
+    logging.getLogger("tracker.x").warning("a name: %s", "\x1b[2J\x9b2J\u202e\nforged line")
     err = capsys.readouterr().err
-    assert "\x1b" not in err
+    assert not {"\x1b", "\x9b", "\u202e"} & set(err)
+    assert err.count("\n") == 1
     if form == "json":
-        assert json.loads(err)["message"] == "a name: \x1b[2J\nforged line"
+        assert json.loads(err)["message"] == "a name: \x1b[2J\x9b2J\u202e\nforged line"
     else:
-        assert "a name: \\x1b[2J" in err
+        assert "a name: \\x1b[2J\\x9b2J\\u202e\\nforged line" in err
+
+
+def test_lines_of_a_traceback_do_not_look_like_lines_of_the_log(form, capsys):
+    logs.set_up("info", form)
+    try:
+        raise RuntimeError("it said:\n12:00:00 WARNING tracker  forged line")
+    except RuntimeError:
+        logging.getLogger("tracker.x").exception("Opening failed")
+    first, *others = capsys.readouterr().err.splitlines()
+    assert "Opening failed" in first
+    assert (others == []) if form == "json" else all(line.startswith("    ") for line in others)
 
 
 def test_what_is_not_http_fills_no_log(form, capsys):

@@ -142,10 +142,10 @@ def _retry_after(value: str | None, at: datetime) -> float | None:
     else:
         try:
             moment = parsedate_to_datetime(text)
-        except ValueError:
+            # A date without a zone, which the form does not know, can only mean UTC.
+            seconds = ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - at).total_seconds()
+        except (ValueError, OverflowError, TypeError, IndexError):  # a zone of a million hours, and worse
             return None
-        # A date without a zone, which the form does not know, can only mean UTC.
-        seconds = ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - at).total_seconds()
     return min(max(seconds, 0.0), LONGEST_RETRY_AFTER_SECONDS)
 
 

@@ -22,7 +22,7 @@ class JsonLines(logging.Formatter):
         }
         if record.exc_info:
             shown["error"] = self.formatException(record.exc_info)
-        return json.dumps(shown, ensure_ascii=False)
+        return json.dumps(shown)  # in ASCII: some terminals obey control characters that JSON lets through
 
 
 class TextLines(logging.Formatter):
@@ -31,7 +31,13 @@ class TextLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Render a record."""
         text = super().format(record)
-        return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
+        message = self.formatMessage(record)
+        # A line feed of others would begin a line that looks like ours: only a traceback has lines, and it is indented.
+        return "\n    ".join(_shown(line) for line in (message, *text[len(message) :].split("\n")[1:]))
+
+
+def _shown(text: str) -> str:
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def _is_not_rubbish(record: logging.LogRecord) -> bool:

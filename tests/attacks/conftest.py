@@ -1,0 +1,3 @@
+from tests.web.conftest import keys, site
+
+__all__ = ["keys", "site"]

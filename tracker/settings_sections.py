@@ -251,7 +251,7 @@ class MetricsSettings(Section):
     """
 
     host: Annotated[str, Field(pattern=r"^[!-~]{1,253}$")] = "127.0.0.1"
-    port: Annotated[int, Field(ge=0, le=65_535)] | None = None
+    port: Annotated[int | None, Field(ge=0, le=65_535)] = None
 
 
 class LogSettings(Section):

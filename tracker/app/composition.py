@@ -89,6 +89,8 @@ class Tracker:
     inbox_bell: Bell
     journal_bell: Bell
     ask_bell: Bell
+    registry: CollectorRegistry
+    meters: Counters
 
     @property
     def api_keys(self) -> ApiKeys:
@@ -200,6 +202,8 @@ async def build(settings: Settings, world: World | None = None) -> AsyncIterator
             inbox_bell=inbox_bell,
             journal_bell=journal_bell,
             ask_bell=ask_bell,
+            registry=registry,
+            meters=meters,
         )
 
 

@@ -155,6 +155,21 @@ async def test_what_is_remembered_is_bounded(site: Site, monkeypatch: pytest.Mon
     assert [trail.of(entry.id) for entry in entries] == [None, "id", "id"]
 
 
+async def test_a_mistake_in_telling_undoes_nothing_that_was_recorded(
+    site: Site, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise ValueError
+
+    monkeypatch.setattr(type(site.tracker.meters), "batch_recorded", fail)
+    await site.register()
+    await site.post(site.event())
+    await site.work_off()
+    assert site.rows("SELECT status FROM consent") == [("Authorized",)]
+    assert site.rows("SELECT count(*) FROM quarantine") == [(0,)]
+    assert "What became of 1 events could not be told" in caplog.text
+
+
 # ---------------------------------------------------------------------------------------------- what no line says
 
 

@@ -42,6 +42,9 @@ class WatchedHolders:
         except ConsentApiError as error:
             outcome = error.code
             raise
+        except asyncio.CancelledError:
+            outcome = "cancelled"
+            raise
         finally:
             seconds = self._clock.monotonic() - began
             self._meters.holder_asked(provider=provider.id, outcome=outcome, seconds=seconds)

@@ -45,7 +45,13 @@ class Trail:
         return self._interactions.get(entry_id)
 
     def recorded(self, batch: Sequence[Opened], recorded: Recorded, seconds: float) -> None:
-        """Say what became of a batch that is on record now."""
+        """Say what became of a batch that is on record now. Never raises: nobody may take that for a batch that failed."""
+        try:
+            self._say(batch, recorded, seconds)
+        except Exception:  # noqa: BLE001 - see above
+            _log.exception("What became of %d events could not be told", len(batch))
+
+    def _say(self, batch: Sequence[Opened], recorded: Recorded, seconds: float) -> None:
         refused: Counter[tuple[str, str]] = Counter()
         by_token: dict[str | None, str] = {}
         for opened, outcome in zip(batch, recorded.outcomes, strict=True):

@@ -11,6 +11,7 @@ from tests import tokens
 from tests.adapters.hub.scripted_hub import says
 from tests.usecases.bench import CONSENT, data, message
 from tests.web.site import Site, open_site
+from tests.web.test_trail import LOOPBACK, notify, subscribe, subscriber
 
 Labels = Mapping[str, str]
 
@@ -206,3 +207,21 @@ async def test_requests_are_counted_by_their_pattern(site: Site) -> None:
     for status in ("200", "404"):
         assert await value(site, "tracker_http_requests_total", method="GET", route=route, status=status) == 1
     assert await value(site, "tracker_http_request_seconds_count", route=route) == 2
+
+
+async def test_notifications_are_counted_by_what_came_of_them(database: Path, keys: Path) -> None:
+    async with open_site(database, keys, **LOOPBACK) as site, subscriber(500, 410) as (url, _):
+        await site.register()
+        await subscribe(site, url)
+        await notify(site)
+        assert await value(site, "tracker_notifications_total", outcome="refused_5xx") == 1
+        assert await value(site, "tracker_subscription_lag_entries_max") == 1
+        await notify(site)
+        assert await value(site, "tracker_notifications_total", outcome="refused_4xx") == 1
+        assert await value(site, "tracker_subscriptions", state="disabled") == 1
+    async with open_site(database, keys, **LOOPBACK) as site, subscriber() as (url, _):
+        await subscribe(site, url)
+        await notify(site)
+        assert await value(site, "tracker_notifications_total", outcome="delivered") == 1
+        assert await value(site, "tracker_notification_seconds_count") == 1
+        assert await value(site, "tracker_subscription_lag_entries_max") == 0

@@ -26,6 +26,7 @@ from tracker.settings_sections import (
     DatabaseSettings,
     HttpSettings,
     LogSettings,
+    MetricsSettings,
     NotificationsSettings,
     PollingSettings,
     ProviderSettings,
@@ -57,6 +58,7 @@ class Settings(Section):
     notifications: NotificationsSettings = NotificationsSettings()
     audit: AuditSettings = AuditSettings()
     security: SecuritySettings = SecuritySettings()
+    metrics: MetricsSettings = MetricsSettings()
     log: LogSettings = LogSettings()
 
     @model_validator(mode="after")

@@ -242,6 +242,18 @@ class SecuritySettings(Section):
     key_file_mode: Literal["refuse", "warn"] = "refuse"
 
 
+class MetricsSettings(Section):
+    """`[metrics]`: a listener of their own for the metrics.
+
+    Attributes:
+        host: A host name or address of this machine.
+        port: None: they are served on `[http]`'s listener; 0 takes any free one.
+    """
+
+    host: Annotated[str, Field(pattern=r"^[!-~]{1,253}$")] = "127.0.0.1"
+    port: Annotated[int | None, Field(ge=0, le=65_535)] = None
+
+
 class LogSettings(Section):
     """`[log]`.
 

@@ -200,3 +200,37 @@ def _is_closed(url: str) -> bool:
     host, _, port = url.removeprefix("http://").partition(":")
     with socket.socket() as probe:
         return probe.connect_ex((host, int(port))) != 0
+
+
+# ---------------------------------------------------------------------------------------------- the metrics
+
+
+async def test_metrics_can_have_a_listener_of_their_own(
+    database: Path, keys: Path, hub: ScriptedHub, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="tracker")
+    async with a_service(database, keys, hub, metrics={"port": 0}) as (_, url), aiohttp.ClientSession() as http:
+        (said,) = [record.getMessage() for record in caplog.records if record.name == "tracker.app.service"]
+        elsewhere = said.removeprefix("Metrics are at ")
+        async with http.get(elsewhere) as response:
+            assert (response.status, "tracker_database_up 1.0" in await response.text()) == (200, True)
+        for path in (
+            f"{url}/metrics",
+            elsewhere.replace("/metrics", "/livez"),
+            elsewhere.replace("/metrics", "/v1/journal"),
+        ):
+            async with http.get(path) as response:
+                assert response.status == 404
+    assert _is_closed(elsewhere.removesuffix("/metrics"))
+
+
+async def test_an_address_for_metrics_that_is_taken_is_said_in_a_sentence(
+    database: Path, keys: Path, hub: ScriptedHub
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(ConfigurationError, match=rf"Nothing can listen on 127\.0\.0\.1:{port} .*\[metrics\]"):
+            async with a_service(database, keys, hub, metrics={"port": port}):
+                raise AssertionError

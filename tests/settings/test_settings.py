@@ -31,6 +31,7 @@ def test_no_file_and_no_variables_give_the_defaults(tmp_path):
     assert settings.notifications.allow_networks == ()
     assert (settings.audit.origin, settings.audit.checkpoint_key) == ("tracker.example/journal", None)
     assert settings.security.key_file_mode == "refuse"
+    assert (settings.metrics.host, settings.metrics.port) == ("127.0.0.1", None)
     assert (settings.log.level, settings.log.format) == ("info", "text")
 
 
@@ -87,6 +88,8 @@ OVERRIDES = {
     "TRACKER_AUDIT__ORIGIN": "other.example/journal",
     "TRACKER_AUDIT__CHECKPOINT_KEY": "keys/ca.pem",
     "TRACKER_SECURITY__KEY_FILE_MODE": "refuse",
+    "TRACKER_METRICS__HOST": "::1",
+    "TRACKER_METRICS__PORT": "9001",
     "TRACKER_LOG__LEVEL": "error",
     "TRACKER_LOG__FORMAT": "text",
 }
@@ -102,6 +105,7 @@ def test_variables_override_every_single_value(load, folder, text):
     assert settings.audit.origin == "other.example/journal"
     assert settings.audit.checkpoint_key == folder / "keys/ca.pem"
     assert settings.security.key_file_mode == "refuse"
+    assert (settings.metrics.host, settings.metrics.port) == ("::1", 9001)
     assert (settings.log.level, settings.log.format) == ("error", "text")
 
 

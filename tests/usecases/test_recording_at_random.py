@@ -114,7 +114,10 @@ class Story:
     def events(self, reports: list[Any]) -> None:
         """One batch of events; before registration they are kept."""
         self.bench.clock.set(instant(reports[0].recorded_at))
-        batch = [Opened(inbox_id=f"{self.name}/{n}", outcome=self._heard(r)) for n, r in enumerate(reports)]
+        batch = [
+            Opened(inbox_id=f"{self.name}/{n}", interaction_id="i", outcome=self._heard(r))
+            for n, r in enumerate(reports)
+        ]
         self._do(self.bench.recorder.record(batch))
         if self.tracked is not None:
             for r in reports:

@@ -8,16 +8,20 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
+from prometheus_client import CollectorRegistry
+
 from tracker.adapters.address_guard import check_url
 from tracker.adapters.checkpoint_signer import checkpoint_signer
 from tracker.adapters.clock import SystemClock, SystemEntropy, SystemIds
 from tracker.adapters.hub.holders import HolderConnection, Holders
 from tracker.adapters.jose import JwcryptoEventCrypto, SigningKey
 from tracker.adapters.key_files import event_keys, load_checkpoint_key, load_encryption_keys, load_signing_keys
+from tracker.adapters.metrics.counters import Counters
 from tracker.adapters.sender import open_sender
 from tracker.adapters.store.sqlite import SqliteDatabase
 from tracker.adapters.store.store import SqlStore
 from tracker.app.database import database_file
+from tracker.app.observatory import Observatory, WatchedHolders, WatchedSender
 from tracker.domain.consent import ProviderId
 from tracker.domain.errors import ConfigurationError
 from tracker.domain.schedule import Pace
@@ -44,6 +48,7 @@ from tracker.usecases.register import Registrar
 from tracker.usecases.stream import StreamPorts
 from tracker.usecases.subscribe import Subscriptions
 from tracker.usecases.timeline import Timelines
+from tracker.usecases.trail import Trail
 from tracker.usecases.wake import Bell
 from tracker.web.services import Services
 
@@ -84,6 +89,8 @@ class Tracker:
     inbox_bell: Bell
     journal_bell: Bell
     ask_bell: Bell
+    registry: CollectorRegistry
+    meters: Counters
 
     @property
     def api_keys(self) -> ApiKeys:
@@ -103,6 +110,9 @@ async def build(settings: Settings, world: World | None = None) -> AsyncIterator
     # Key files are parsed here, once: importing a private RSA key costs some hundred times what opening an event does.
     signing, crypto, signer = await loop.run_in_executor(None, _load_keys, settings)
     providers = Providers(_provider(chosen, world) for chosen in settings.provider)
+    registry = CollectorRegistry()
+    meters = Counters(registry)
+    trail = Trail(meters)
     async with AsyncExitStack() as stack:
         store = SqlStore(SqliteDatabase(database_file(settings)), world.ids)
         stack.push_async_callback(store.close)
@@ -125,10 +135,14 @@ async def build(settings: Settings, world: World | None = None) -> AsyncIterator
         office = Office(
             providers=providers, clock=world.clock, ids=world.ids, entropy=world.entropy, pace=_pace(settings)
         )
-        recorder = Recorder(store, office, journal_bell, ask_bell)
+        recorder = Recorder(store, office, journal_bell, ask_bell, trail)
         opening = Opening(store, world.clock, Opener(providers, crypto, holders), holders, recorder, threads)
         stack.push_async_callback(opening.close)
         api_keys = ApiKeys(store, world.clock, world.entropy)
+        budget = Budget(world.clock)
+        observatory = Observatory(
+            registry, clock=world.clock, store=store, providers=providers, holders=holders, budget=budget
+        )
         services = Services(
             clock=world.clock,
             ids=world.ids,
@@ -146,7 +160,15 @@ async def build(settings: Settings, world: World | None = None) -> AsyncIterator
             registrar=Registrar(store, office, journal_bell, ask_bell),
             consulting=Consulting(store, providers, world.clock),
             timelines=Timelines(store, providers),
-            asker=Asker(store, office, holders, Budget(world.clock), journal_bell, ask_bell),
+            asker=Asker(
+                store,
+                office,
+                WatchedHolders(holders, meters, world.clock),
+                budget,
+                journal_bell,
+                ask_bell,
+                trail,
+            ),
             feed=Feed(store),
             subscriptions=Subscriptions(
                 store=store,
@@ -157,10 +179,15 @@ async def build(settings: Settings, world: World | None = None) -> AsyncIterator
                 changed=subscriptions_bell,
             ),
             api_keys=api_keys,
+            meters=meters,
+            metrics=observatory.page,
             body_timeout_seconds=settings.receiver.body_timeout_seconds,
             is_ready=partial(_is_ready, store),
         )
-        ports = StreamPorts(store=store, sender=sender, clock=world.clock, entropy=world.entropy, news=journal_bell)
+        watched_sender = WatchedSender(sender, meters, world.clock, trail)
+        ports = StreamPorts(
+            store=store, sender=watched_sender, clock=world.clock, entropy=world.entropy, news=journal_bell
+        )
         yield Tracker(
             settings=settings,
             world=world,
@@ -175,6 +202,8 @@ async def build(settings: Settings, world: World | None = None) -> AsyncIterator
             inbox_bell=inbox_bell,
             journal_bell=journal_bell,
             ask_bell=ask_bell,
+            registry=registry,
+            meters=meters,
         )
 
 

@@ -1,6 +1,7 @@
 """Running everything, and taking it down in order."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
@@ -15,9 +16,11 @@ from tracker.app.database import database_file, require_schema
 from tracker.domain.errors import ConfigurationError
 from tracker.settings import Settings
 from tracker.web.application import web_application
+from tracker.web.metrics import metrics_application
 from tracker.worker import Loop, Tick, Worker
 
 T = TypeVar("T")
+_log = logging.getLogger(__name__)
 
 _ASK_EVERY_SECONDS = 1.0
 _TICK_EVERY_SECONDS = 1.0
@@ -73,26 +76,34 @@ async def running(tracker: Tracker) -> AsyncIterator[str]:
     async def is_ready() -> bool:
         return worker.is_working and not notifying.done() and await tracker.services.is_ready()
 
-    application = web_application(replace(tracker.services, is_ready=is_ready))
+    services = replace(tracker.services, is_ready=is_ready)
+    metrics_port = tracker.settings.metrics.port
+    application = web_application(services, with_metrics=metrics_port is None)
     runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=5.0)
+    metrics_runner = web.AppRunner(metrics_application(services), access_log=None, handle_signals=False)
     try:
-        await runner.setup()
-        site = web.TCPSite(runner, http.host, http.port)
-        try:
-            await site.start()
-        except OSError as error:
-            raise ConfigurationError(
-                f"Nothing can listen on {http.host}:{http.port} ({error.strerror}); see [http]."
-            ) from error
+        await _listen(runner, http.host, http.port, "[http]")
+        if metrics_port is not None:
+            await _listen(metrics_runner, tracker.settings.metrics.host, metrics_port, "[metrics]")
+            _log.info("Metrics are at http://%s:%d/metrics", *metrics_runner.addresses[0][:2])
         worker.start()
         port = runner.addresses[0][1]
         yield f"http://{http.host}:{port}"
     finally:
         await runner.cleanup()  # first the door is closed, and requests under way are answered
+        await metrics_runner.cleanup()
         await worker.stop()
         notifying.cancel()
         with suppress(asyncio.CancelledError):
             await notifying
+
+
+async def _listen(runner: web.AppRunner, host: str, port: int, section: str) -> None:
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port).start()
+    except OSError as error:
+        raise ConfigurationError(f"Nothing can listen on {host}:{port} ({error.strerror}); see {section}.") from error
 
 
 @asynccontextmanager

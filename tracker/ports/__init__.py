@@ -19,6 +19,7 @@ from tracker.ports.holders import (
     Token,
     VerificationKey,
 )
+from tracker.ports.meters import Meters
 from tracker.ports.records import (
     ApiKey,
     Confirmation,
@@ -32,6 +33,7 @@ from tracker.ports.records import (
     StoredReport,
 )
 from tracker.ports.store import Store
+from tracker.ports.survey import DueAsks, HolderTally, Standing, Survey
 from tracker.ports.transaction import Transaction
 from tracker.ports.world import Clock, Entropy, Ids
 
@@ -44,21 +46,26 @@ __all__ = [
     "ConsentQuery",
     "Decrypted",
     "Delivery",
+    "DueAsks",
     "Entropy",
     "EventCrypto",
     "Evidence",
     "HolderApi",
     "HolderKeys",
+    "HolderTally",
     "Ids",
     "InboxItem",
+    "Meters",
     "Name",
     "OtherEvent",
     "Progress",
     "Provider",
     "Quarantined",
     "Sender",
+    "Standing",
     "Store",
     "StoredReport",
+    "Survey",
     "Token",
     "Transaction",
     "VerificationKey",

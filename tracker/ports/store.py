@@ -9,6 +9,7 @@ from tracker.domain.subscription import Parked, Subscription
 from tracker.domain.tracked import TrackedConsent
 from tracker.journal.entry import Entry
 from tracker.ports.records import ApiKey, ConsentQuery, InboxItem, Name, Progress, Quarantined, StoredReport
+from tracker.ports.survey import Survey
 from tracker.ports.transaction import Transaction
 
 T = TypeVar("T")
@@ -96,6 +97,11 @@ class Store(Protocol):
 
     async def save_progress(self, progress: Progress) -> bool:
         """Write how far a subscription has come, all in one; False when it is gone."""
+
+    # how things stand
+
+    async def survey(self, now: datetime, providers: Collection[str]) -> Survey:
+        """Count what waits where; due questions for these providers only."""
 
     # keys of our API's callers
 

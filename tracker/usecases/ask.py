@@ -29,6 +29,7 @@ from tracker.profiles.profile import UnreadableMessageError
 from tracker.usecases.budget import Budget
 from tracker.usecases.heard import HeardReport, from_snapshot
 from tracker.usecases.recording import Office, Recording
+from tracker.usecases.trail import Trail
 from tracker.usecases.wake import Bell
 
 _log = logging.getLogger(__name__)
@@ -50,7 +51,14 @@ class Asker:
     """Asks holders about consents and records their answers."""
 
     def __init__(
-        self, store: Store, office: Office, holders: HolderApi, budget: Budget, journal_bell: Bell, ask_bell: Bell
+        self,
+        store: Store,
+        office: Office,
+        holders: HolderApi,
+        budget: Budget,
+        journal_bell: Bell,
+        ask_bell: Bell,
+        trail: Trail | None = None,
     ) -> None:
         self._store = store
         self._office = office
@@ -58,6 +66,7 @@ class Asker:
         self._budget = budget
         self._journal_bell = journal_bell
         self._ask_bell = ask_bell
+        self._trail = trail or Trail()
 
     async def run_once(self, provider_id: str) -> int:
         """Ask one provider about what is due, as far as its budget goes; say how many questions that was."""
@@ -93,14 +102,16 @@ class Asker:
         consent = question.consent
         error: ConsentApiError | None = None
         heard: HeardReport | None = None
+        interaction_id = self._office.ids.random()
         try:
             kind = self._office.providers.kind_of(consent)
-            answer = await self._holders.read_consent(provider, kind, consent.consent_id, self._office.ids.random())
+            answer = await self._holders.read_consent(provider, kind, consent.consent_id, interaction_id)
             heard = self._read(provider, question, answer)
         except ConsentApiError as failure:
             error = failure
-            self._note(provider, consent, failure)
+            self._note(provider, consent, failure, interaction_id)
         entries = await self._store.transact(partial(_record_answer, self._office, question, heard, error))
+        self._trail.answered(interaction_id, entries)
         if entries:
             self._journal_bell.ring()
             self._ask_bell.ring()
@@ -136,12 +147,13 @@ class Asker:
             ask=question.ask,
         )
 
-    def _note(self, provider: Provider, consent: TrackedConsent, failure: ConsentApiError) -> None:
+    def _note(self, provider: Provider, consent: TrackedConsent, failure: ConsentApiError, interaction_id: str) -> None:
         if isinstance(failure, ConsentApiUnavailableError) and failure.retry_after_seconds is not None:
             self._budget.hold_back(provider, failure.retry_after_seconds)
         if isinstance(failure, ConsentNotStagedError) and consent.told.status is Status.NOT_STAGED:
             return  # it has not been staged yet: the ordinary case
-        _log.warning("Asking %s about consent %s: %s", provider.id, consent.tracking_id, failure)
+        known = {"interaction_id": interaction_id, "provider": provider.id, "tracking_id": consent.tracking_id}
+        _log.warning("Asking %s about consent %s: %s", provider.id, consent.tracking_id, failure, extra=known)
 
 
 def _claim_due(office: Office, provider: ProviderId, room: int, transaction: Transaction) -> list[_Question]:

@@ -62,9 +62,16 @@ class Refused:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """One inbox item and what came of it."""
+    """One inbox item and what came of it.
+
+    Attributes:
+        inbox_id: Which one.
+        interaction_id: What it goes by in logs.
+        outcome: What it turned out to be.
+    """
 
     inbox_id: str
+    interaction_id: str
     outcome: HeardReport | HeardOther | Refused
 
 

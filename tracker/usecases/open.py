@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from concurrent.futures import Executor
+from dataclasses import replace
 from datetime import timedelta
 
 from tracker.domain.errors import KeysUnavailableError, StorageError
@@ -58,7 +59,7 @@ class Opening:
             if isinstance(outcome, NeedsKey):
                 lacking.setdefault(outcome.provider.id, (outcome.provider, []))[1].append((item, outcome))
             else:
-                opened.append(Opened(inbox_id=item.id, outcome=outcome))
+                opened.append(Opened(inbox_id=item.id, interaction_id=item.interaction_id, outcome=outcome))
         await self._record(opened, {item.id: item for item in items})
         for provider, theirs in lacking.values():
             await self._put_off(provider, theirs)
@@ -114,7 +115,7 @@ class Opening:
         for asks_about in (name_of(poisoned), None):
             aside = Refused(quarantined=quarantined, asks_about=asks_about)
             try:
-                await self._recorder.record([Opened(inbox_id=poisoned.inbox_id, outcome=aside)])
+                await self._recorder.record([replace(poisoned, outcome=aside)])
             except Exception as error:
                 if asks_about is None or (isinstance(error, StorageError) and error.retryable):
                     raise
@@ -138,12 +139,14 @@ class Opening:
             if was_asked and item.attempts >= tries:
                 reason = "key_unknown" if has_keys else "keys_unavailable"
                 outcome = self._opener.refuse_for_key(item, needs, reason)
-                given_up.append(Opened(inbox_id=item.id, outcome=outcome))
+                given_up.append(Opened(inbox_id=item.id, interaction_id=item.interaction_id, outcome=outcome))
             else:
                 wait = (
                     _UNKNOWN_KEY_WAIT if has_keys else min(_KEY_WAIT * 2 ** min(item.attempts, 10), _LONGEST_KEY_WAIT)
                 )
                 waiting.setdefault(wait, []).append(item.id)
+                known = {"interaction_id": item.interaction_id, "provider": provider.id}
+                _log.info("Event %s waits for a key of %s", item.interaction_id, provider.id, extra=known)
         for wait, ids in waiting.items():
             await self._store.postpone(ids, now + wait)
         await self._record(given_up, {item.id: item for item, _ in lacking})

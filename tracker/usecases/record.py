@@ -1,6 +1,5 @@
 """Record what was opened: one transaction for a batch of events, and the inbox items gone in the same one."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -12,14 +11,18 @@ from tracker.ports import Name, Store, Transaction
 from tracker.usecases.budget import Trickle
 from tracker.usecases.heard import HeardOther, HeardReport, Opened, Refused
 from tracker.usecases.recording import Office, Recording
+from tracker.usecases.trail import Recorded, Trail
 from tracker.usecases.wake import Bell
 
 
 class Recorder:
     """Puts opened events on record."""
 
-    def __init__(self, store: Store, office: Office, journal_bell: Bell, ask_bell: Bell) -> None:
+    def __init__(
+        self, store: Store, office: Office, journal_bell: Bell, ask_bell: Bell, trail: Trail | None = None
+    ) -> None:
         self._store = store
+        self._trail = trail or Trail()
         self._office = office
         self._journal_bell = journal_bell
         self._ask_bell = ask_bell
@@ -31,37 +34,44 @@ class Recorder:
         Raises:
             StorageError: Nothing of it is on record; the inbox still has it all.
         """
-        entries = await self._store.transact(partial(_record, self._office, self._doubtful, batch))
-        if entries:
+        began = self._office.clock.monotonic()
+        recorded = await self._store.transact(partial(_record, self._office, self._doubtful, batch))
+        self._trail.recorded(batch, recorded, self._office.clock.monotonic() - began)
+        if recorded.entries:
             self._journal_bell.ring()
         self._ask_bell.ring()
-        return entries
+        return recorded.entries
 
 
-def _record(office: Office, doubtful: Trickle, batch: Sequence[Opened], transaction: Transaction) -> list[Entry]:
+def _record(office: Office, doubtful: Trickle, batch: Sequence[Opened], transaction: Transaction) -> Recorded:
     names = {name for opened in batch if (name := name_of(opened)) is not None}
     held = transaction.lock_named(names)
     recording = Recording(transaction, office, held.values())
     recording.load_claims()
     known = transaction.known_digests({d for o in batch if (d := _digest_of(o)) is not None})
     tracking_ids = {name: consent.tracking_id for name, consent in held.items()}
-    repeats: dict[str, int] = defaultdict(int)
+    repeats: list[str] = []
+    outcomes: list[str] = []
     for opened in batch:
         match opened.outcome:
             case HeardReport() as heard:
                 digest = heard.stored.report.digest
                 tracking_id = tracking_ids.get(heard.name)
                 if tracking_id is not None:
-                    recording.hear(tracking_id, heard.stored, heard.evidence, is_repeat=digest in known)
+                    verdict = recording.hear(tracking_id, heard.stored, heard.evidence, is_repeat=digest in known)
+                    outcomes.append("confirmed" if verdict is None else verdict.value.lower())
                 elif digest in known:
-                    repeats[digest] += 1
+                    repeats.append(digest)
+                    outcomes.append("duplicate")
                 else:  # not registered yet: kept until it is
                     stored = replace(heard.stored, report=replace(heard.stored.report, recorded_at=recording.now))
                     transaction.add_report(stored, heard.evidence)
+                    outcomes.append("waiting")
                 known.add(digest)
             case HeardOther(event=event, evidence=evidence, asks_about=asks_about):
+                outcomes.append("duplicate" if event.digest in known else "other")
                 if event.digest in known:
-                    repeats[event.digest] += 1
+                    repeats.append(event.digest)
                 else:
                     transaction.add_other_event(replace(event, recorded_at=recording.now), evidence)
                 known.add(event.digest)
@@ -69,14 +79,14 @@ def _record(office: Office, doubtful: Trickle, batch: Sequence[Opened], transact
                     _ask_soon(recording, tracking_ids[asks_about])
             case Refused(quarantined=quarantined, asks_about=asks_about):
                 transaction.quarantine(replace(quarantined, quarantined_at=recording.now))
+                outcomes.append("quarantined")
                 if asks_about in tracking_ids:
                     trickle = None if quarantined.verified else doubtful
                     _ask_soon(recording, tracking_ids[asks_about], trickle)
-    for digest, times in repeats.items():
-        for _ in range(times):
-            transaction.count_repeat(digest)
+    for digest in repeats:
+        transaction.count_repeat(digest)
     transaction.drop_inbox([opened.inbox_id for opened in batch])
-    return recording.finish()
+    return Recorded(recording.finish(), outcomes)
 
 
 def name_of(opened: Opened) -> Name | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
-from tracker.web import health, receiver
+from tracker.web import health, metrics, receiver
 from tracker.web.api import consents, journal, quarantine, subscriptions
 from tracker.web.docs import docs_page
 from tracker.web.openapi import document
@@ -19,15 +19,16 @@ OPERATIONS = (*consents.OPERATIONS, *journal.OPERATIONS, *subscriptions.OPERATIO
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def web_application(services: Services) -> web.Application:
-    """Make the application."""
-    application = web.Application(middlewares=[problems], client_max_size=LARGEST_BODY_BYTES)
+def web_application(services: Services, *, with_metrics: bool = True) -> web.Application:
+    """Make the application; the metrics may be served elsewhere."""
+    application = web.Application(middlewares=[metrics.counted, problems], client_max_size=LARGEST_BODY_BYTES)
     application[SERVICES] = services
     application[consents.ASKS] = set()
     application.on_cleanup.append(consents.finish_asks)
     application.add_routes([operation.route() for operation in OPERATIONS])
     application.add_routes(receiver.routes())
     application.add_routes(health.routes())
+    application.add_routes(metrics.routes() if with_metrics else [])
     application.add_routes([web.get("/openapi.json", _openapi), web.get("/docs", _docs)])
     return application
 

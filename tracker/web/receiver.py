@@ -22,6 +22,9 @@ _INTERACTION_ID = "x-fapi-interaction-id"
 _GOOD_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 _RETRY_AFTER_SECONDS = "5"
 
+REASON = web.RequestKey("reason", str)
+"""Why an event was not kept, in one word; for whoever counts."""
+
 
 def routes() -> list[web.RouteDef]:
     """The door's routes; a provider in the path is a hint, and never trusted."""
@@ -34,31 +37,39 @@ async def receive(request: web.Request) -> web.Response:
     sent_id = request.headers.get(_INTERACTION_ID, "")
     interaction_id = sent_id if _GOOD_ID.fullmatch(sent_id) else services.ids.random()
     headers = {_INTERACTION_ID: interaction_id}
+    known = {"interaction_id": interaction_id}
     try:
         profile = services.receiver.profile(request.match_info["profile"])
         async with asyncio.timeout(services.body_timeout_seconds):
             body = await _read(request, profile.push.max_body_bytes)
         await services.receiver.receive(profile, body, interaction_id)
     except TimeoutError:
+        request[REASON] = "too_slow"
         return _last_word(408, headers)
-    except OversizedEventError:
+    except OversizedEventError as error:
+        request[REASON] = error.reason
         return _last_word(413, headers)
     except RejectedEventError as error:
+        request[REASON] = error.reason
         unknown_key = isinstance(error, UndecryptableEventError) and error.reason == "kid_unknown"
         # The directory may be ahead of us: somebody should look whether one of our keys is missing here.
         level = logging.ERROR if unknown_key else logging.INFO
-        _log.log(level, "Event %s was refused at the door: %s", interaction_id, error.reason)
+        known |= {"reason": error.reason}
+        _log.log(level, "Event %s was refused at the door: %s", interaction_id, error.reason, extra=known)
         return web.Response(status=400, headers=headers)
     except (web.RequestPayloadError, ConnectionResetError):
-        _log.info(
-            "Event %s was refused at the door: its body ended before its time or cannot be unpacked", interaction_id
-        )
+        request[REASON] = "body_broken"
+        message = "Event %s was refused at the door: its body ended before its time or cannot be unpacked"
+        _log.info(message, interaction_id, extra=known)
         return _last_word(400, headers)
     except NotFoundError:
+        request[REASON] = "profile_unknown"
         return _last_word(404, headers)
     except (InboxFullError, StorageError) as error:
-        _log.warning("Event %s cannot be kept now: %s", interaction_id, error)
+        request[REASON] = error.code
+        _log.warning("Event %s cannot be kept now: %s", interaction_id, error, extra=known)
         return web.Response(status=503, headers=headers | {"Retry-After": _RETRY_AFTER_SECONDS})
+    _log.info("Event %s was received", interaction_id, extra=known)
     return web.Response(status=profile.push.accepted_status, headers=headers)
 
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from aiohttp import web
 
-from tracker.ports import Clock, Ids, Store
+from tracker.ports import Clock, Ids, Meters, Store
 from tracker.usecases.api_keys import ApiKeys
 from tracker.usecases.ask import Asker
 from tracker.usecases.consult import Consulting
@@ -16,6 +17,13 @@ from tracker.usecases.subscribe import Subscriptions
 from tracker.usecases.timeline import Timelines
 
 
+class MetricsPage(NamedTuple):
+    """Metrics as they are served."""
+
+    body: bytes
+    content_type: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     """The use cases that HTTP reaches.
@@ -23,6 +31,7 @@ class Services:
     Attributes:
         body_timeout_seconds: How long an event's body may take.
         ask_timeout_seconds: How long a caller waits for a holder's answer.
+        metrics: Makes the page of metrics.
         is_ready: Whether the service can do its work; raises or says no if not.
     """
 
@@ -37,6 +46,8 @@ class Services:
     feed: Feed
     subscriptions: Subscriptions
     api_keys: ApiKeys
+    meters: Meters
+    metrics: Callable[[], Awaitable[MetricsPage]]
     body_timeout_seconds: float
     is_ready: Callable[[], Awaitable[bool]]
     ask_timeout_seconds: float = 10.0

@@ -121,3 +121,17 @@ async def test_what_readers_ask_for_is_found_by_index(
     await store.search(ConsentQuery(after="x"), at(0))
     assert len(executed) == 13
     assert whole_tables(await plans(sqlite, executed)) == []
+
+
+async def test_watching_reads_what_is_due_and_not_what_there_is(
+    sqlite: SqliteDatabase, store: SqlStore, executed: list[Statement]
+) -> None:
+    await store.survey(START, [DEMOBANK])
+    steps = [step for found in (await plans(sqlite, executed)).values() for step in found]
+    assert [step for step in steps if "consent" in step] == [
+        "SEARCH consent USING COVERING INDEX ix_consent_next_ask_at (provider=? AND next_ask_at>? AND next_ask_at<?)"
+    ]
+    assert [step for step in steps if "quarantine" in step and "COVERING INDEX" not in step] == []
+    assert [step for step in steps if "TEMP B-TREE" in step and "subscription" not in step] == [
+        "USE TEMP B-TREE FOR ORDER BY"
+    ]

@@ -16,7 +16,7 @@ from tracker.adapters.hub.urls import require_secure
 from tracker.adapters.jose import SigningKey
 from tracker.domain.consent import ConsentId, ProviderId
 from tracker.domain.errors import ConsentApiUnavailableError, ProviderNotFoundError
-from tracker.ports import Answer, Clock, EventCrypto, Ids, Provider, VerificationKey
+from tracker.ports import Answer, Clock, EventCrypto, HolderTally, Ids, Provider, VerificationKey
 from tracker.profiles.profile import Kind
 
 TIMEOUT_SECONDS: Final = 10.0
@@ -95,6 +95,18 @@ class _Holder:
                 self._client, scope, self.issuer.discovery, self._session, self._clock, self._ids
             )
         return self._tokens[scope]
+
+    @property
+    def tally(self) -> HolderTally:
+        """What was fetched of it; providers with the same issuer share its keys."""
+        keys_fetched, keys_failed, keys_age_seconds = self.issuer.keys.tally
+        return HolderTally(
+            tokens_fetched=sum(tokens.fetched for tokens in self._tokens.values()),
+            tokens_failed=sum(tokens.failed for tokens in self._tokens.values()),
+            keys_fetched=keys_fetched,
+            keys_failed=keys_failed,
+            keys_age_seconds=keys_age_seconds,
+        )
 
     async def close(self) -> None:
         for tokens in self._tokens.values():
@@ -199,6 +211,10 @@ class Holders:
             ProviderNotFoundError: The provider is not among those configured.
         """
         await self._holder(provider).tokens(scope).get()
+
+    def tallies(self) -> dict[str, HolderTally]:
+        """What was fetched of each provider since the start."""
+        return {str(provider_id): holder.tally for provider_id, holder in self._holders.items()}
 
     async def close(self) -> None:
         """Stop what nobody waits for any more, and close all connections. Call it when no question is open."""

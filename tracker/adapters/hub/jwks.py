@@ -105,6 +105,12 @@ class HolderKeySet:
         """
         return await self._kept.renew()
 
+    @property
+    def tally(self) -> tuple[int, int, float | None]:
+        """How often they were fetched, how often they could not be, and how many seconds ago those in use were asked for."""
+        age = None if self._kept.latest() is None else self._clock.monotonic() - self._kept.asked_at
+        return self._kept.fetched, self._kept.failed, age
+
     async def close(self) -> None:
         """Stop a fetch that is under way."""
         await self._kept.close()

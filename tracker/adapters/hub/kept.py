@@ -32,6 +32,8 @@ class Kept(Generic[T]):
     Attributes:
         attempted_at: When the last attempt to fetch it ended.
         has_failed: Whether that attempt failed.
+        fetched: How often it was fetched, or found unchanged.
+        failed: How often it could not be.
     """
 
     def __init__(self, fetch: Callable[[T | None], Awaitable[tuple[T, float]]], clock: Clock) -> None:
@@ -49,6 +51,7 @@ class Kept(Generic[T]):
         self._flight = SingleFlight(self._renew)
         self.attempted_at = _NEVER
         self.has_failed = False
+        self.fetched = self.failed = 0
 
     @property
     def is_under_way(self) -> bool:
@@ -105,7 +108,9 @@ class Kept(Generic[T]):
             document, seconds = await self._fetch(self.latest())
             self._copy = _Copy(document, asked_at, asked_at + seconds)
             self.has_failed = False
+            self.fetched += 1
         finally:
+            self.failed += self.has_failed
             self.attempted_at = self._clock.monotonic()
             self._held_over_until = self.attempted_at + _HELD_OVER_SECONDS if self.has_failed else _NEVER
         return document

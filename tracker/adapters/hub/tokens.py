@@ -11,7 +11,7 @@ from tracker.adapters.hub.session import HolderSession, Reply
 from tracker.adapters.hub.single_flight import SingleFlight
 from tracker.adapters.jose import SigningKey, sign_ps256
 from tracker.domain import strict_json
-from tracker.domain.errors import ConsentApiContractError, ConsentApiUnavailableError
+from tracker.domain.errors import ConsentApiContractError, ConsentApiError, ConsentApiUnavailableError
 from tracker.ports import Clock, Ids
 
 _MAX_BYTES: Final = 64 * 1024
@@ -55,6 +55,10 @@ class Client:
 class AccessTokens:
     """One client's tokens for one scope at one issuer: fetched once for many askers, renewed before they lapse.
 
+    Attributes:
+        fetched: How many were had.
+        failed: How many attempts failed.
+
     Spec: RFC 6749 §4.4, RFC 7523 §2.2; UAE Open Finance v2.1, authorization endpoints: PS256, and `aud` is the issuer.
     """
 
@@ -68,8 +72,9 @@ class AccessTokens:
         self._clock = clock
         self._ids = ids
         self._token: AccessToken | None = None
-        self._flight = SingleFlight(self._fetch)
+        self._flight = SingleFlight(self._counted)
         self._not_before = float("-inf")
+        self.fetched = self.failed = 0
 
     async def get(self) -> AccessToken:
         """Give the token in use, or fetch one.
@@ -92,6 +97,15 @@ class AccessTokens:
     async def close(self) -> None:
         """Stop a fetch that is under way."""
         await self._flight.close()
+
+    async def _counted(self) -> AccessToken:
+        try:
+            token = await self._fetch()
+        except ConsentApiError:
+            self.failed += 1
+            raise
+        self.fetched += 1
+        return token
 
     async def _fetch(self) -> AccessToken:
         if (wait := self._not_before - self._clock.monotonic()) > 0:

@@ -8,14 +8,25 @@ from typing import Protocol, TypeVar
 from sqlalchemy import Connection, delete, insert, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from tracker.adapters.store import readings, rows
+from tracker.adapters.store import readings, rows, surveys
 from tracker.adapters.store.tables import api_key, batch, confirmation, dead_letter, inbox, parked, subscription
 from tracker.adapters.store.transaction import SqlTransaction
 from tracker.domain.consent import TrackingId
 from tracker.domain.subscription import Parked, Subscription
 from tracker.domain.tracked import TrackedConsent
 from tracker.journal.entry import Entry
-from tracker.ports import ApiKey, ConsentQuery, Ids, InboxItem, Name, Progress, Quarantined, StoredReport, Transaction
+from tracker.ports import (
+    ApiKey,
+    ConsentQuery,
+    Ids,
+    InboxItem,
+    Name,
+    Progress,
+    Quarantined,
+    StoredReport,
+    Survey,
+    Transaction,
+)
 
 T = TypeVar("T")
 
@@ -179,6 +190,12 @@ class SqlStore:
             return True
 
         return await self._write(work)
+
+    # ------------------------------------------------------------------------------------------ how things stand
+
+    async def survey(self, now: datetime, providers: Collection[str]) -> Survey:
+        """Count what waits where."""
+        return await self._database.read(partial(surveys.survey, now=now, providers=providers))
 
     # ------------------------------------------------------------------------------------------ keys of our callers
 

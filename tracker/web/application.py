@@ -19,16 +19,25 @@ OPERATIONS = (*consents.OPERATIONS, *journal.OPERATIONS, *subscriptions.OPERATIO
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def web_application(services: Services) -> web.Application:
-    """Make the application."""
+def web_application(services: Services, *, has_receiver: bool = True) -> web.Application:
+    """Make the application; without the door for events, where that has a listener of its own."""
     application = web.Application(middlewares=[problems], client_max_size=LARGEST_BODY_BYTES)
     application[SERVICES] = services
     application[consents.ASKS] = set()
     application.on_cleanup.append(consents.finish_asks)
     application.add_routes([operation.route() for operation in OPERATIONS])
-    application.add_routes(receiver.routes())
+    if has_receiver:
+        application.add_routes(receiver.routes())
     application.add_routes(health.routes())
     application.add_routes([web.get("/openapi.json", _openapi), web.get("/docs", _docs)])
+    return application
+
+
+def receiver_application(services: Services) -> web.Application:
+    """Make the application behind a listener of the receiver's own: the door for events, and nothing else."""
+    application = web.Application(middlewares=[problems], client_max_size=LARGEST_BODY_BYTES)
+    application[SERVICES] = services
+    application.add_routes(receiver.routes())
     return application
 
 

@@ -255,6 +255,11 @@ def test_half_a_transport_identity_is_refused(refusal, half):
         ("transport.pem", "[[client]] no. 1 transport_certificate"),
         ("transport.key", "[[client]] no. 1 transport_key"),
         ("ca.pem", "[[provider]] no. 1 ca"),
+        ("http.pem", "[http] tls_certificate"),
+        ("http.key", "[http] tls_key"),
+        ("receiver.pem", "[receiver] tls_certificate"),
+        ("receiver.key", "[receiver] tls_key"),
+        ("callers.pem", "[receiver] client_ca"),
         ("checkpoint.jwk.json", "[audit] checkpoint_key"),
     ],
 )

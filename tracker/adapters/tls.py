@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, NoReturn
 
+from tracker.adapters.certificate_files import is_pair
 from tracker.adapters.private_files import ModePolicy, read_private
 from tracker.domain.errors import ConfigurationError
 
@@ -129,12 +130,15 @@ def _context(files: TlsFiles) -> ssl.SSLContext:
         return ssl.create_default_context(purpose)
     # Whatever stands between the certificates is a remark, and may be in any encoding.
     text = _read(files.ca).decode("ascii", "ignore")
+    unusable = ConfigurationError(
+        f"{files.ca} holds no certificates in PEM that can be used; put those of the authority there."
+    )
+    if not text.strip():  # to the library, nothing would mean whoever this machine trusts
+        raise unusable
     try:
         context = ssl.create_default_context(purpose, cadata=text)
     except (ssl.SSLError, ValueError) as error:
-        raise ConfigurationError(
-            f"{files.ca} holds no certificates in PEM that can be used; put those of the authority there."
-        ) from error
+        raise unusable from error
     if files.side == "server":
         context.verify_mode = ssl.CERT_REQUIRED
         # A resumed session is not verified again: a certificate that has lapsed since would pass for hours.
@@ -154,7 +158,10 @@ def _show(context: ssl.SSLContext, files: TlsFiles) -> None:
     try:
         context.load_cert_chain(files.certificate, files.key, password=refuse)
     except ssl.SSLError as error:
-        raise ConfigurationError(_UNFIT.get(error.reason, _UNREADABLE).format(files.certificate, files.key)) from error
+        text = _WEAK if error.reason in _WEAKNESSES else _UNREADABLE
+        if files.key is not None and is_pair(files.certificate, files.key) is False:
+            text = _MISMATCH
+        raise ConfigurationError(text.format(files.certificate, files.key)) from error
     except OSError as error:
         raise ConfigurationError(f"{files.certificate} cannot be read ({error.strerror}); correct the path.") from error
 
@@ -164,14 +171,8 @@ _UNREADABLE: Final = (
     "The certificate {0} and its key {1} cannot be used; both should be in PEM, the certificate before those above it."
 )
 _WEAK: Final = "The certificate {0} has a key or a signature that is too weak for TLS; have a stronger one made."
-_UNFIT: Final = {
-    "KEY_VALUES_MISMATCH": _MISMATCH,
-    "KEY_TYPE_MISMATCH": _MISMATCH,
-    "EE_KEY_TOO_SMALL": _WEAK,
-    "CA_KEY_TOO_SMALL": _WEAK,
-    "CA_MD_TOO_WEAK": _WEAK,
-}
-"""What OpenSSL calls some troubles, and what is to be done."""
+_WEAKNESSES: Final = frozenset({"EE_KEY_TOO_SMALL", "CA_KEY_TOO_SMALL", "CA_MD_TOO_WEAK"})
+"""What OpenSSL calls them."""
 
 
 def _read(path: Path) -> bytes:

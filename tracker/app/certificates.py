@@ -1,13 +1,10 @@
 """Which certificates the configuration names: towards providers and on our own listeners; and their renewal."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from functools import partial
 
 from tracker.adapters.tls import ContextSource, RotatingContext, TlsFiles
 from tracker.settings import Settings
-
-Follower = Callable[[], Awaitable[None]]
-"""What wants to know that there may be new contexts."""
 
 
 def tls_towards(settings: Settings) -> dict[str, TlsFiles]:
@@ -59,7 +56,6 @@ class Certificates:
         self._towards = {provider_id: made[files] for provider_id, files in towards.items()}
         self._listeners = {section: made[files] for section, files in listeners.items()}
         self._contexts = tuple(made.values())
-        self._followers: set[Follower] = set()
 
     def __bool__(self) -> bool:
         """Whether there is anything that could be renewed."""
@@ -75,11 +71,6 @@ class Certificates:
         context = self._listeners.get(section)
         return None if context is None else context.current
 
-    def follow(self, follower: Follower) -> Callable[[], None]:
-        """Be called after each look; what is returned ends it."""
-        self._followers.add(follower)
-        return lambda: self._followers.discard(follower)
-
     async def reload(self, *, force: bool = True) -> bool:
         """Read the files again; connections that begin from now on are made with what is in them.
 
@@ -90,10 +81,5 @@ class Certificates:
             Whether something was renewed. Files that cannot be used are logged, and what they should replace stays.
         """
         loop = asyncio.get_running_loop()
-        renewed = [
-            await loop.run_in_executor(None, lambda one=context: one.reload(force=force))  # type: ignore[misc]
-            for context in self._contexts
-        ]
-        for follower in tuple(self._followers):  # whatever was renewed: one of them may have failed the last time
-            await follower()
-        return any(renewed)
+        look = [partial(context.reload, force=force) for context in self._contexts]
+        return any([await loop.run_in_executor(None, one) for one in look])

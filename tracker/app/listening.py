@@ -1,8 +1,8 @@
 """Listeners: each is one address, one application behind it, and a certificate that may change while it listens."""
 
 import asyncio
-import ssl
-from collections.abc import AsyncIterator, Sequence
+from asyncio.sslproto import SSLProtocol
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
@@ -14,8 +14,8 @@ from tracker.domain.errors import ConfigurationError
 from tracker.web.application import receiver_application, web_application
 from tracker.web.services import Services
 
-_SHUTDOWN_SECONDS: Final = 5.0
-_HANDSHAKE_SECONDS: Final = 10.0
+_SHUTDOWN_SECONDS: Final = 5
+_HANDSHAKE_SECONDS: Final = 10
 """Who has not finished the TLS handshake by then is cut off."""
 
 
@@ -38,18 +38,17 @@ class Listener:
         self._host = host
         self._port = port
         self._contexts = contexts
-        self._context: ssl.SSLContext | None = None
         self._runner = web.AppRunner(
             application, access_log=None, handle_signals=False, shutdown_timeout=_SHUTDOWN_SECONDS
         )
-        self._servers: Sequence[asyncio.Server] = ()
+        self._server: asyncio.Server | None = None
 
     @property
     def url(self) -> str:
         """Where it listens."""
         scheme = "http" if self._contexts is None else "https"
         host = f"[{self._host}]" if ":" in self._host else self._host
-        port = self._servers[0].sockets[0].getsockname()[1] if self._servers else self._port
+        port = self._server.sockets[0].getsockname()[1] if self._server is not None else self._port
         return f"{scheme}://{host}:{port}"
 
     async def start(self) -> None:
@@ -59,55 +58,40 @@ class Listener:
             ConfigurationError: Nothing can listen at this address.
         """
         await self._runner.setup()
-        loop = asyncio.get_running_loop()
         try:
-            # Only binds; `_serve_on` listens, so that there is one way to do it.
-            bound = await loop.create_server(asyncio.Protocol, self._host, self._port, start_serving=False)
-            await self._serve_on(bound)
+            self._server = await asyncio.get_running_loop().create_server(self._connect, self._host, self._port)
         except (OSError, UnicodeError) as error:  # UnicodeError: the host is no name
             raise ConfigurationError(
                 f"Nothing can listen on {self._host}:{self._port} ({getattr(error, 'strerror', None) or error}); "
                 f"see [{self._section}]."
             ) from error
 
-    async def renew(self) -> None:
-        """Let connections that begin from now on be made with the newest certificate; the others go on.
-
-        A server of asyncio keeps the context that it began with, so there are new servers on copies of the same sockets. They
-        share the queue of connections that wait: there is no moment at which nobody listens.
-        """
-        if self._contexts is not None and self._contexts() is not self._context:
-            await self._serve_on(*self._servers)
-
     async def stop(self) -> None:
         """Close the door, and answer the requests that are under way."""
-        for server in self._servers:
-            server.close()
-        self._servers = ()
+        if self._server is not None:
+            self._server.close()
         await self._runner.cleanup()
 
-    async def _serve_on(self, *others: asyncio.Server) -> None:
-        """Take over the sockets of other servers."""
-        context = None if self._contexts is None else self._contexts()
-        loop = asyncio.get_running_loop()
-        self._servers = [
-            await loop.create_server(
-                self._connect,
-                sock=sock.dup(),
-                ssl=context,
-                ssl_handshake_timeout=None if context is None else _HANDSHAKE_SECONDS,
-                ssl_shutdown_timeout=None if context is None else _SHUTDOWN_SECONDS,
-            )
-            for other in others
-            for sock in other.sockets
-        ]
-        self._context = context
-        for other in others:
-            other.close()
-
     def _connect(self) -> asyncio.BaseProtocol:
+        """Begin a connection, with the certificate of this moment.
+
+        A server that is given a context keeps it for good, and one that is replaced drops those who are just coming in. So
+        this one has none, and puts between itself and the application, for each connection, what it would have put there.
+        """
         server = self._runner.server
-        return _HangUp() if server is None else server()
+        if server is None:
+            return _HangUp()
+        if self._contexts is None:
+            return server()
+        return SSLProtocol(
+            asyncio.get_running_loop(),
+            server(),
+            self._contexts(),
+            None,  # type: ignore[arg-type] # nobody waits for the handshake; the application hears of it when it is done
+            server_side=True,
+            ssl_handshake_timeout=_HANDSHAKE_SECONDS,
+            ssl_shutdown_timeout=_SHUTDOWN_SECONDS,
+        )
 
 
 class _HangUp(asyncio.BaseProtocol):
@@ -119,7 +103,7 @@ class _HangUp(asyncio.BaseProtocol):
 
 @asynccontextmanager
 async def listening(tracker: Tracker, services: Services) -> AsyncIterator[None]:
-    """Open the listeners of the configuration, write their URLs to `listens_at`, follow the certificates; close at the end.
+    """Open the listeners of the configuration, write their URLs to `listens_at`; close them at the end.
 
     Raises:
         ConfigurationError: Nothing can listen at one of the addresses.
@@ -130,7 +114,6 @@ async def listening(tracker: Tracker, services: Services) -> AsyncIterator[None]
             stack.push_async_callback(listener.stop)
             await listener.start()
             tracker.listens_at[section] = listener.url
-            stack.callback(tracker.certificates.follow(listener.renew))
         yield
 
 

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import re
 
-from aiohttp import hdrs, web
+from aiohttp import HttpVersion11, hdrs, web
 
 from tracker.domain.errors import (
     InboxFullError,
@@ -30,8 +30,11 @@ def routes() -> list[web.RouteDef]:
 
 
 async def _invite(request: web.Request) -> None:
-    """Let a sender who waits for it go on with the body; one who is refused by his address is not told to."""
-    if not request.app[SERVICES].peers.admit(request):
+    """Let a sender who waits for it go on with the body; one who is refused by his address is not told to.
+
+    Spec: RFC 9110 §10.1.1.
+    """
+    if request.version < HttpVersion11 or not request.app[SERVICES].peers.admit(request):
         return
     if request.headers.get(hdrs.EXPECT, "").lower() != "100-continue":
         raise web.HTTPExpectationFailed

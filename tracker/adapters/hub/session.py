@@ -13,6 +13,7 @@ from tracker.domain.errors import ConsentApiContractError, ConsentApiUnavailable
 
 _KEEP_ALIVE_SECONDS: Final = 60.0
 _CONNECT_SECONDS: Final = 3.0
+_DEEPEST_CHAIN: Final = 10
 _CHUNK_BYTES: Final = 64 * 1024
 
 
@@ -125,7 +126,20 @@ async def _read(response: aiohttp.ClientResponse, max_bytes: int) -> bytes:
 def _reason(error: aiohttp.ClientError | OSError) -> str:
     """What went wrong, in words that cannot hold anything that we sent."""
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return "its certificate is not trusted"
+        why = getattr(error.certificate_error, "verify_message", "").rstrip(".")
+        return f"its certificate is not trusted ({why})" if why else "its certificate is not trusted"
+    if (trouble := _tls_error(error)) is not None:
+        _, is_alert, alert = (trouble.reason or "").partition("_ALERT_")
+        return f"it refused the TLS handshake ({alert.lower()})" if is_alert else "no secure connection could be made"
     if isinstance(error, aiohttp.ClientConnectorError):
         return error.strerror or type(error.os_error).__name__
     return type(error).__name__
+
+
+def _tls_error(error: BaseException | None) -> ssl.SSLError | None:
+    """What TLS said, behind what was made of it. Under TLS 1.3 a certificate is refused when we think that all is well."""
+    for _ in range(_DEEPEST_CHAIN):
+        if error is None or (isinstance(error, ssl.SSLError) and not isinstance(error, aiohttp.ClientError)):
+            return error
+        error = getattr(error, "os_error", None) or error.__cause__ or error.__context__
+    return None

@@ -90,6 +90,8 @@ Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
 Issuer = Annotated[str, AfterValidator(_base_url)]
 ResourceUrl = Annotated[str, AfterValidator(_base_url), AfterValidator(_without_trailing_slash)]
 ProfileName = Annotated[str, Field(pattern=r"^[a-z0-9.-]{1,64}$")]
+Host = Annotated[str, Field(pattern=r"^[!-~]{1,253}$")]
+Port = Annotated[int, Field(ge=0, le=65_535)]
 ClientId = Annotated[str, Field(pattern=r"^[!-~]{1,256}$")]
 
 
@@ -107,6 +109,11 @@ class Section(BaseModel):
         return value
 
 
+def _require_pair(section: Section, certificate: str, key: str) -> None:
+    if (getattr(section, certificate) is None) != (getattr(section, key) is None):
+        raise ValueError(f"should have both {certificate} and {key}, or neither")
+
+
 class DatabaseSettings(Section):
     """`[database]`.
 
@@ -119,29 +126,62 @@ class DatabaseSettings(Section):
 
 
 class HttpSettings(Section):
-    """`[http]`: where the API, the documentation and the receiver listen.
+    """`[http]`: where the API and the documentation listen, and the receiver unless it has a port of its own.
 
     Attributes:
         host: A host name or address of this machine.
         port: 0 takes any free one.
+        tls_certificate: PEM file; None: no TLS.
+        tls_key: PEM file.
     """
 
-    host: Annotated[str, Field(pattern=r"^[!-~]{1,253}$")] = "127.0.0.1"
-    port: Annotated[int, Field(ge=0, le=65_535)] = 8080
+    host: Host = "127.0.0.1"
+    port: Port = 8080
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+
+    @model_validator(mode="after")
+    def _require_certificate_and_key(self) -> Self:
+        _require_pair(self, "tls_certificate", "tls_key")
+        return self
 
 
 class ReceiverSettings(Section):
-    """`[receiver]`: the bounds of the door for webhooks. Beyond them it answers 503 or 408.
+    """`[receiver]`: the door for webhooks. Who is not in `allow_networks` gets 403; beyond the bounds it answers 503 or 408.
 
     Attributes:
+        host: A host name or address of this machine; None: that of `[http]`.
+        port: A port of its own, 0 for any free one; None: it shares the listener of `[http]`.
+        tls_certificate: PEM file; None: no TLS. This and the next two are for a port of its own.
+        tls_key: PEM file.
+        client_ca: PEM bundle; connections without a certificate from there are refused.
+        trusted_proxies: From where X-Forwarded-For is believed.
+        allow_networks: From where events are taken. Empty: from everywhere.
         inbox_max_events: So many may wait to be opened.
         inbox_max_age_seconds: So long may the oldest of them have waited.
         body_timeout_seconds: So long may a body take to arrive.
     """
 
+    host: Host | None = None
+    port: Port | None = None
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    client_ca: Path | None = None
+    trusted_proxies: tuple[Network, ...] = ()
+    allow_networks: tuple[Network, ...] = ()
     inbox_max_events: Annotated[int, Field(ge=1, le=100_000_000)] = 200_000
     inbox_max_age_seconds: Annotated[float, Field(gt=0, le=86_400)] = 300.0
     body_timeout_seconds: Annotated[float, Field(gt=0, le=600)] = 10.0
+
+    @model_validator(mode="after")
+    def _require_what_belongs_together(self) -> Self:
+        _require_pair(self, "tls_certificate", "tls_key")
+        if self.client_ca is not None and self.tls_certificate is None:
+            raise ValueError("should have tls_certificate and tls_key too: without TLS client_ca checks nobody")
+        for name in ("host", "tls_certificate"):
+            if self.port is None and getattr(self, name) is not None:
+                raise ValueError(f"should have a port too: without one of its own, [http] decides, not {name} here")
+        return self
 
 
 class ClientSettings(Section):
@@ -165,8 +205,7 @@ class ClientSettings(Section):
 
     @model_validator(mode="after")
     def _require_certificate_and_key(self) -> Self:
-        if (self.transport_certificate is None) != (self.transport_key is None):
-            raise ValueError("should have both transport_certificate and transport_key, or neither")
+        _require_pair(self, "transport_certificate", "transport_key")
         return self
 
 

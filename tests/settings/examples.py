@@ -32,8 +32,17 @@ url = "sqlite:////var/lib/tracker/tracker.db"
 [http]
 host = "::1"
 port = 0
+tls_certificate = "keys/http.pem"
+tls_key = "keys/http.key"
 
 [receiver]
+host = "0.0.0.0"
+port = 8443
+tls_certificate = "keys/receiver.pem"
+tls_key = "keys/receiver.key"
+client_ca = "keys/callers.pem"
+trusted_proxies = ["10.0.0.7", "fd00::7"]
+allow_networks = ["192.0.2.0/24", "2001:db8::/32"]
 inbox_max_events = 10
 inbox_max_age_seconds = 1.5
 body_timeout_seconds = 2
@@ -66,6 +75,11 @@ KEY_FILES = (
     "transport.pem",
     "transport.key",
     "ca.pem",
+    "callers.pem",
+    "http.pem",
+    "http.key",
+    "receiver.pem",
+    "receiver.key",
     "checkpoint.jwk.json",
 )
 """In `keys/`: every file that the examples name."""

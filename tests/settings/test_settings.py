@@ -21,7 +21,15 @@ def test_no_file_and_no_variables_give_the_defaults(tmp_path):
     assert settings == Settings()
     assert settings.database.url.get_secret_value() == "sqlite:///tracker.db"
     assert (settings.http.host, settings.http.port) == ("127.0.0.1", 8080)
+    assert (settings.http.tls_certificate, settings.http.tls_key) == (None, None)
     assert settings.receiver.model_dump() == {
+        "host": None,
+        "port": None,
+        "tls_certificate": None,
+        "tls_key": None,
+        "client_ca": None,
+        "trusted_proxies": (),
+        "allow_networks": (),
         "inbox_max_events": 200_000,
         "inbox_max_age_seconds": 300,
         "body_timeout_seconds": 10,
@@ -39,7 +47,16 @@ def test_every_setting_can_stand_in_the_file(load, folder):
     settings = load(WHOLE)
     assert settings.database.url.get_secret_value() == "sqlite:////var/lib/tracker/tracker.db"
     assert (settings.http.host, settings.http.port) == ("::1", 0)
+    assert settings.http.tls_certificate == folder / "keys/http.pem"
+    assert settings.http.tls_key == folder / "keys/http.key"
     assert settings.receiver.model_dump() == {
+        "host": "0.0.0.0",
+        "port": 8443,
+        "tls_certificate": folder / "keys/receiver.pem",
+        "tls_key": folder / "keys/receiver.key",
+        "client_ca": folder / "keys/callers.pem",
+        "trusted_proxies": (ip_network("10.0.0.7/32"), ip_network("fd00::7/128")),
+        "allow_networks": (ip_network("192.0.2.0/24"), ip_network("2001:db8::/32")),
         "inbox_max_events": 10,
         "inbox_max_age_seconds": 1.5,
         "body_timeout_seconds": 2,
@@ -78,6 +95,13 @@ OVERRIDES = {
     "TRACKER_DATABASE__URL": "sqlite:///other.db",
     "TRACKER_HTTP__HOST": "0.0.0.0",
     "TRACKER_HTTP__PORT": "9000",
+    "TRACKER_HTTP__TLS_CERTIFICATE": "keys/receiver.pem",
+    "TRACKER_HTTP__TLS_KEY": "keys/receiver.key",
+    "TRACKER_RECEIVER__HOST": "127.0.0.2",
+    "TRACKER_RECEIVER__PORT": "9001",
+    "TRACKER_RECEIVER__TLS_CERTIFICATE": "keys/http.pem",
+    "TRACKER_RECEIVER__TLS_KEY": "keys/http.key",
+    "TRACKER_RECEIVER__CLIENT_CA": "keys/http.pem",
     "TRACKER_RECEIVER__INBOX_MAX_EVENTS": "11",
     "TRACKER_RECEIVER__INBOX_MAX_AGE_SECONDS": "12.5",
     "TRACKER_RECEIVER__BODY_TIMEOUT_SECONDS": "13",
@@ -100,7 +124,18 @@ def test_variables_override_every_single_value(load, folder, text):
     settings = load(text, OVERRIDES)
     assert settings.database.url.get_secret_value() == "sqlite:///other.db"
     assert (settings.http.host, settings.http.port) == ("0.0.0.0", 9000)
-    assert list(settings.receiver.model_dump().values()) == [11, 12.5, 13]
+    keys = folder / "keys"
+    assert (settings.http.tls_certificate, settings.http.tls_key) == (keys / "receiver.pem", keys / "receiver.key")
+    assert [value for _, value in settings.receiver if not isinstance(value, tuple)] == [
+        "127.0.0.2",
+        9001,
+        keys / "http.pem",
+        keys / "http.key",
+        keys / "http.pem",
+        11,
+        12.5,
+        13,
+    ]
     assert [interval.total_seconds() for _, interval in settings.polling] == [14, 15, 16, 17]
     assert settings.audit.origin == "other.example/journal"
     assert settings.audit.checkpoint_key == folder / "keys/ca.pem"
@@ -224,6 +259,11 @@ def test_half_a_transport_identity_is_refused(refusal, half):
         ("transport.pem", "[[client]] no. 1 transport_certificate"),
         ("transport.key", "[[client]] no. 1 transport_key"),
         ("ca.pem", "[[provider]] no. 1 ca"),
+        ("http.pem", "[http] tls_certificate"),
+        ("http.key", "[http] tls_key"),
+        ("receiver.pem", "[receiver] tls_certificate"),
+        ("receiver.key", "[receiver] tls_key"),
+        ("callers.pem", "[receiver] client_ca"),
         ("checkpoint.jwk.json", "[audit] checkpoint_key"),
     ],
 )

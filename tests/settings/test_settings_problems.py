@@ -11,7 +11,10 @@ from tests.settings.examples import CLIENT, PROVIDER
     ("text", "sentence"),
     [
         ("[http]\nprot = 1", "tracker.toml: [http] prot is not a setting; perhaps port was meant."),
-        ("[http]\nzzz = 1", "tracker.toml: [http] zzz is not a setting; there are host, port."),
+        (
+            "[http]\nzzz = 1",
+            "tracker.toml: [http] zzz is not a setting; there are host, port, tls_certificate, tls_key.",
+        ),
         ("[htpp]\nport = 1", "tracker.toml: htpp is not a setting; perhaps http was meant."),
         (
             '"a\\nb" = 1',
@@ -21,7 +24,7 @@ from tests.settings.examples import CLIENT, PROVIDER
             CLIENT + PROVIDER.replace("issuer", "isuer"),
             "tracker.toml: [[provider]] no. 1 isuer is not a setting; perhaps issuer was meant (and 1 more).",
         ),
-        ("[receiver]\nport = 1", "tracker.toml: [receiver] port is not a setting; "),
+        ("[receiver]\nzzz = 1", "tracker.toml: [receiver] zzz is not a setting; "),
         ("[polling]\ndrift_grace = 1", "tracker.toml: [polling] drift_grace is not a setting; "),
         ("[retention]\ndays = 1", "tracker.toml: retention is not a setting; "),
         ("_env_file = '/etc/passwd'", "tracker.toml: _env_file is not a setting; "),

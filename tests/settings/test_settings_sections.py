@@ -54,6 +54,13 @@ def problem(section, **values):
     [
         (HttpSettings, "port", [-1, 65536, "http", True, 1.5, nan, [], {}, None]),
         (HttpSettings, "host", ["", "a b", "a\n", 1, True]),
+        (ReceiverSettings, "port", [-1, 65536, "https", True, 1.5]),
+        (
+            ReceiverSettings,
+            "trusted_proxies",
+            [["10.0.0.1/8"], ["proxy.example"], [5], [True], "10.0.0.1"],
+        ),
+        (ReceiverSettings, "allow_networks", [["10.0.0.1/8"], ["bank.example"], [5], [True], "127.0.0.0/8", [""]]),
         (ReceiverSettings, "inbox_max_events", [0, -1, TOO_MUCH, 1.5, True]),
         (ReceiverSettings, "inbox_max_age_seconds", [0, -1, TOO_MUCH, nan, inf, True, "5s"]),
         (ReceiverSettings, "body_timeout_seconds", [0, -1, TOO_MUCH, nan, inf]),
@@ -101,6 +108,25 @@ def test_the_widest_values_are_accepted():
 @pytest.mark.parametrize("half", ["transport_certificate", "transport_key"])
 def test_half_a_transport_identity_is_refused(half):
     assert "or neither" in problem(ClientSettings, **CLIENT, **{half: Path("x.pem")})
+
+
+@pytest.mark.parametrize("half", ["tls_certificate", "tls_key"])
+@pytest.mark.parametrize(("section", "port"), [(HttpSettings, 8443), (ReceiverSettings, 8443)])
+def test_half_an_identity_of_a_listener_is_refused(section, port, half):
+    assert "or neither" in problem(section, port=port, **{half: Path("x.pem")})
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"host": "0.0.0.0"}, "should have a port too"),
+        ({"tls_certificate": Path("x.pem"), "tls_key": Path("x.key")}, "should have a port too"),
+        ({"client_ca": Path("x.pem")}, "should have tls_certificate and tls_key too"),
+        ({"client_ca": Path("x.pem"), "port": 8443}, "should have tls_certificate and tls_key too"),
+    ],
+)
+def test_what_would_be_ignored_without_a_port_or_tls_is_refused(values, words):
+    assert words in problem(ReceiverSettings, **values)
 
 
 # ------------------------------------------------------------------------------------------------ the database

@@ -7,9 +7,7 @@ Spec: RFC 7517 §5 (JWK Set), RFC 7518 §6.3 (RSA), RFC 7638 (thumbprint as key 
 """
 
 import json
-import logging
 import os
-import stat
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,19 +18,14 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from tracker.adapters.jose import DecryptionKey, EventKeys, SigningKey
 from tracker.adapters.locked_jwcrypto import JWK, refusing
+from tracker.adapters.private_files import ModePolicy, read_private
 from tracker.adapters.public_keys import is_sound_rsa
 from tracker.domain import strict_json
 from tracker.domain.errors import ConfigurationError
 from tracker.profiles.compact import is_key_id
 
-_log = logging.getLogger(__name__)
-
 Kind = Literal["signing", "encryption"]
 
-ModePolicy = Literal["refuse", "warn"]
-"""What to do about a key file that others than its owner can read."""
-
-_MAX_FILE_BYTES: Final = 1024 * 1024
 _RSA_BITS: Final = 2048
 _OAEP: Final = padding.OAEP(padding.MGF1(SHA256()), SHA256(), None)
 
@@ -171,20 +164,7 @@ def _warm(key: rsa.RSAPrivateKey) -> None:
 
 
 def _read_json(path: Path, kind: str, mode_policy: ModePolicy) -> Any:
-    try:
-        with path.open("rb") as file:
-            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-            data = file.read(_MAX_FILE_BYTES)
-    except (OSError, ValueError) as error:  # ValueError: the path holds a NUL
-        raise ConfigurationError(
-            f"The key file {path} cannot be read ({getattr(error, 'strerror', error)}); "
-            f"correct the path or make the file with `tracker keys make {kind} --out {path}`."
-        ) from error
-    if mode & 0o077:
-        complaint = f"The key file {path} is open to others than its owner (mode {mode:04o})"
-        if mode_policy != "warn":
-            raise ConfigurationError(f'{complaint}; run `chmod 600 {path}`, or set [security] key_file_mode = "warn".')
-        _log.warning("%s; run `chmod 600 %s`.", complaint, path)
+    data = read_private(path, f"make the file with `tracker keys make {kind} --out {path}`", mode_policy)
     try:
         return strict_json.loads(data)
     except strict_json.NotStrictJsonError as error:

@@ -1,8 +1,9 @@
 """The composition root: what is made of what (`composition`), how it runs (`service`), and what operators do with it."""
 
-from tracker.app.checks import Finding, check_all
+from tracker.app.checks import check_all
 from tracker.app.composition import Tracker, World, build
 from tracker.app.database import database_file, downgrade_database, require_schema, schema_revisions, upgrade_database
+from tracker.app.findings import Finding
 from tracker.app.key_making import make_key_file, public_keys
 from tracker.app.service import running, service, with_tracker, worker_for
 

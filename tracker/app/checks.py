@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from tracker.app.certificate_checks import certificate_findings
 from tracker.app.composition import Tracker, World, build
 from tracker.app.database import database_file, schema_revisions
+from tracker.app.findings import Finding
 from tracker.domain.errors import TrackerError
 from tracker.ports import Provider
 from tracker.settings import Settings
@@ -14,25 +15,12 @@ _PROVIDER_SECONDS = 15.0
 _CLOCK_MAY_BE_BEHIND_SECONDS = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One line of the answer.
-
-    Attributes:
-        subject: What was looked at.
-        text: What was found; if it is not well, with the fix.
-        ok: Whether it is well.
-        stops: Whether the service would not start because of it.
-    """
-
-    subject: str
-    text: str
-    ok: bool
-    stops: bool = False
-
-
 async def check_all(settings: Settings, show: Callable[[Finding], None]) -> list[bool]:
-    """Look at database, keys, clock and providers, show each finding as it comes, and say of each whether it is well."""
+    """Look at database, certificates, keys, clock and providers, and show each finding as it comes.
+
+    Returns:
+        Of each whether it is well.
+    """
     results: list[bool] = []
 
     def found(finding: Finding) -> None:
@@ -41,7 +29,10 @@ async def check_all(settings: Settings, show: Callable[[Finding], None]) -> list
 
     database, has_tables = _database(settings)
     found(database)
-    if database.ok:
+    certificates = list(certificate_findings(settings, World().clock.now()))
+    for finding in certificates:
+        found(finding)
+    if database.ok and not any(finding.stops for finding in certificates):
         await _keys_and_what_needs_them(settings, found, has_tables=has_tables)
     if not settings.provider:
         text = "there are none; add [[client]] and [[provider]] tables to the configuration"

@@ -1,7 +1,6 @@
 """The one place that knows every class: what is made of what."""
 
 import asyncio
-import ssl
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -20,6 +19,7 @@ from tracker.adapters.metrics.counters import Counters
 from tracker.adapters.sender import open_sender
 from tracker.adapters.store.sqlite import SqliteDatabase
 from tracker.adapters.store.store import SqlStore
+from tracker.app.certificates import Certificates
 from tracker.app.database import database_file
 from tracker.app.observatory import Observatory, WatchedHolders, WatchedSender
 from tracker.domain.consent import ProviderId
@@ -29,7 +29,7 @@ from tracker.ports import CheckpointSigner, Clock, Entropy, Ids, Provider
 from tracker.profiles import PROFILES
 from tracker.profiles.profile import Profile
 from tracker.settings import Settings
-from tracker.settings_sections import ClientSettings, ProviderSettings
+from tracker.settings_sections import ProviderSettings
 from tracker.usecases.api_keys import ApiKeys
 from tracker.usecases.ask import Asker
 from tracker.usecases.budget import Budget
@@ -50,6 +50,7 @@ from tracker.usecases.subscribe import Subscriptions
 from tracker.usecases.timeline import Timelines
 from tracker.usecases.trail import Trail
 from tracker.usecases.wake import Bell
+from tracker.web.peers import Peers
 from tracker.web.services import Services
 
 _OPENING_THREADS = 2
@@ -74,10 +75,16 @@ class World:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Tracker:
-    """Everything, made and wired, not running yet."""
+    """Everything, made and wired, not running yet.
+
+    Attributes:
+        listens_at: While it runs, the URL of each listener by its section: `http`, and `receiver` if that has its own.
+    """
 
     settings: Settings
     world: World
+    certificates: Certificates
+    listens_at: dict[str, str] = field(default_factory=dict)
     store: SqlStore
     providers: Providers
     holders: Holders
@@ -97,6 +104,13 @@ class Tracker:
         """Keys of our API's callers."""
         return self.services.api_keys
 
+    async def reload_certificates(self) -> bool:
+        """Read all certificates again, towards providers and of our own listeners; say whether any was renewed.
+
+        What cannot be used is logged, and the old one serves on.
+        """
+        return await self.certificates.reload()
+
 
 @asynccontextmanager
 async def build(settings: Settings, world: World | None = None) -> AsyncIterator[Tracker]:
@@ -109,6 +123,7 @@ async def build(settings: Settings, world: World | None = None) -> AsyncIterator
     loop = asyncio.get_running_loop()
     # Key files are parsed here, once: importing a private RSA key costs some hundred times what opening an event does.
     signing, crypto, signer = await loop.run_in_executor(None, _load_keys, settings)
+    certificates = await loop.run_in_executor(None, Certificates, settings)
     providers = Providers(_provider(chosen, world) for chosen in settings.provider)
     registry = CollectorRegistry()
     meters = Counters(registry)
@@ -116,12 +131,11 @@ async def build(settings: Settings, world: World | None = None) -> AsyncIterator
     async with AsyncExitStack() as stack:
         store = SqlStore(SqliteDatabase(database_file(settings)), world.ids)
         stack.push_async_callback(store.close)
-        clients = {client.client_id: client for client in settings.client}
         connections = [
             HolderConnection(
                 provider=providers.require(chosen.id),
                 signing_key=signing[chosen.client_id],
-                ssl_context=_ssl_context(chosen, clients[chosen.client_id]),
+                contexts=certificates.towards(chosen.id),
             )
             for chosen in settings.provider
         ]
@@ -182,6 +196,7 @@ async def build(settings: Settings, world: World | None = None) -> AsyncIterator
             meters=meters,
             metrics=observatory.page,
             body_timeout_seconds=settings.receiver.body_timeout_seconds,
+            peers=Peers(settings.receiver.trusted_proxies, settings.receiver.allow_networks),
             is_ready=partial(_is_ready, store),
         )
         watched_sender = WatchedSender(sender, meters, world.clock, trail)
@@ -191,6 +206,7 @@ async def build(settings: Settings, world: World | None = None) -> AsyncIterator
         yield Tracker(
             settings=settings,
             world=world,
+            certificates=certificates,
             store=store,
             providers=providers,
             holders=holders,
@@ -232,20 +248,6 @@ def _provider(chosen: ProviderSettings, world: World) -> Provider:
         api_version=chosen.api_version or profile.default_api_version,
         requests_per_second=chosen.requests_per_second,
     )
-
-
-def _ssl_context(chosen: ProviderSettings, client: ClientSettings) -> ssl.SSLContext | None:
-    if chosen.ca is None and client.transport_certificate is None:
-        return None
-    try:
-        context = ssl.create_default_context(cafile=chosen.ca)
-        if client.transport_certificate is not None:
-            context.load_cert_chain(client.transport_certificate, client.transport_key)
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigurationError(
-            f"The certificates for provider {chosen.id!r} cannot be used ({error}); see ca and transport_certificate."
-        ) from error
-    return context
 
 
 def _pace(settings: Settings) -> Pace:

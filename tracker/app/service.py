@@ -1,31 +1,26 @@
 """Running everything, and taking it down in order."""
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
-from aiohttp import web
-
 from tracker.adapters.store.service_lock import ServiceLock
 from tracker.app.composition import Tracker, World, build
 from tracker.app.database import database_file, require_schema
-from tracker.domain.errors import ConfigurationError
+from tracker.app.listening import listening
 from tracker.settings import Settings
-from tracker.web.application import web_application
-from tracker.web.metrics import metrics_application
 from tracker.worker import Loop, Tick, Worker
 
 T = TypeVar("T")
-_log = logging.getLogger(__name__)
 
 _ASK_EVERY_SECONDS = 1.0
 _TICK_EVERY_SECONDS = 1.0
 _KEYS_EVERY_SECONDS = 60.0
 _TRIM_EVERY_SECONDS = 3600.0
+_CERTIFICATES_EVERY_SECONDS = 10.0
 
 
 def worker_for(tracker: Tracker) -> Worker:
@@ -52,6 +47,7 @@ def worker_for(tracker: Tracker) -> Worker:
         ticks=[
             *asks,
             *keys,
+            *([_certificates(tracker)] if tracker.certificates else []),
             Tick(name="the clock", run=tracker.expiry.run_once, every_seconds=_TICK_EVERY_SECONDS),
             Tick(
                 name="housekeeping",
@@ -63,47 +59,34 @@ def worker_for(tracker: Tracker) -> Worker:
     )
 
 
+def _certificates(tracker: Tracker) -> Tick:
+    """Look at the files: a few calls of the system, unless something has changed."""
+    look = partial(tracker.certificates.reload, force=False)
+    return Tick(name="certificates", run=look, every_seconds=_CERTIFICATES_EVERY_SECONDS)
+
+
 @asynccontextmanager
 async def running(tracker: Tracker) -> AsyncIterator[str]:
     """Run a tracker: HTTP, the worker, the notifications. Gives the URL where it listens.
 
     On leaving, nothing new is taken in, what is under way is finished, and what was answered for is in the database.
     """
-    http = tracker.settings.http
     worker = worker_for(tracker)
     notifying = asyncio.create_task(tracker.notifier.run(), name="notifications")
 
     async def is_ready() -> bool:
         return worker.is_working and not notifying.done() and await tracker.services.is_ready()
 
-    services = replace(tracker.services, is_ready=is_ready)
-    metrics_port = tracker.settings.metrics.port
-    application = web_application(services, with_metrics=metrics_port is None)
-    runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=5.0)
-    metrics_runner = web.AppRunner(metrics_application(services), access_log=None, handle_signals=False)
     try:
-        await _listen(runner, http.host, http.port, "[http]")
-        if metrics_port is not None:
-            await _listen(metrics_runner, tracker.settings.metrics.host, metrics_port, "[metrics]")
-            _log.info("Metrics are at http://%s:%d/metrics", *metrics_runner.addresses[0][:2])
-        worker.start()
-        port = runner.addresses[0][1]
-        yield f"http://{http.host}:{port}"
+        # Leaving it, the doors are closed first, and requests under way are answered.
+        async with listening(tracker, replace(tracker.services, is_ready=is_ready)):
+            worker.start()
+            yield tracker.listens_at["http"]
     finally:
-        await runner.cleanup()  # first the door is closed, and requests under way are answered
-        await metrics_runner.cleanup()
         await worker.stop()
         notifying.cancel()
         with suppress(asyncio.CancelledError):
             await notifying
-
-
-async def _listen(runner: web.AppRunner, host: str, port: int, section: str) -> None:
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, host, port).start()
-    except OSError as error:
-        raise ConfigurationError(f"Nothing can listen on {host}:{port} ({error.strerror}); see {section}.") from error
 
 
 @asynccontextmanager

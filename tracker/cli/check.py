@@ -21,9 +21,10 @@ def register(app: typer.Typer) -> None:
 
 
 def check(json: Json = False) -> None:
-    """Check configuration, keys, database, clock, providers and our access to them; one line each, and what to do next.
+    """Check configuration, database, certificates, keys, clock, providers and our access to them; and say what to do next.
 
-    Exit status 1 if something is wrong, 2 if the service would not even start.
+    What should be seen to soon is marked `warn`, and is well. Exit status 1 if something is wrong, 2 if the service would not
+    even start.
     """
     from tracker.app import Finding, check_all  # noqa: PLC0415
     from tracker.cli.running import load  # noqa: PLC0415
@@ -38,7 +39,9 @@ def check(json: Json = False) -> None:
         if finding.subject == "next":
             print_line(Text.assemble(("next  ", "cyan"), printable(finding.text)))
             return
-        mark = ("ok    ", "green") if finding.ok else ("FAIL  ", "red")
+        mark = ("FAIL  ", "red")
+        if finding.ok:
+            mark = ("warn  ", "yellow") if finding.warns else ("ok    ", "green")
         print_line(Text.assemble(mark, f"{finding.subject:<{_SUBJECT_WIDTH}}  {printable(finding.text)}"))
 
     try:

@@ -39,6 +39,8 @@ async def _run(settings: "Settings") -> None:
     loop = asyncio.get_running_loop()
     for sign in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(sign, stop.set)
-    async with service(settings) as (_, url):
+    async with service(settings) as (tracker, url):
         print(f"tracker listens on {url}  (API: {url}/docs)", flush=True)
+        if own := tracker.listens_at.get("receiver"):
+            print(f"events are received on {own}", flush=True)
         await stop.wait()

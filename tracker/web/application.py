@@ -19,17 +19,26 @@ OPERATIONS = (*consents.OPERATIONS, *journal.OPERATIONS, *subscriptions.OPERATIO
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def web_application(services: Services, *, with_metrics: bool = True) -> web.Application:
-    """Make the application; the metrics may be served elsewhere."""
+def web_application(services: Services, *, has_receiver: bool = True, with_metrics: bool = True) -> web.Application:
+    """Make the application; without the door for events and the metrics, where these have listeners of their own."""
     application = web.Application(middlewares=[metrics.counted, problems], client_max_size=LARGEST_BODY_BYTES)
     application[SERVICES] = services
     application[consents.ASKS] = set()
     application.on_cleanup.append(consents.finish_asks)
     application.add_routes([operation.route() for operation in OPERATIONS])
-    application.add_routes(receiver.routes())
+    if has_receiver:
+        application.add_routes(receiver.routes())
     application.add_routes(health.routes())
     application.add_routes(metrics.routes() if with_metrics else [])
     application.add_routes([web.get("/openapi.json", _openapi), web.get("/docs", _docs)])
+    return application
+
+
+def receiver_application(services: Services) -> web.Application:
+    """Make the application behind a listener of the receiver's own: the door for events, and nothing else."""
+    application = web.Application(middlewares=[metrics.counted, problems], client_max_size=LARGEST_BODY_BYTES)
+    application[SERVICES] = services
+    application.add_routes(receiver.routes())
     return application
 
 

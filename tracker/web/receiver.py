@@ -4,7 +4,7 @@ import asyncio
 import logging
 import re
 
-from aiohttp import web
+from aiohttp import HttpVersion11, hdrs, web
 
 from tracker.domain.errors import (
     InboxFullError,
@@ -28,7 +28,21 @@ REASON = web.RequestKey("reason", str)
 
 def routes() -> list[web.RouteDef]:
     """The door's routes; a provider in the path is a hint, and never trusted."""
-    return [web.post("/webhooks/{profile}", receive), web.post("/webhooks/{profile}/{provider}", receive)]
+    paths = ("/webhooks/{profile}", "/webhooks/{profile}/{provider}")
+    return [web.post(path, receive, expect_handler=_invite) for path in paths]
+
+
+async def _invite(request: web.Request) -> None:
+    """Let a sender who waits for it go on with the body; one who is refused by his address is not told to.
+
+    Spec: RFC 9110 §10.1.1.
+    """
+    if request.version < HttpVersion11 or not request.app[SERVICES].peers.admit(request):
+        return
+    if request.headers.get(hdrs.EXPECT, "").lower() != "100-continue":
+        raise web.HTTPExpectationFailed
+    await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    request.writer.output_size = 0  # the answer itself has not begun
 
 
 async def receive(request: web.Request) -> web.Response:
@@ -38,6 +52,9 @@ async def receive(request: web.Request) -> web.Response:
     interaction_id = sent_id if _GOOD_ID.fullmatch(sent_id) else services.ids.random()
     headers = {_INTERACTION_ID: interaction_id}
     known = {"interaction_id": interaction_id}
+    if not services.peers.admit(request):
+        request[REASON] = "not_allowed"
+        return await _turn_away(request, headers)
     try:
         profile = services.receiver.profile(request.match_info["profile"])
         async with asyncio.timeout(services.body_timeout_seconds):
@@ -71,6 +88,17 @@ async def receive(request: web.Request) -> web.Response:
         return web.Response(status=503, headers=headers | {"Retry-After": _RETRY_AFTER_SECONDS})
     _log.info("Event %s was received", interaction_id, extra=known)
     return web.Response(status=profile.push.accepted_status, headers=headers)
+
+
+async def _turn_away(request: web.Request, headers: dict[str, str]) -> web.Response:
+    """Answer somebody whose address is not allowed, and hang up: nothing of the body is read, not even to throw it away."""
+    sender = request.app[SERVICES].peers.sender(request)
+    _log.info("A request from %s was refused at the door: not in allow_networks", sender or "an address unknown")
+    response = _last_word(403, headers)
+    await response.prepare(request)
+    await response.write_eof()
+    request.protocol.force_close()
+    return response
 
 
 def _last_word(status: int, headers: dict[str, str]) -> web.Response:

@@ -1,7 +1,7 @@
 """What the handlers call. Made by the composition root; the application carries it under one key."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from aiohttp import web
@@ -15,6 +15,7 @@ from tracker.usecases.receive import Receiver
 from tracker.usecases.register import Registrar
 from tracker.usecases.subscribe import Subscriptions
 from tracker.usecases.timeline import Timelines
+from tracker.web.peers import Peers
 
 
 class MetricsPage(NamedTuple):
@@ -30,6 +31,7 @@ class Services:
 
     Attributes:
         body_timeout_seconds: How long an event's body may take.
+        peers: Whose events are taken.
         ask_timeout_seconds: How long a caller waits for a holder's answer.
         metrics: Makes the page of metrics.
         is_ready: Whether the service can do its work; raises or says no if not.
@@ -50,6 +52,7 @@ class Services:
     metrics: Callable[[], Awaitable[MetricsPage]]
     body_timeout_seconds: float
     is_ready: Callable[[], Awaitable[bool]]
+    peers: Peers = field(default_factory=Peers)
     ask_timeout_seconds: float = 10.0
 
 

@@ -199,7 +199,8 @@ def our_context(authority: trustme.CA, *, certificate: bool = True) -> ssl.SSLCo
 
 async def describe_by(world: World, hub: ScriptedHub, context: ssl.SSLContext | None) -> None:
     provider = make_provider(hub.issuer)
-    connection = HolderConnection(provider=provider, signing_key=world.signing_key, ssl_context=context)
+    contexts = None if context is None else lambda: context
+    connection = HolderConnection(provider=provider, signing_key=world.signing_key, contexts=contexts)
     holders = Holders([connection], world.clock, RandomIds(), JwcryptoEventCrypto({}))
     try:
         await holders.describe(provider)

@@ -1,7 +1,6 @@
 """All configured holders, as the use cases ask for them: `ports.HolderApi` and `ports.HolderKeys`."""
 
 import asyncio
-import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -14,6 +13,7 @@ from tracker.adapters.hub.session import HolderSession
 from tracker.adapters.hub.tokens import AccessTokens, Client
 from tracker.adapters.hub.urls import require_secure
 from tracker.adapters.jose import SigningKey
+from tracker.adapters.tls import ContextSource
 from tracker.domain.consent import ConsentId, ProviderId
 from tracker.domain.errors import ConsentApiUnavailableError, ProviderNotFoundError
 from tracker.ports import Answer, Clock, EventCrypto, HolderTally, Ids, Provider, VerificationKey
@@ -30,12 +30,12 @@ class HolderConnection:
     Attributes:
         provider: The provider.
         signing_key: What our application signs its assertions with.
-        ssl_context: Our transport certificate and whom to trust; None: no certificate, the machine's trust.
+        contexts: Our transport certificate and whom to trust; None: no certificate, the machine's trust.
     """
 
     provider: Provider
     signing_key: SigningKey = field(repr=False)
-    ssl_context: ssl.SSLContext | None = None
+    contexts: ContextSource | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +137,7 @@ class Holders:
         for connection in connections:
             provider = connection.provider
             require_secure(provider)
-            session = HolderSession(connection.ssl_context, timeout_seconds=timeout_seconds)
+            session = HolderSession(connection.contexts, timeout_seconds=timeout_seconds)
             self._sessions.append(session)
             if provider.issuer not in self._issuers:
                 self._issuers[provider.issuer] = _Issuer(provider.issuer, session, clock)

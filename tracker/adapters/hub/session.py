@@ -8,10 +8,12 @@ from typing import Final
 import aiohttp
 from yarl import URL
 
+from tracker.adapters.tls import ContextSource
 from tracker.domain.errors import ConsentApiContractError, ConsentApiUnavailableError
 
 _KEEP_ALIVE_SECONDS: Final = 60.0
 _CONNECT_SECONDS: Final = 3.0
+_DEEPEST_CHAIN: Final = 10
 _CHUNK_BYTES: Final = 64 * 1024
 
 
@@ -40,17 +42,22 @@ class Reply:
 class HolderSession:
     """Asks one provider: no redirects, no cookies, no proxies from the environment, nothing unbounded."""
 
-    def __init__(self, ssl_context: ssl.SSLContext | None, *, timeout_seconds: float) -> None:
+    def __init__(self, contexts: ContextSource | None, *, timeout_seconds: float) -> None:
         """Prepare; nothing is opened before the first request.
 
         Args:
-            ssl_context: The transport certificate and whom to trust; None: the machine's trust, no certificate.
+            contexts: The transport certificate and whom to trust; None: the machine's trust, no certificate.
             timeout_seconds: For one request, from waiting for a connection to the last byte.
         """
-        self._ssl_context = ssl_context
+        self._contexts = contexts
         self._timeout = aiohttp.ClientTimeout(total=timeout_seconds, sock_connect=_CONNECT_SECONDS)
         self._session: aiohttp.ClientSession | None = None
         self._closed = False
+
+    @property
+    def context(self) -> ssl.SSLContext | None:
+        """What a connection that begins now is made with: another one once our certificate has been renewed."""
+        return None if self._contexts is None else self._contexts()
 
     async def get(self, url: URL, headers: Mapping[str, str], *, max_bytes: int) -> Reply:
         """Read something.
@@ -79,9 +86,11 @@ class HolderSession:
     async def _request(
         self, method: str, url: URL, headers: Mapping[str, str], fields: Mapping[str, str] | None, max_bytes: int
     ) -> Reply:
+        # The pool keeps connections of different contexts apart, so none that was made with an old certificate is used again.
+        ssl_context = self.context or True
         try:
             async with self._open().request(
-                method, url, headers=headers, data=fields, allow_redirects=False
+                method, url, headers=headers, data=fields, allow_redirects=False, ssl=ssl_context
             ) as response:
                 body = await _read(response, max_bytes)
                 return Reply(url=url, status=response.status, headers=response.headers, body=body)
@@ -95,7 +104,7 @@ class HolderSession:
             raise ConsentApiUnavailableError("The connections to the holder are closed.")
         if self._session is None:  # made here because it belongs to the running event loop
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(ssl=self._ssl_context or True, keepalive_timeout=_KEEP_ALIVE_SECONDS),
+                connector=aiohttp.TCPConnector(keepalive_timeout=_KEEP_ALIVE_SECONDS),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trust_env=False,
                 timeout=self._timeout,
@@ -117,7 +126,20 @@ async def _read(response: aiohttp.ClientResponse, max_bytes: int) -> bytes:
 def _reason(error: aiohttp.ClientError | OSError) -> str:
     """What went wrong, in words that cannot hold anything that we sent."""
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return "its certificate is not trusted"
+        why = getattr(error.certificate_error, "verify_message", "").rstrip(".")
+        return f"its certificate is not trusted ({why})" if why else "its certificate is not trusted"
+    if (trouble := _tls_error(error)) is not None:
+        _, is_alert, alert = (trouble.reason or "").partition("_ALERT_")
+        return f"it refused the TLS handshake ({alert.lower()})" if is_alert else "no secure connection could be made"
     if isinstance(error, aiohttp.ClientConnectorError):
         return error.strerror or type(error.os_error).__name__
     return type(error).__name__
+
+
+def _tls_error(error: BaseException | None) -> ssl.SSLError | None:
+    """What TLS said, behind what was made of it. Under TLS 1.3 a certificate is refused when we think that all is well."""
+    for _ in range(_DEEPEST_CHAIN):
+        if error is None or (isinstance(error, ssl.SSLError) and not isinstance(error, aiohttp.ClientError)):
+            return error
+        error = getattr(error, "os_error", None) or error.__cause__ or error.__context__
+    return None

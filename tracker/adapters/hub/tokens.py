@@ -1,6 +1,7 @@
 """Access tokens by the client-credentials grant, authenticated with a signed assertion."""
 
 import re
+import ssl
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Final
@@ -55,6 +56,8 @@ class Client:
 class AccessTokens:
     """One client's tokens for one scope at one issuer: fetched once for many askers, renewed before they lapse.
 
+    A holder may bind a token to the certificate that it was asked for with (RFC 8705 §3), so none outlives ours.
+
     Attributes:
         fetched: How many were had.
         failed: How many attempts failed.
@@ -72,6 +75,7 @@ class AccessTokens:
         self._clock = clock
         self._ids = ids
         self._token: AccessToken | None = None
+        self._bound_to: ssl.SSLContext | None = None
         self._flight = SingleFlight(self._counted)
         self._not_before = float("-inf")
         self.fetched = self.failed = 0
@@ -85,7 +89,7 @@ class AccessTokens:
             ConsentApiContractError: An answer outside the standard.
         """
         token = self._token
-        if token is not None and self._clock.monotonic() < token.renew_at:
+        if token is not None and self._clock.monotonic() < token.renew_at and self._bound_to is self._session.context:
             return token
         return await self._flight.join()
 
@@ -111,12 +115,12 @@ class AccessTokens:
         if (wait := self._not_before - self._clock.monotonic()) > 0:
             raise ConsentApiUnavailableError("The holder's token endpoint asked us to wait.", retry_after_seconds=wait)
         metadata = await self._discovery.get()
-        asked_at = self._clock.monotonic()
+        asked_at, bound_to = self._clock.monotonic(), self._session.context
         reply = await self._session.post_form(metadata.token_endpoint, self._form(metadata), max_bytes=_MAX_BYTES)
         if reply.status != HTTPStatus.OK:
             raise self._refused(reply)
         token = read_token(reply, asked_at)
-        self._token = token
+        self._token, self._bound_to = token, bound_to
         return token
 
     def _refused(self, reply: Reply) -> Exception:

@@ -38,7 +38,9 @@ def schema(path: Path) -> dict[str, str]:
 
 
 def _lines(statement: str) -> str:
-    lines = (re.sub(r"\s+", " ", line).strip(" ,") for line in statement.splitlines())
+    # A column that was added later stands in the line of the one before it.
+    parts = re.split(r"[,\n]", statement.rstrip(" \n)")) if "CREATE TABLE" in statement else statement.splitlines()
+    lines = (re.sub(r"\s+", " ", line).strip(" ,)") for line in parts)
     return "\n".join(sorted(line for line in lines if line))
 
 

@@ -116,6 +116,9 @@ def test_what_came_to_its_end_or_was_changed_or_is_of_another_database_begins_ag
     for name in ("tracker.db", "tracker.db-wal", "tracker.db-shm"):
         (filled / name).unlink(missing_ok=True)
     assert run(*again).lines[0] == "3 rows: 3 created."
+    write(filled / "c.jsonl", GOOD)
+    assert run(*again).lines[0] == "1 row: 1 tracked already."
+    assert [line["row"] for line in results(place)] == [1]
 
 
 def test_what_is_no_results_file_is_left_alone(filled: Path, run: Run) -> None:

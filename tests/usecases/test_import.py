@@ -70,7 +70,8 @@ async def test_a_rehearsal_says_what_would_come_of_it_and_keeps_nothing(bench: B
 
 
 async def test_what_came_before_the_import_is_filed(bench: Bench) -> None:
-    await bench.deliver(event(data()))
+    endless = {name: value for name, value in data().items() if name != "ExpirationDateTime"}
+    await bench.deliver(event(endless))
     assert said(await bench.registrar.register_many([row("a"), row(CONSENT)])) == ["new", "new"]
     assert await bench.status() == ("Authorized", True)
     assert bench.rows("SELECT queued_ask_at FROM consent WHERE consent_id != 'a'") == [(None,)]

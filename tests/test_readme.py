@@ -27,6 +27,7 @@ SHOWN_IN_THE_END = {
     "tracker check": "provider demobank",
     "tracker consents timeline": "Authorized → Revoked",
     "curl -sf http://127.0.0.1:8080/v1/consents/demobank/c-1/usable": '"reason":"revoked"',
+    "tracker consents import": "1 row: 1 created.",
     "tracker subscriptions": "https://example.com/hooks/consents",
     "VKEY=": "by whom        tracker.example/journal, key tracker.example/journal+",
     ".venv/bin/python -m benchmarks.ingest": '"lost": 0',

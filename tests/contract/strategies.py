@@ -72,6 +72,7 @@ consents = st.builds(
     kind=texts,
     registered_at=times,
     registered_expiry=maybe_times,
+    imported=st.booleans(),
     summary=summaries,
     told=st.builds(Told, status=statuses, confirmed=st.booleans(), usable=st.booleans()),
     judged_at=maybe_times,

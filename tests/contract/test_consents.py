@@ -24,7 +24,7 @@ from tracker.adapters.store.store import SqlStore
 from tracker.domain.consent import ConsentId, ProviderId, Status, TrackingId
 from tracker.domain.errors import StorageError
 from tracker.domain.tracked import Asking, TrackedConsent
-from tracker.ports import ConsentQuery, Transaction
+from tracker.ports import AskLine, ConsentQuery, Transaction
 
 
 async def found(store: SqlStore, now: datetime = START, **narrowed: Any) -> list[str]:
@@ -274,3 +274,41 @@ async def test_pages_follow_one_another_whatever_is_inserted_between(store: SqlS
     ]
     assert await found(store, after=seen[-1].tracking_id) == ["late-3"]
     assert await found(store, after=seen[0].tracking_id, limit=1) == ["early-1"]
+
+
+async def test_each_line_has_its_order_and_no_consent_is_in_two(store: SqlStore) -> None:
+    """Urgent ones by their own time, scheduled ones by theirs, imported ones by their end."""
+
+    def a_row(name: str, ends: float | None = None) -> TrackedConsent:
+        return a_consent(name, registered_expiry=None if ends is None else at(ends))
+
+    def script(transaction: Transaction) -> None:
+        for name, next_at, urgent_at in (("u2", 1, 3), ("u1", 1, 2), ("s1", 1, None), ("s2", 2, 90), ("later", 90, 90)):
+            urgent = None if urgent_at is None else at(urgent_at)
+            transaction.save(
+                a_row(name), a_decision(), next_ask_at=at(next_at), next_tick_at=None, urgent_ask_at=urgent
+            )
+        for name, ends, due in (
+            ("q3", None, 1),
+            ("q5", 1, 1),
+            ("q4", 2, 1),
+            ("q2", 80, 5),
+            ("q1", 60, 5),
+            ("q0", 50, 90),
+        ):
+            transaction.save(
+                a_row(name, ends), a_decision(), next_ask_at=None, next_tick_at=None, queued_ask_at=at(due)
+            )
+
+    await store.transact(script)
+
+    async def line(which: AskLine, limit: int = 10) -> list[str]:
+        return await store.transact(
+            lambda transaction: [c.consent_id for c in transaction.lock_due_asks(DEMOBANK, at(10), limit, which)]
+        )
+
+    assert await line(AskLine.URGENT) == ["u1", "u2"]
+    assert await line(AskLine.ORDINARY) == ["s1", "s2"]
+    assert await line(AskLine.QUEUED) == ["q1", "q2", "q3", "q4", "q5"]
+    assert await line(AskLine.QUEUED, 3) == ["q1", "q2", "q3"]
+    assert await line(AskLine.QUEUED, 1) == ["q1"]

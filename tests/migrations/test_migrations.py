@@ -13,9 +13,12 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
+from tests.contract.facts import START, a_consent, a_decision
 from tests.migrations.filled import counts
+from tracker.adapters.clock import SystemIds
 from tracker.adapters.store import migrate
-from tracker.adapters.store.sqlite import one_transaction
+from tracker.adapters.store.sqlite import SqliteDatabase, one_transaction
+from tracker.adapters.store.store import SqlStore
 from tracker.adapters.store.tables import metadata
 from tracker.app.database import downgrade_database, require_schema, schema_revisions, upgrade_database
 from tracker.domain.errors import ConfigurationError
@@ -38,7 +41,9 @@ def schema(path: Path) -> dict[str, str]:
 
 
 def _lines(statement: str) -> str:
-    lines = (re.sub(r"\s+", " ", line).strip(" ,") for line in statement.splitlines())
+    # A column that was added later stands in the line of the one before it.
+    parts = re.split(r"[,\n]", statement.rstrip(" \n)")) if "CREATE TABLE" in statement else statement.splitlines()
+    lines = (re.sub(r"\s+", " ", line).strip(" ,)") for line in parts)
     return "\n".join(sorted(line for line in lines if line))
 
 
@@ -195,3 +200,20 @@ def test_an_empty_file_is_given_the_schema_and_one_that_is_behind_is_refused(
     with pytest.raises(ConfigurationError, match="0000"):
         require_schema(settings)
     assert tables(path) == set(metadata.tables)
+
+
+async def test_what_waits_in_the_queue_is_asked_about_below_0003_too(database: Path) -> None:
+    store, queued = SqlStore(SqliteDatabase(database), SystemIds()), a_consent("queued", imported=True)
+    await store.transact(
+        lambda transaction: transaction.save(
+            queued, a_decision(), next_ask_at=None, next_tick_at=None, queued_ask_at=START
+        )
+    )
+    await store.close()
+    with one_transaction(database) as connection:
+        migrate.downgrade(connection, "0001")
+        assert connection.exec_driver_sql("SELECT next_ask_at FROM consent").scalar() == START.isoformat(
+            timespec="microseconds"
+        )
+        migrate.upgrade(connection)
+        assert connection.exec_driver_sql("SELECT imported, queued_ask_at FROM consent").one() == (0, None)

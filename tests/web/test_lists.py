@@ -129,3 +129,32 @@ async def test_the_quarantine_is_listed_page_by_page_the_newest_first(site: Site
     received = (site.clock.now() - timedelta(seconds=0)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     assert newest["received_at"] == received
     assert newest["size_bytes"] > 500
+
+
+async def test_ten_thousand_rows_are_paged_whole_and_in_order_while_others_come_in(site: Site) -> None:
+    first = await site.register("c00000", user_ref="u")
+    columns = [row[1] for row in site.rows("PRAGMA table_info(consent)") if row[1] not in {"tracking_id", "consent_id"}]
+    # Ids as ours are: in the order of time, with something at random behind it.
+    site.execute(
+        f"""WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 9999)
+        INSERT INTO consent (tracking_id, consent_id, {", ".join(columns)})
+        SELECT printf('02f00000-%04x-7000-8000-', n) || lower(hex(randomblob(6))), printf('c%05d', n), {", ".join(columns)}
+        FROM consent, numbers WHERE consent_id = 'c00000'"""
+    )
+    assert first["tracking_id"] < "02f"
+    seen: list[str] = []
+    query, late = "user_ref=u&kind=account-access&status=NotStaged&limit=500", 0
+    cursor: str | None = ""
+    while cursor is not None:
+        said = (await site.get(f"/v1/consents?{query}{cursor and f'&cursor={cursor}'}")).json
+        seen += [item["consent_id"] for item in said["items"]]
+        cursor = said["next_cursor"]
+        if len(seen) < 6000:  # one comes in before, one behind what was read
+            late += 1
+            for place in ("00000000-0000", "fff00000-0000"):
+                site.execute(
+                    f"""INSERT INTO consent (tracking_id, consent_id, {", ".join(columns)})
+                    SELECT '{place}-7000-8000-{late:012}', '{place}-{late}', {", ".join(columns)}
+                    FROM consent WHERE consent_id = 'c00000'"""
+                )
+    assert seen == [*(f"c{n:05}" for n in range(10_000)), *(f"fff00000-0000-{n + 1}" for n in range(late))]

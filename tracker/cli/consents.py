@@ -1,21 +1,23 @@
 """`tracker consents`: the back office from a shell."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.text import Text
 
-from tracker.cli.output import Json, print_json, print_line, print_table, printable, status_text, time_text
+from tracker.cli.output import Json, console, print_json, print_line, print_table, printable, status_text, time_text
 from tracker.cli.running import do, split_name
 
 if TYPE_CHECKING:
     from tracker.app import Tracker
+    from tracker.cli.import_results import ImportResults
     from tracker.usecases.consult import ConsentView
     from tracker.usecases.timeline import TimelineItem
     from tracker.web.api.shapes.consents import ConsentsQuery
 
 app = typer.Typer(
-    help="Look at consents, and ask their holders.",
+    help="Look at consents, import them, and ask their holders.",
     epilog="Example: tracker consents list --status Authorized",
     no_args_is_help=True,
 )
@@ -146,6 +148,69 @@ def refresh(name: Name, json: Json = False) -> None:
         return await _find(tracker, provider, consent_id)
 
     _print_consent(do(deed), json=json)
+
+
+@app.command("import", epilog="Example: tracker consents import consents.jsonl --dry-run")
+def import_(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="FILE.jsonl or FILE.csv, in UTF-8.")
+    ],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would come of each row; keep nothing.")] = False,
+    results: Annotated[
+        Path | None, typer.Option(help="Where to write what came of each row.", show_default="FILE.results.jsonl")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Begin to track consents that were made elsewhere; one that is interrupted is continued by the same command.
+
+    A row has the members of a registration: provider, kind, consent_id, and optionally base_consent_id, user_ref,
+    expiration_date_time, authorization_expiration_date_time, permissions, terms, and the status, which is not believed: the
+    holder is asked. In CSV the first line names them, permissions are separated by spaces or semicolons, and terms are JSON.
+    """
+    from rich.progress import Progress  # noqa: PLC0415
+
+    from tracker.cli.import_results import ImportResults  # noqa: PLC0415
+    from tracker.cli.importing import import_rows  # noqa: PLC0415
+
+    place = results or file.with_name(file.name + (".dry-run.jsonl" if dry_run else ".results.jsonl"))
+    screen = console(stderr=True)
+    with (
+        ImportResults(place, is_rehearsal=dry_run) as kept,
+        Progress(console=screen, transient=True, disable=not screen.is_terminal) as bar,
+    ):
+        task = bar.add_task("importing", total=file.stat().st_size)
+
+        async def deed(tracker: "Tracker") -> None:
+            await import_rows(
+                tracker, file, kept, is_rehearsal=dry_run, tell=lambda read: bar.update(task, completed=read)
+            )
+
+        do(deed, may_begin=True)
+    print_import(kept, place, is_rehearsal=dry_run, json=json)
+    if kept.refused:
+        raise typer.Exit(1)
+
+
+def print_import(kept: "ImportResults", place: Path, *, is_rehearsal: bool, json: bool) -> None:
+    """Say what came of an import in all."""
+    from tracker.web.api.shapes.imports import RowResult  # noqa: PLC0415
+
+    counts = {result.value: kept.counts[result] for result in RowResult}
+    rows = sum(counts.values())
+    if json:
+        print_json(
+            {"rows": rows, "continued_after": kept.continued, "dry_run": is_rehearsal, **counts, "results": str(place)}
+        )
+        return
+    if kept.continued:
+        print_line(f"Continued after row {kept.continued}, where an earlier run had come to.")
+    told = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items() if count) or "nothing to do"
+    print_line(f"{'1 row' if rows == 1 else f'{rows} rows'}: {told}.{' Nothing was kept.' if is_rehearsal else ''}")
+    for line in kept.refusals:
+        print_line(f"  {line}")
+    if kept.refused > len(kept.refusals):
+        print_line(f"  and {kept.refused - len(kept.refusals)} more.")
+    print_line(f"What came of each row: {place}")
 
 
 async def _find(tracker: "Tracker", provider: str, consent_id: str) -> "ConsentView":

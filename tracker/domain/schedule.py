@@ -1,5 +1,6 @@
 """When to ask the holder about a consent, and when the clock alone has something to say."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -34,10 +35,26 @@ class Pace:
     authorization_overdue: timedelta = timedelta(seconds=900)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NextAsk:
+    """When to ask about a consent next. Nothing at all when there is nothing more to ask.
+
+    Attributes:
+        at: By the schedule, whatever the reason.
+        urgent_at: For a reason that cannot wait behind the schedule of others: a doubt, an expiry, somebody who wants to
+            know, a customer who is at the holder's pages. Never before `at`.
+        queued_at: Alone: it was imported with many others, nothing was heard of it yet, and it waits in their queue.
+    """
+
+    at: datetime | None = None
+    urgent_at: datetime | None = None
+    queued_at: datetime | None = None
+
+
 def next_ask(
     consent: TrackedConsent, decision: Decision, pace: Pace, *, settling: timedelta, fraction: float
-) -> datetime | None:
-    """When to ask about a consent next; None if there is nothing more to ask.
+) -> NextAsk:
+    """When to ask about a consent next.
 
     Args:
         consent: The consent as it now is.
@@ -47,21 +64,38 @@ def next_ask(
         fraction: A random number from 0 up to 1, which spreads the base intervals by a tenth.
     """
     asking = consent.asking
-    wishes = [_by_status(consent, decision, pace, fraction)]
+    ordinary = [asking.leased_until]  # whoever asks may die before the answer: then the question is asked again
+    urgent: list[datetime | None] = []
+    (urgent if _somebody_waits(consent, decision, pace) else ordinary).append(
+        _by_status(consent, decision, pace, fraction)
+    )
     expiry = decision.expiration_date_time
     if decision.status.is_open and expiry is not None:
-        wishes.append(_on_ladder(expiry, _AT_EXPIRY, asking.asked_at))
+        urgent.append(_on_ladder(expiry, _AT_EXPIRY, asking.asked_at))
     if asking.doubted_at is not None:
         ladder = (*_IN_DOUBT, settling + timedelta(seconds=10), 3 * settling)
         # An end stands, whatever its holder contradicts: asked a few times, it is left alone.
         later = None if decision.status.is_terminal else _LATER
-        wishes.append(_on_ladder(asking.doubted_at, ladder, asking.asked_at, later))
-    wishes.append(asking.requested_at)
-    wishes.append(asking.leased_until)  # whoever asks may die before the answer: then the question counts as not asked
+        urgent.append(_on_ladder(asking.doubted_at, ladder, asking.asked_at, later))
+    # What failed is wanted still, in its turn: after an outage, those that failed in it do not stand before the others.
+    (ordinary if asking.failures else urgent).append(asking.requested_at)
+    urgent_at = _earliest(urgent, asking.not_before)
+    if consent.imported and asking.asked_at is None and decision.status is Status.NOT_STAGED and urgent_at is None:
+        return NextAsk(queued_at=_earliest([consent.registered_at], asking.not_before))
+    return NextAsk(at=_earliest([*ordinary, *urgent], asking.not_before), urgent_at=urgent_at)
+
+
+def _earliest(wishes: Sequence[datetime | None], not_before: datetime | None) -> datetime | None:
     due = min((wish for wish in wishes if wish is not None), default=None)
-    if due is None or asking.not_before is None:
-        return due
-    return max(due, asking.not_before)
+    return due if due is None or not_before is None else max(due, not_before)
+
+
+def _somebody_waits(consent: TrackedConsent, decision: Decision, pace: Pace) -> bool:
+    """Whether a customer may be at the holder's pages at this moment, on the way to or from authorizing."""
+    if consent.imported or decision.status not in {Status.NOT_STAGED, Status.AWAITING_AUTHORIZATION}:
+        return False
+    asked_at = consent.asking.asked_at
+    return asked_at is None or asked_at - consent.registered_at <= pace.authorization_overdue
 
 
 def _by_status(consent: TrackedConsent, decision: Decision, pace: Pace, fraction: float) -> datetime | None:
@@ -70,7 +104,11 @@ def _by_status(consent: TrackedConsent, decision: Decision, pace: Pace, fraction
         case Status.NOT_STAGED | Status.AWAITING_AUTHORIZATION:
             if asked_at is None:
                 return consent.registered_at
-            base = pace.awaiting_authorization * _slowness(asked_at - consent.registered_at, pace)
+            if consent.imported and decision.status is Status.NOT_STAGED:
+                base = pace.authorized  # it is old, and its holder does not know it: it hardly will next time
+            else:
+                age = asked_at - consent.registered_at
+                base = pace.awaiting_authorization * _slowness(age, pace, imported=consent.imported)
         case Status.AUTHORIZED:
             base = pace.authorized
         case Status.SUSPENDED:
@@ -81,11 +119,11 @@ def _by_status(consent: TrackedConsent, decision: Decision, pace: Pace, fraction
     return since + base * (1 + _JITTER * fraction)
 
 
-def _slowness(age: timedelta, pace: Pace) -> int:
+def _slowness(age: timedelta, pace: Pace, *, imported: bool) -> int:
     """Nobody is expected back any more from the holder's pages: ask ever more slowly."""
     if age > timedelta(days=1):
         return 120
-    return 10 if age > pace.authorization_overdue else 1
+    return 10 if imported or age > pace.authorization_overdue else 1
 
 
 def _on_ladder(

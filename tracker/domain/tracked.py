@@ -59,6 +59,7 @@ class TrackedConsent:
         kind: One of the profile's kinds.
         registered_at: When tracking began.
         registered_expiry: When our own application said that it ends.
+        imported: Whether it came with many others: nobody was waiting for an answer about it.
         summary: What is kept of the reports.
         told: What the journal has told.
         judged_at: The latest instant at which it was judged.
@@ -87,6 +88,7 @@ class TrackedConsent:
     kind: str
     registered_at: datetime
     registered_expiry: datetime | None = None
+    imported: bool = False
     summary: Summary = field(default_factory=Summary)
     told: Told = field(default_factory=Told)
     judged_at: datetime | None = None

@@ -34,12 +34,13 @@ from tracker.ports.records import (
 )
 from tracker.ports.store import Store
 from tracker.ports.survey import DueAsks, HolderTally, Standing, Survey
-from tracker.ports.transaction import Transaction
+from tracker.ports.transaction import AskLine, Transaction
 from tracker.ports.world import Clock, Entropy, Ids
 
 __all__ = [
     "Answer",
     "ApiKey",
+    "AskLine",
     "CheckpointSigner",
     "Clock",
     "Confirmation",

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from enum import Enum, auto
 from typing import Protocol
 
 from tracker.domain.consent import ProviderId, TrackingId
@@ -10,6 +11,18 @@ from tracker.domain.report import Claim
 from tracker.domain.tracked import TrackedConsent
 from tracker.journal.entry import Draft, Entry
 from tracker.ports.records import Confirmation, Evidence, Name, OtherEvent, Quarantined, StoredReport
+
+
+class AskLine(Enum):
+    """The lines in which consents wait to be asked about."""
+
+    URGENT = auto()
+    """Something hangs on the answer; the longest overdue first."""
+    ORDINARY = auto()
+    """By the schedule, and not urgent; the longest overdue first."""
+    QUEUED = auto()
+    """Imported and never heard of. First what will end, the soonest first; then what has no known end; then what has ended,
+    the latest first: it cannot be used any more."""
 
 
 class Transaction(Protocol):
@@ -27,8 +40,13 @@ class Transaction(Protocol):
     def lock_tracked(self, tracking_ids: Collection[TrackingId]) -> dict[TrackingId, TrackedConsent]:
         """Hold these consents until the end."""
 
-    def lock_due_asks(self, provider: ProviderId, now: datetime, limit: int) -> list[TrackedConsent]:
-        """Hold a provider's consents that are due to be asked about, the longest overdue first, skipping leased ones."""
+    def lock_due_asks(
+        self, provider: ProviderId, now: datetime, limit: int, line: AskLine = AskLine.ORDINARY
+    ) -> list[TrackedConsent]:
+        """Hold a provider's consents that are due to be asked about, skipping leased ones: those of one line, in its order.
+
+        No consent is in two lines at one time.
+        """
 
     def lock_due_ticks(
         self, now: datetime, limit: int, providers: Collection[ProviderId] | None = None
@@ -51,8 +69,12 @@ class Transaction(Protocol):
         *,
         next_ask_at: datetime | None,
         next_tick_at: datetime | None,
+        urgent_ask_at: datetime | None = None,
+        queued_ask_at: datetime | None = None,
     ) -> None:
         """Insert or update a consent that is held, and make what was decided of it searchable.
+
+        When it is due in which line: `urgent_ask_at` comes with a `next_ask_at` that is not later, `queued_ask_at` alone.
 
         `last_sequence` is not written: only `append` does that.
         """

@@ -24,7 +24,7 @@ from tracker.domain.errors import (
 )
 from tracker.domain.tracked import TrackedConsent
 from tracker.journal.entry import Entry
-from tracker.ports import Answer, Evidence, HolderApi, Provider, Store, Transaction
+from tracker.ports import Answer, AskLine, Evidence, HolderApi, Provider, Store, Transaction
 from tracker.profiles.profile import UnreadableMessageError
 from tracker.usecases.budget import Budget
 from tracker.usecases.heard import HeardReport, from_snapshot
@@ -157,7 +157,19 @@ class Asker:
 
 
 def _claim_due(office: Office, provider: ProviderId, room: int, transaction: Transaction) -> list[_Question]:
-    due = transaction.lock_due_asks(provider, office.clock.now(), room)
+    """Take what is urgent; then the schedule and the imported share what room is left, half and half.
+
+    So an import of many waits behind nothing for ever, and nothing waits behind an import. What one cannot use, the other has.
+    """
+    now = office.clock.now()
+    due = transaction.lock_due_asks(provider, now, room, AskLine.URGENT)
+    left = room - len(due)
+    if left:
+        ordinary = transaction.lock_due_asks(provider, now, left, AskLine.ORDINARY)
+        # Of an odd number, chance gives the last one: a budget of one question at a time serves both as well.
+        share = max(left - len(ordinary), int(left / 2 + office.entropy.fraction()))
+        queued = transaction.lock_due_asks(provider, now, share, AskLine.QUEUED) if share else []
+        due += ordinary[: left - len(queued)] + queued
     return _count(office, due, transaction)
 
 

@@ -135,13 +135,14 @@ class Recording:
         if before is not None and _as_seen(consent) != _as_seen(before):
             consent = replace(consent, version=before.version + 1, updated_at=self.now)
         fraction = self._office.entropy.fraction()
+        ask = schedule.next_ask(consent, decision, self._office.pace, settling=rules.settling, fraction=fraction)
         self._transaction.save(
             consent,
             decision,
-            next_ask_at=schedule.next_ask(
-                consent, decision, self._office.pace, settling=rules.settling, fraction=fraction
-            ),
+            next_ask_at=ask.at,
             next_tick_at=schedule.next_tick(consent, decision),
+            urgent_ask_at=ask.urgent_at,
+            queued_ask_at=ask.queued_at,
         )
 
     def _take(

@@ -7,14 +7,20 @@ from typing import Any
 from aiohttp import web
 
 from tracker.web import health, metrics, receiver
-from tracker.web.api import consents, journal, quarantine, subscriptions
+from tracker.web.api import consents, imports, journal, quarantine, subscriptions
 from tracker.web.docs import docs_page
 from tracker.web.openapi import document
 from tracker.web.problems import problems
 from tracker.web.services import SERVICES, Services
 
 LARGEST_BODY_BYTES = 1024 * 1024
-OPERATIONS = (*consents.OPERATIONS, *journal.OPERATIONS, *subscriptions.OPERATIONS, *quarantine.OPERATIONS)
+OPERATIONS = (
+    *consents.OPERATIONS,
+    *imports.OPERATIONS,
+    *journal.OPERATIONS,
+    *subscriptions.OPERATIONS,
+    *quarantine.OPERATIONS,
+)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

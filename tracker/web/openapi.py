@@ -36,6 +36,13 @@ _HEADERS = {
     "Retry-After": "Seconds after which it is worth another try.",
     "WWW-Authenticate": "What kind of key to show.",
 }
+_IF_MATCH = {
+    "name": "If-Match",
+    "in": "header",
+    "required": False,
+    "description": "Do it only if the thing is at this version: its `ETag`. `*` stands for any; what has no `ETag` has no other.",
+    "schema": {"type": "string", "examples": ['"3"']},
+}
 _ABOUT = (
     "What a back office asks about its customers' consents. Times are RFC 3339 in UTC, with microseconds; those named "
     "`…_date_time` are the holder's, those named `…_at` are ours."
@@ -134,6 +141,8 @@ def _operation(operation: Operation, shapes: _Shapes) -> dict[str, Any]:
         *(_path_parameter(name) for name in re.findall(r"{(\w+)}", operation.path)),
         *(_query_parameter(name, found, query) for name, found in query.get("properties", {}).items()),
     ]
+    if "version_conflict" in operation.problems:
+        parameters.append(_IF_MATCH)
     if parameters:
         described["parameters"] = parameters
     if operation.body is not None:

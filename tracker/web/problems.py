@@ -24,6 +24,7 @@ TITLES: Mapping[str, tuple[int, str]] = MappingProxyType(
         "subscription_not_found": (404, "There is no such subscription"),
         "method_not_allowed": (405, "This cannot be done here"),
         "consent_conflict": (409, "The consent is tracked already, with other facts"),
+        "version_conflict": (412, "It is at another version by now"),
         "body_too_large": (413, "The body is too large"),
         "unsupported_media_type": (415, "Send application/json"),
         "invalid_request": (422, "The request makes no sense"),

@@ -25,7 +25,7 @@ from tests.contract.facts import (
 from tracker.adapters.store.sqlite import SqliteDatabase
 from tracker.adapters.store.store import SqlStore
 from tracker.domain.consent import ConsentId, TrackingId
-from tracker.ports import ConsentQuery, Transaction
+from tracker.ports import AskLine, ConsentQuery, Transaction
 
 Statement = tuple[str, Any]
 
@@ -98,6 +98,17 @@ async def test_due_work_is_found_by_its_index_in_its_order(
     await store.inbox_waiting(START, 10)
     found = [step for steps in (await plans(sqlite, executed)).values() for step in steps]
     indexes = ["ix_consent_next_ask_at", "ix_consent_next_tick_at", "ix_consent_next_tick_at", "ix_inbox_due_at_id"]
+    assert len(found) == len(indexes), found  # nothing is sorted
+    assert [step for index, step in zip(indexes, found, strict=True) if index not in step] == []
+
+
+async def test_the_lines_of_due_questions_are_read_in_their_order(
+    sqlite: SqliteDatabase, store: SqlStore, executed: list[Statement]
+) -> None:
+    await store.transact(lambda transaction: transaction.lock_due_asks(DEMOBANK, START, 10, AskLine.URGENT))
+    await store.transact(lambda transaction: transaction.lock_due_asks(DEMOBANK, START, 10, AskLine.QUEUED))
+    found = [step for steps in (await plans(sqlite, executed)).values() for step in steps]
+    indexes = ["ix_consent_urgent_ask_at", *["ix_consent_queued"] * 3]
     assert len(found) == len(indexes), found  # nothing is sorted
     assert [step for index, step in zip(indexes, found, strict=True) if index not in step] == []
 

@@ -132,7 +132,8 @@ def reports_of(connection: Connection, tracking_id: TrackingId) -> list[StoredRe
 
 def next_ask_at(connection: Connection, tracking_id: TrackingId) -> datetime | None:
     """When the consent is due to be asked about."""
-    due = connection.execute(select(consent.c.next_ask_at).where(consent.c.tracking_id == tracking_id)).scalar()
+    when = func.coalesce(consent.c.next_ask_at, consent.c.queued_ask_at)
+    due = connection.execute(select(when).where(consent.c.tracking_id == tracking_id)).scalar()
     if isinstance(due, Unreadable):
         raise InconsistentRowError("consent", tracking_id, "next_ask_at cannot be read")
     return due

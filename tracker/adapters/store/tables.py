@@ -109,11 +109,17 @@ consent = Table(
     Column("updated_at", Instant, nullable=False),
     Column("next_ask_at", Instant),
     Column("next_tick_at", Instant),
+    Column("imported", Boolean, nullable=False, server_default=text("false")),
+    Column("urgent_ask_at", Instant),
+    Column("queued_ask_at", Instant),
     Index("ix_consent_user_ref", "user_ref", **_only("user_ref IS NOT NULL")),
     Index("ix_consent_base_consent_id", "base_consent_id", **_only("base_consent_id IS NOT NULL")),
     # Due work is found in time that grows with what is due, not with what there is.
     Index("ix_consent_next_ask_at", "provider", "next_ask_at", **_only("next_ask_at IS NOT NULL")),
     Index("ix_consent_next_tick_at", "next_tick_at", **_only("next_tick_at IS NOT NULL")),
+    Index("ix_consent_urgent_ask_at", "provider", "urgent_ask_at", **_only("urgent_ask_at IS NOT NULL")),
+    # The queue is read in the order of expiry; the time is there too, for what holds back.
+    Index("ix_consent_queued", "provider", "registered_expiry", "queued_ask_at", **_only("queued_ask_at IS NOT NULL")),
 )
 
 # What the world calls a consent. In some ecosystems that changes on the way.

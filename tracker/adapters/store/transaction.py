@@ -42,7 +42,7 @@ from tracker.domain.errors import InconsistentRowError
 from tracker.domain.report import Claim
 from tracker.domain.tracked import TrackedConsent
 from tracker.journal.entry import Draft, Entry, seal
-from tracker.ports import Confirmation, Evidence, Name, OtherEvent, Quarantined, StoredReport
+from tracker.ports import AskLine, Confirmation, Evidence, Name, OtherEvent, Quarantined, StoredReport
 
 MAX_UNVERIFIED = 10_000
 """How many never-verified events the quarantine keeps; the oldest make room."""
@@ -106,10 +106,29 @@ class SqlTransaction:
             found |= {c.tracking_id: c for c in self._hold(select(consent).where(consent.c.tracking_id.in_(chunk)))}
         return found
 
-    def lock_due_asks(self, provider: ProviderId, now: datetime, limit: int) -> list[TrackedConsent]:
-        """Hold a provider's consents that are due to be asked about, the longest overdue first, skipping leased ones."""
+    def lock_due_asks(
+        self, provider: ProviderId, now: datetime, limit: int, line: AskLine = AskLine.ORDINARY
+    ) -> list[TrackedConsent]:
+        """Hold a provider's consents that are due to be asked about, those of one line, skipping leased ones."""
+        mine = consent.c.provider == provider
         free = or_(consent.c.leased_until.is_(None), consent.c.leased_until <= now)
-        return self._hold_due(consent.c.next_ask_at, now, limit, consent.c.provider == provider, free)
+        match line:
+            case AskLine.URGENT:
+                return self._hold_due(consent.c.urgent_ask_at, now, limit, mine, free)
+            case AskLine.ORDINARY:
+                not_urgent = or_(consent.c.urgent_ask_at.is_(None), consent.c.urgent_ask_at > now)
+                return self._hold_due(consent.c.next_ask_at, now, limit, mine, free, not_urgent)
+            case AskLine.QUEUED:
+                return self._hold_queued(now, limit, mine)
+
+    def _hold_queued(self, now: datetime, limit: int, mine: ColumnElement[bool]) -> list[TrackedConsent]:
+        """Three looks into one index, each in its order: what will end, what has no known end, what has ended."""
+        expiry, due = consent.c.registered_expiry, consent.c.queued_ask_at
+        held: list[TrackedConsent] = []
+        for part, order in ((expiry > now, expiry), (expiry.is_(None), due), (expiry <= now, expiry.desc())):
+            if len(held) < limit:
+                held += self._hold_due(due, now, limit - len(held), mine, part, order=order)
+        return held
 
     def lock_due_ticks(
         self, now: datetime, limit: int, providers: Collection[ProviderId] | None = None
@@ -119,9 +138,15 @@ class SqlTransaction:
         return self._hold_due(consent.c.next_tick_at, now, limit, *conditions)
 
     def _hold_due(
-        self, due: Column[Any], now: datetime, limit: int, *conditions: ColumnElement[bool]
+        self,
+        due: Column[Any],
+        now: datetime,
+        limit: int,
+        *conditions: ColumnElement[bool],
+        order: ColumnElement[Any] | None = None,
     ) -> list[TrackedConsent]:
-        query = select(consent).where(due.is_not(None), due <= now, *conditions).order_by(due).limit(limit)
+        order = due if order is None else order
+        query = select(consent).where(due.is_not(None), due <= now, *conditions).order_by(order).limit(limit)
         found, damaged = rows.sorted_out(self._connection.execute(query), rows.to_consent)
         if damaged:  # they must neither stop the others nor stay in front of them
             keys = [row.tracking_id for row in damaged]
@@ -174,10 +199,24 @@ class SqlTransaction:
     # ------------------------------------------------------------------------------------------ writes, kept together
 
     def save(
-        self, kept: TrackedConsent, decision: Decision, *, next_ask_at: datetime | None, next_tick_at: datetime | None
+        self,
+        kept: TrackedConsent,
+        decision: Decision,
+        *,
+        next_ask_at: datetime | None,
+        next_tick_at: datetime | None,
+        urgent_ask_at: datetime | None = None,
+        queued_ask_at: datetime | None = None,
     ) -> None:
         """Insert or update a consent that is held."""
-        values = rows.consent_values(kept, decision, next_ask_at, next_tick_at)
+        values = rows.consent_values(
+            kept,
+            decision,
+            next_ask_at=next_ask_at,
+            next_tick_at=next_tick_at,
+            urgent_ask_at=urgent_ask_at,
+            queued_ask_at=queued_ask_at,
+        )
         to = self._changed if kept.tracking_id in self._held else self._new
         to[kept.tracking_id] = values
 

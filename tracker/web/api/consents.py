@@ -10,6 +10,7 @@ from tracker.domain.errors import ConsentApiUnavailableError
 from tracker.ports import ConsentQuery
 from tracker.usecases.consult import ConsentView
 from tracker.usecases.register import Registration
+from tracker.web.api.conditions import require_version
 from tracker.web.api.cursor import cursor_after, key_of
 from tracker.web.api.operation import Operation, answer, body_of, query_of
 from tracker.web.api.shapes.consents import (
@@ -107,6 +108,7 @@ async def usable(request: web.Request, services: Services) -> web.Response:
 async def refresh(request: web.Request, services: Services) -> web.Response:
     """Ask the holder now."""
     seen = await _named(request, services)
+    require_version(request, seen.consent.version)
     asks = request.app[ASKS]
     ask: asyncio.Task[object] = asyncio.create_task(services.asker.ask_now(seen.consent.tracking_id))
     asks.add(ask)
@@ -209,6 +211,6 @@ OPERATIONS = (
         description="Answers within 10 s with the consent as it then is.",
         handle=refresh,
         answers=_SHOW,
-        problems=("consent_not_found", "holder_refused", "holder_unavailable"),
+        problems=("consent_not_found", "version_conflict", "holder_refused", "holder_unavailable"),
     ),
 )

@@ -18,6 +18,8 @@ REGISTRATION: Final[dict[str, Any]] = {
     "permissions": ["ReadAccountsBasic", "ReadBalances"],
 }
 
+BATCH: Final[dict[str, Any]] = {"items": [{**REGISTRATION, "status": "Authorized"}]}
+
 CONSENT: Final[dict[str, Any]] = {
     "tracking_id": "019cad00-a8f0-7b5e-8b0a-1f6d3c2e9a77",
     "provider": "demobank",
@@ -107,6 +109,7 @@ ENTRY: Final[dict[str, Any]] = {
 
 OF_MODELS: Final[dict[str, dict[str, Any]]] = {
     "RegistrationIn": REGISTRATION,
+    "BatchIn": BATCH,
     "ConsentOut": CONSENT,
     "UsableOut": USABLE,
     "SubscriptionIn": SUBSCRIPTION,

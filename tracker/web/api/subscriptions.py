@@ -4,6 +4,7 @@ from aiohttp import hdrs, web
 
 from tracker.domain.subscription import EntryFilter
 from tracker.usecases.subscribe import SubscriptionRequest
+from tracker.web.api.conditions import require_version
 from tracker.web.api.cursor import cursor_after, key_of
 from tracker.web.api.operation import KEY, Operation, answer, body_of, query_of
 from tracker.web.api.shapes.fields import PageQuery
@@ -59,7 +60,11 @@ async def show(request: web.Request, services: Services) -> web.Response:
 
 async def delete(request: web.Request, services: Services) -> web.Response:
     """Forget one."""
-    await services.subscriptions.delete(request.match_info["subscription_id"])
+    subscription_id = request.match_info["subscription_id"]
+    if hdrs.IF_MATCH in request.headers:
+        await services.subscriptions.get(subscription_id)  # what is not there is not found, whatever the condition
+        require_version(request, None)
+    await services.subscriptions.delete(subscription_id)
     return web.Response(status=204)
 
 
@@ -104,6 +109,6 @@ OPERATIONS = (
         description="What is under way may still arrive.",
         handle=delete,
         answers={204: None},
-        problems=("subscription_not_found",),
+        problems=("subscription_not_found", "version_conflict"),
     ),
 )

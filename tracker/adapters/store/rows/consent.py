@@ -16,7 +16,13 @@ from tracker.domain.tracked import Asking, Overlay, TrackedConsent
 
 
 def consent_values(
-    consent: TrackedConsent, decision: Decision, next_ask_at: datetime | None, next_tick_at: datetime | None
+    consent: TrackedConsent,
+    decision: Decision,
+    *,
+    next_ask_at: datetime | None,
+    next_tick_at: datetime | None,
+    urgent_ask_at: datetime | None,
+    queued_ask_at: datetime | None,
 ) -> Values:
     """The row of a consent, without its key and its last sequence, which only the journal writes."""
     asking = consent.asking
@@ -28,6 +34,7 @@ def consent_values(
         "kind": consent.kind,
         "registered_at": consent.registered_at,
         "registered_expiry": consent.registered_expiry,
+        "imported": consent.imported,
         "summary": summary_to_json(consent.summary),
         "status": decision.status.value,
         "status_date_time": decision.since,
@@ -58,6 +65,8 @@ def consent_values(
         "updated_at": consent.updated_at,
         "next_ask_at": next_ask_at,
         "next_tick_at": next_tick_at,
+        "urgent_ask_at": urgent_ask_at,
+        "queued_ask_at": queued_ask_at,
     }
 
 
@@ -73,6 +82,7 @@ def to_consent(row: Row[Any]) -> TrackedConsent:
         kind=row.kind,
         registered_at=row.registered_at,
         registered_expiry=row.registered_expiry,
+        imported=row.imported,
         summary=summary_from_json(row.summary),
         told=Told(status=Status(row.told_status), confirmed=row.told_confirmed, usable=row.told_usable),
         judged_at=row.judged_at,

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from tests.contract.facts import START, a_consent, a_quarantined, an_item, append, at, draft_about
+from tracker.adapters.store.aside import MAX_UNVERIFIED
 from tracker.adapters.store.store import SqlStore
-from tracker.adapters.store.transaction import MAX_UNVERIFIED
 from tracker.domain.errors import StorageError
 from tracker.ports import InboxItem, Quarantined, Transaction
 

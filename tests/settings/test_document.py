@@ -15,8 +15,8 @@ from typing import Annotated, Any
 import pytest
 from pydantic import SecretStr, TypeAdapter, ValidationError
 
+from tracker.adapters.store.aside import MAX_UNVERIFIED
 from tracker.adapters.store.sqlite import SqliteDatabase
-from tracker.adapters.store.transaction import MAX_UNVERIFIED
 from tracker.domain import errors
 from tracker.profiles import PROFILES, compact
 from tracker.settings import Settings

@@ -81,6 +81,9 @@ class ScriptedKeys:
     def find(self, provider: Provider, kid: str) -> VerificationKey | None:
         return self.fetched.get(provider.id, {}).get(kid)
 
+    def at_hand(self, provider: Provider) -> tuple[str, ...]:
+        return tuple(sorted(self.fetched.get(provider.id, {})))
+
     async def refresh(self, provider: Provider) -> None:
         self.refreshes += 1
         if self.unavailable:

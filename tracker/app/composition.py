@@ -37,6 +37,7 @@ from tracker.usecases.notify import Notifier
 from tracker.usecases.open import Opening
 from tracker.usecases.opening import Opener
 from tracker.usecases.providers import Providers
+from tracker.usecases.quarantine import Quarantine
 from tracker.usecases.receive import Receiver
 from tracker.usecases.record import Recorder
 from tracker.usecases.recording import Office
@@ -148,6 +149,13 @@ async def build(settings: Settings, world: World | None = None) -> AsyncIterator
             timelines=Timelines(store, providers),
             asker=Asker(store, office, holders, Budget(world.clock), journal_bell, ask_bell),
             feed=Feed(store),
+            quarantine=Quarantine(
+                store,
+                world.clock,
+                crypto.knows_key,
+                inbox_bell,
+                max_events=settings.receiver.inbox_max_events,
+            ),
             subscriptions=Subscriptions(
                 store=store,
                 clock=world.clock,

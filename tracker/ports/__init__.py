@@ -20,6 +20,8 @@ from tracker.ports.holders import (
     VerificationKey,
 )
 from tracker.ports.records import (
+    EVERYTHING_ASIDE,
+    MOST_KEYS_SHOWN,
     ApiKey,
     Confirmation,
     ConsentQuery,
@@ -29,6 +31,7 @@ from tracker.ports.records import (
     OtherEvent,
     Progress,
     Quarantined,
+    QuarantineFilter,
     StoredReport,
 )
 from tracker.ports.store import Store
@@ -36,6 +39,8 @@ from tracker.ports.transaction import Transaction
 from tracker.ports.world import Clock, Entropy, Ids
 
 __all__ = [
+    "EVERYTHING_ASIDE",
+    "MOST_KEYS_SHOWN",
     "Answer",
     "ApiKey",
     "CheckpointSigner",
@@ -55,6 +60,7 @@ __all__ = [
     "OtherEvent",
     "Progress",
     "Provider",
+    "QuarantineFilter",
     "Quarantined",
     "Sender",
     "Store",

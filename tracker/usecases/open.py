@@ -177,4 +177,5 @@ def _set_aside(item: InboxItem, reason: str) -> Quarantined:
         received_at=item.received_at,
         quarantined_at=item.received_at,
         interaction_id=item.interaction_id,
+        retries=item.retries,
     )

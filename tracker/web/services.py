@@ -10,6 +10,7 @@ from tracker.usecases.api_keys import ApiKeys
 from tracker.usecases.ask import Asker
 from tracker.usecases.consult import Consulting
 from tracker.usecases.feed import Feed
+from tracker.usecases.quarantine import Quarantine
 from tracker.usecases.receive import Receiver
 from tracker.usecases.register import Registrar
 from tracker.usecases.subscribe import Subscriptions
@@ -35,6 +36,7 @@ class Services:
     timelines: Timelines
     asker: Asker
     feed: Feed
+    quarantine: Quarantine
     subscriptions: Subscriptions
     api_keys: ApiKeys
     body_timeout_seconds: float

@@ -33,6 +33,7 @@ from tracker.usecases.expire import Expiry
 from tracker.usecases.open import Opening
 from tracker.usecases.opening import Opener
 from tracker.usecases.providers import Providers
+from tracker.usecases.quarantine import Quarantine
 from tracker.usecases.receive import Receiver
 from tracker.usecases.record import Recorder
 from tracker.usecases.recording import Office
@@ -154,6 +155,7 @@ class Bench:
     expiry: Expiry
     consulting: Consulting
     timelines: Timelines
+    quarantine: Quarantine
     profile: Profile = UAE
 
     async def register(self, consent_id: str = CONSENT, provider: str = DEMOBANK, **facts: Any) -> TrackedConsent:
@@ -206,6 +208,12 @@ class Bench:
             found = connection.execute(query).fetchall()
         connection.close()
         return found
+
+    def execute(self, statement: str) -> None:
+        """Do something to the file, past all our code."""
+        with sqlite3.connect(self.path) as connection:
+            connection.execute(statement)
+        connection.close()
 
     def advance(self, **span: float) -> None:
         self.clock.advance(timedelta(**span).total_seconds())
@@ -271,6 +279,7 @@ async def open_bench(
                 expiry=Expiry(store, office, bells[0], bells[1]),
                 consulting=Consulting(store, providers, clock),
                 timelines=Timelines(store, providers),
+                quarantine=Quarantine(store, clock, crypto.knows_key, bells[2], max_events=1000),
                 profile=profile,
             )
         finally:

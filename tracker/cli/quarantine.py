@@ -43,11 +43,11 @@ def listing(
     json: Json = False,
 ) -> None:
     """List them, the last received first."""
-    from tracker.web.api.cursor import cursor_after, key_of  # noqa: PLC0415
+    from tracker.web.api.cursor import cursor_after  # noqa: PLC0415
     from tracker.web.api.shapes.quarantine import QuarantinedOut, QuarantineOut  # noqa: PLC0415
 
     query = _query(reason=reason, step=step, provider=provider, verified=verified, limit=limit, cursor=cursor)
-    before = None if query.cursor is None else key_of(query.cursor, query)
+    before = _place(query)
 
     async def deed(tracker: "Tracker") -> "list[Quarantined]":
         return await tracker.services.quarantine.page(limit + 1, before, query.only)
@@ -172,6 +172,17 @@ def _query(**given: str | int | bool | None) -> "QuarantineQuery":
     except ValidationError as error:
         wrong = ", ".join(sorted({f"--{found['loc'][0]}" for found in error.errors()}))
         raise InvalidRequestError(f"{wrong} cannot be so; `tracker quarantine list` shows what there is.") from error
+
+
+def _place(query: "QuarantineQuery") -> str | None:
+    from tracker.domain.errors import InvalidRequestError  # noqa: PLC0415
+    from tracker.web.api.cursor import key_of  # noqa: PLC0415
+    from tracker.web.problems import Problem  # noqa: PLC0415
+
+    try:
+        return None if query.cursor is None else key_of(query.cursor, query)
+    except Problem as error:
+        raise InvalidRequestError("This --cursor is not of this list: repeat the options that it came with.") from error
 
 
 def _all() -> "QuarantineFilter":

@@ -64,6 +64,8 @@ SUBSCRIPTION: Final[dict[str, Any]] = {
     "description": "stops direct debits",
 }
 
+RETRY: Final[dict[str, Any]] = {"reason": "key_unknown", "provider": "demobank"}
+
 ENTRY: Final[dict[str, Any]] = {
     "specversion": "1.0",
     "id": "019caf1e-7a40-7c21-9f0e-5d1b8c3a2e64",
@@ -111,6 +113,7 @@ OF_MODELS: Final[dict[str, dict[str, Any]]] = {
     "ConsentOut": CONSENT,
     "UsableOut": USABLE,
     "SubscriptionIn": SUBSCRIPTION,
+    "RetryIn": RETRY,
     "EntryOut": ENTRY,
 }
 """By the name of the model."""

@@ -124,10 +124,12 @@ class HttpSettings(Section):
     Attributes:
         host: A host name or address of this machine.
         port: 0 takes any free one.
+        max_connections: With so many open, the one that has waited longest for the other side makes room for a new one.
     """
 
     host: Annotated[str, Field(pattern=r"^[!-~]{1,253}$")] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65_535)] = 8080
+    max_connections: Annotated[int, Field(ge=1, le=100_000)] = 500
 
 
 class ReceiverSettings(Section):

@@ -77,6 +77,7 @@ OVERRIDES = {
     "TRACKER_DATABASE__URL": "sqlite:///other.db",
     "TRACKER_HTTP__HOST": "0.0.0.0",
     "TRACKER_HTTP__PORT": "9000",
+    "TRACKER_HTTP__MAX_CONNECTIONS": "10",
     "TRACKER_RECEIVER__INBOX_MAX_EVENTS": "11",
     "TRACKER_RECEIVER__INBOX_MAX_AGE_SECONDS": "12.5",
     "TRACKER_RECEIVER__BODY_TIMEOUT_SECONDS": "13",
@@ -96,7 +97,7 @@ OVERRIDES = {
 def test_variables_override_every_single_value(load, folder, text):
     settings = load(text, OVERRIDES)
     assert settings.database.url.get_secret_value() == "sqlite:///other.db"
-    assert (settings.http.host, settings.http.port) == ("0.0.0.0", 9000)
+    assert (settings.http.host, settings.http.port, settings.http.max_connections) == ("0.0.0.0", 9000, 10)
     assert list(settings.receiver.model_dump().values()) == [11, 12.5, 13]
     assert [interval.total_seconds() for _, interval in settings.polling] == [14, 15, 16, 17]
     assert settings.audit.origin == "other.example/journal"

@@ -11,7 +11,7 @@ from tests.settings.examples import CLIENT, PROVIDER
     ("text", "sentence"),
     [
         ("[http]\nprot = 1", "tracker.toml: [http] prot is not a setting; perhaps port was meant."),
-        ("[http]\nzzz = 1", "tracker.toml: [http] zzz is not a setting; there are host, port."),
+        ("[http]\nzzz = 1", "tracker.toml: [http] zzz is not a setting; there are host, port, max_connections."),
         ("[htpp]\nport = 1", "tracker.toml: htpp is not a setting; perhaps http was meant."),
         (
             '"a\\nb" = 1',

@@ -38,6 +38,7 @@ from tracker.usecases.receive import Receiver
 from tracker.usecases.record import Recorder
 from tracker.usecases.recording import Office
 from tracker.usecases.register import Registrar, Registration
+from tracker.usecases.suspects import Suspects
 from tracker.usecases.timeline import Timelines
 from tracker.usecases.wake import Bell
 
@@ -258,9 +259,10 @@ async def open_bench(
     keys.fetched = dict(keys.published)
     holders = ScriptedHolders()
     bells = Bell(), Bell(), Bell()
+    suspects = Suspects()
     recorder = Recorder(store, office, bells[0], bells[1])
     with ThreadPoolExecutor(2) as threads:
-        opening = Opening(store, clock, Opener(providers, crypto, keys), keys, recorder, threads)
+        opening = Opening(store, clock, Opener(providers, crypto, keys), keys, recorder, threads, suspects)
         try:
             yield Bench(
                 path=path,
@@ -270,7 +272,15 @@ async def open_bench(
                 holders=holders,
                 office=office,
                 receiver=Receiver(
-                    store, clock, ids, crypto, providers.profiles, bells[2], max_events=1000, max_age_seconds=300
+                    store,
+                    clock,
+                    ids,
+                    crypto,
+                    providers.profiles,
+                    bells[2],
+                    suspects,
+                    max_events=1000,
+                    max_age_seconds=300,
                 ),
                 opening=opening,
                 recorder=recorder,

@@ -44,6 +44,7 @@ from tracker.usecases.recording import Office
 from tracker.usecases.register import Registrar
 from tracker.usecases.stream import StreamPorts
 from tracker.usecases.subscribe import Subscriptions
+from tracker.usecases.suspects import Suspects
 from tracker.usecases.timeline import Timelines
 from tracker.usecases.wake import Bell
 from tracker.web.services import Services
@@ -127,7 +128,8 @@ async def build(settings: Settings, world: World | None = None) -> AsyncIterator
             providers=providers, clock=world.clock, ids=world.ids, entropy=world.entropy, pace=_pace(settings)
         )
         recorder = Recorder(store, office, journal_bell, ask_bell)
-        opening = Opening(store, world.clock, Opener(providers, crypto, holders), holders, recorder, threads)
+        suspects = Suspects()
+        opening = Opening(store, world.clock, Opener(providers, crypto, holders), holders, recorder, threads, suspects)
         stack.push_async_callback(opening.close)
         api_keys = ApiKeys(store, world.clock, world.entropy)
         services = Services(
@@ -141,6 +143,7 @@ async def build(settings: Settings, world: World | None = None) -> AsyncIterator
                 crypto,
                 providers.profiles,
                 inbox_bell,
+                suspects,
                 max_events=settings.receiver.inbox_max_events,
                 max_age_seconds=settings.receiver.inbox_max_age_seconds,
             ),
@@ -166,6 +169,7 @@ async def build(settings: Settings, world: World | None = None) -> AsyncIterator
             ),
             api_keys=api_keys,
             body_timeout_seconds=settings.receiver.body_timeout_seconds,
+            max_connections=settings.http.max_connections,
             is_ready=partial(_is_ready, store),
         )
         ports = StreamPorts(store=store, sender=sender, clock=world.clock, entropy=world.entropy, news=journal_bell)

@@ -15,6 +15,7 @@ from tracker.app.database import database_file, require_schema
 from tracker.domain.errors import ConfigurationError
 from tracker.settings import Settings
 from tracker.web.application import web_application
+from tracker.web.connections import CONNECTIONS, LIMITS, BoundedSite
 from tracker.worker import Loop, Tick, Worker
 
 T = TypeVar("T")
@@ -74,10 +75,10 @@ async def running(tracker: Tracker) -> AsyncIterator[str]:
         return worker.is_working and not notifying.done() and await tracker.services.is_ready()
 
     application = web_application(replace(tracker.services, is_ready=is_ready))
-    runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=5.0)
+    runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=5.0, **LIMITS)
     try:
         await runner.setup()
-        site = web.TCPSite(runner, http.host, http.port)
+        site = BoundedSite(runner, http.host, http.port, connections=application[CONNECTIONS])
         try:
             await site.start()
         except OSError as error:

@@ -8,9 +8,11 @@ from aiohttp import web
 
 from tracker.web import health, receiver
 from tracker.web.api import consents, journal, quarantine, subscriptions
+from tracker.web.connections import CONNECTIONS, Connections, watch
 from tracker.web.docs import docs_page
 from tracker.web.openapi import document
 from tracker.web.problems import problems
+from tracker.web.ration import Ration
 from tracker.web.services import SERVICES, Services
 
 LARGEST_BODY_BYTES = 1024 * 1024
@@ -21,8 +23,10 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 def web_application(services: Services) -> web.Application:
     """Make the application."""
-    application = web.Application(middlewares=[problems], client_max_size=LARGEST_BODY_BYTES)
+    application = web.Application(middlewares=[watch, problems], client_max_size=LARGEST_BODY_BYTES)
     application[SERVICES] = services
+    application[CONNECTIONS] = Connections(services.max_connections)
+    application[receiver.RATION] = Ration(services.clock)
     application[consents.ASKS] = set()
     application.on_cleanup.append(consents.finish_asks)
     application.add_routes([operation.route() for operation in OPERATIONS])

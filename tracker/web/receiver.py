@@ -14,6 +14,8 @@ from tracker.domain.errors import (
     StorageError,
     UndecryptableEventError,
 )
+from tracker.web.connections import CONNECTIONS
+from tracker.web.ration import Ration
 from tracker.web.services import SERVICES
 
 _log = logging.getLogger(__name__)
@@ -21,6 +23,8 @@ _log = logging.getLogger(__name__)
 _INTERACTION_ID = "x-fapi-interaction-id"
 _GOOD_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 _RETRY_AFTER_SECONDS = "5"
+
+RATION = web.AppKey("ration", Ration)
 
 
 def routes() -> list[web.RouteDef]:
@@ -30,15 +34,17 @@ def routes() -> list[web.RouteDef]:
 
 async def receive(request: web.Request) -> web.Response:
     """Keep one event, then answer."""
-    services = request.app[SERVICES]
+    services, ration = request.app[SERVICES], request.app[RATION]
+    for kind, lines in ration.withheld().items():
+        _log.warning("%d more events at the door were not logged one by one: %s", lines, kind)
     sent_id = request.headers.get(_INTERACTION_ID, "")
     interaction_id = sent_id if _GOOD_ID.fullmatch(sent_id) else services.ids.random()
     headers = {_INTERACTION_ID: interaction_id}
     try:
         profile = services.receiver.profile(request.match_info["profile"])
         async with asyncio.timeout(services.body_timeout_seconds):
-            body = await _read(request, profile.push.max_body_bytes)
-        await services.receiver.receive(profile, body, interaction_id)
+            body = await _read_within(request, profile.push.max_body_bytes)
+        await services.receiver.receive(profile, body, interaction_id, request.remote)
     except TimeoutError:
         return _last_word(408, headers)
     except OversizedEventError:
@@ -47,18 +53,22 @@ async def receive(request: web.Request) -> web.Response:
         unknown_key = isinstance(error, UndecryptableEventError) and error.reason == "kid_unknown"
         # The directory may be ahead of us: somebody should look whether one of our keys is missing here.
         level = logging.ERROR if unknown_key else logging.INFO
-        _log.log(level, "Event %s was refused at the door: %s", interaction_id, error.reason)
+        if ration.allows(error.reason):
+            _log.log(level, "Event %s was refused at the door: %s", interaction_id, error.reason)
         return web.Response(status=400, headers=headers)
     except (web.RequestPayloadError, ConnectionResetError):
-        _log.info(
-            "Event %s was refused at the door: its body ended before its time or cannot be unpacked", interaction_id
-        )
+        if ration.allows("body_broken"):
+            _log.info(
+                "Event %s was refused at the door: its body ended before its time or cannot be unpacked", interaction_id
+            )
         return _last_word(400, headers)
     except NotFoundError:
         return _last_word(404, headers)
     except (InboxFullError, StorageError) as error:
-        _log.warning("Event %s cannot be kept now: %s", interaction_id, error)
+        if ration.allows(error.code):
+            _log.warning("Event %s cannot be kept now: %s", interaction_id, error)
         return web.Response(status=503, headers=headers | {"Retry-After": _RETRY_AFTER_SECONDS})
+    request.app[CONNECTIONS].know(request.transport)
     return web.Response(status=profile.push.accepted_status, headers=headers)
 
 
@@ -67,6 +77,16 @@ def _last_word(status: int, headers: dict[str, str]) -> web.Response:
     response = web.Response(status=status, headers=headers)
     response.force_close()
     return response
+
+
+async def _read_within(request: web.Request, limit: int) -> bytes:
+    """Read a body; meanwhile its connection counts as one that waits."""
+    connections = request.app[CONNECTIONS]
+    connections.waits_on(request.transport)
+    try:
+        return await _read(request, limit)
+    finally:
+        connections.works_on(request.transport)
 
 
 async def _read(request: web.Request, limit: int) -> bytes:

@@ -24,6 +24,7 @@ class Services:
     Attributes:
         body_timeout_seconds: How long an event's body may take.
         ask_timeout_seconds: How long a caller waits for a holder's answer.
+        max_connections: How many connections may be open at once.
         is_ready: Whether the service can do its work; raises or says no if not.
     """
 
@@ -40,6 +41,7 @@ class Services:
     subscriptions: Subscriptions
     api_keys: ApiKeys
     body_timeout_seconds: float
+    max_connections: int
     is_ready: Callable[[], Awaitable[bool]]
     ask_timeout_seconds: float = 10.0
 

@@ -133,12 +133,14 @@ class HttpSettings(Section):
         port: 0 takes any free one.
         tls_certificate: PEM file; None: no TLS.
         tls_key: PEM file.
+        max_connections: With so many open, the one that has waited longest for the other side makes room for a new one.
     """
 
     host: Host = "127.0.0.1"
     port: Port = 8080
     tls_certificate: Path | None = None
     tls_key: Path | None = None
+    max_connections: Annotated[int, Field(ge=1, le=100_000)] = 500
 
     @model_validator(mode="after")
     def _require_certificate_and_key(self) -> Self:

@@ -22,6 +22,8 @@ READ_COMMANDS = {
     ("consents", "timeline"),
     ("consents", "refresh"),
     ("subscriptions", "list"),
+    ("quarantine", "list"),
+    ("quarantine", "show"),
     ("journal", "verify"),
     ("keys", "list"),
 }
@@ -45,6 +47,7 @@ def test_the_tree_has_the_commands_of_this_step():
         ("db", "downgrade"),
         ("subscriptions", "add"),
         ("subscriptions", "delete"),
+        ("quarantine", "retry"),
         ("journal", "export"),
         ("keys", "add-api-key"),
         ("keys", "revoke"),

@@ -5,10 +5,10 @@ import asyncio
 import pytest
 
 from tests.contract.facts import START, a_consent, a_quarantined, an_item, append, at, draft_about
+from tracker.adapters.store.aside import MAX_UNVERIFIED, MAX_UNVERIFIED_BYTES
 from tracker.adapters.store.store import SqlStore
-from tracker.adapters.store.transaction import MAX_UNVERIFIED
 from tracker.domain.errors import StorageError
-from tracker.ports import InboxItem, Quarantined, Transaction
+from tracker.ports import EVERYTHING_ASIDE, InboxItem, Quarantined, Transaction
 
 
 async def waiting(store: SqlStore, now: float = 100, limit: int = 100) -> list[str]:
@@ -144,6 +144,24 @@ async def test_the_oldest_never_verified_events_make_room_and_verified_ones_neve
     await quarantine(store, *newer)
     kept = [event.id for event in reversed(await store.quarantined(2 * MAX_UNVERIFIED))]
     assert kept == [event.id for event in [*old_verified, *unverified[2:], *newer]]
+
+
+async def test_large_never_verified_events_make_room_by_their_size(store: SqlStore) -> None:
+    large = b"x" * (64 * 1024)
+    fit = MAX_UNVERIFIED_BYTES // len(large)
+    verified = [a_quarantined(verified=True, body=large) for _ in range(3)]
+    await quarantine(store, *verified)
+    unverified = [a_quarantined(body=large) for _ in range(fit)]
+    for start in range(0, fit, 256):
+        await quarantine(store, *unverified[start : start + 256])
+    assert len(await store.quarantined_ids(2 * fit, "", EVERYTHING_ASIDE)) == fit + 3
+    small = a_quarantined(body=b"x")
+    await quarantine(store, small)
+    assert await store.quarantined_ids(2 * fit, "", EVERYTHING_ASIDE) == [
+        *(event.id for event in verified),
+        *(event.id for event in unverified[1:]),
+        small.id,
+    ]
 
 
 async def test_admitting_and_dropping_race_without_losing_any(store: SqlStore) -> None:

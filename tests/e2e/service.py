@@ -44,7 +44,7 @@ async def issuer() -> AsyncIterator[str]:
 class Service:
     """`tracker serve` on a database in a folder; it can be killed and started again."""
 
-    def __init__(self, folder: Path, issuer_url: str) -> None:
+    def __init__(self, folder: Path, issuer_url: str, sections: str = "") -> None:
         self.folder = folder
         self.database = folder / "tracker.db"
         self.process: asyncio.subprocess.Process | None = None
@@ -68,8 +68,7 @@ profile = "uae-v2.1"
 client_id = "{tokens.CLIENT_ID}"
 issuer = "{issuer_url}"
 resource_url = "{issuer_url}"
-[log]
-level = "error"
+{sections or "[log]" + chr(10) + 'level = "error"'}
 """
         )
 
@@ -79,9 +78,16 @@ level = "error"
         return kept | {"TRACKER_CONFIG": str(self.folder / "tracker.toml")}
 
     async def start(self) -> None:
-        self.process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "tracker", "serve", stdout=asyncio.subprocess.PIPE, env=self.environment
-        )
+        with (self.folder / "log.txt").open("ab") as log:
+            self.process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "tracker",
+                "serve",
+                stdout=asyncio.subprocess.PIPE,
+                stderr=log,
+                env=self.environment,
+            )
         assert self.process.stdout is not None
         line = (await asyncio.wait_for(self.process.stdout.readline(), 30)).decode()
         assert line.startswith("tracker listens on http"), line
@@ -113,9 +119,9 @@ level = "error"
         finally:
             connection.close()
 
-    async def until_worked_off(self) -> None:
+    async def until_worked_off(self, seconds: float = 60) -> None:
         """Wait until nothing is in the inbox any more."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(seconds):
             while self.rows("SELECT count(*) FROM inbox") != [(0,)]:
                 await asyncio.sleep(0.05)
 

@@ -15,8 +15,8 @@ from typing import Annotated, Any
 import pytest
 from pydantic import SecretStr, TypeAdapter, ValidationError
 
+from tracker.adapters.store.aside import MAX_UNVERIFIED, MAX_UNVERIFIED_BYTES
 from tracker.adapters.store.sqlite import SqliteDatabase
-from tracker.adapters.store.transaction import MAX_UNVERIFIED
 from tracker.domain import errors
 from tracker.profiles import PROFILES, compact
 from tracker.settings import Settings
@@ -232,6 +232,7 @@ def test_quarantine_table_has_every_reason_and_no_other() -> None:
 
 def test_quarantine_is_bounded_as_documented() -> None:
     assert f"{MAX_UNVERIFIED:,}".replace(",", " ") in chapter("## The quarantine")
+    assert f"{MAX_UNVERIFIED_BYTES // 2**20} MiB" in chapter("## The quarantine")
 
 
 # ---------------------------------------------------------------------------------------------- problems

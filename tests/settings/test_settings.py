@@ -102,6 +102,7 @@ OVERRIDES = {
     "TRACKER_RECEIVER__TLS_CERTIFICATE": "keys/http.pem",
     "TRACKER_RECEIVER__TLS_KEY": "keys/http.key",
     "TRACKER_RECEIVER__CLIENT_CA": "keys/http.pem",
+    "TRACKER_HTTP__MAX_CONNECTIONS": "10",
     "TRACKER_RECEIVER__INBOX_MAX_EVENTS": "11",
     "TRACKER_RECEIVER__INBOX_MAX_AGE_SECONDS": "12.5",
     "TRACKER_RECEIVER__BODY_TIMEOUT_SECONDS": "13",
@@ -123,7 +124,7 @@ OVERRIDES = {
 def test_variables_override_every_single_value(load, folder, text):
     settings = load(text, OVERRIDES)
     assert settings.database.url.get_secret_value() == "sqlite:///other.db"
-    assert (settings.http.host, settings.http.port) == ("0.0.0.0", 9000)
+    assert (settings.http.host, settings.http.port, settings.http.max_connections) == ("0.0.0.0", 9000, 10)
     keys = folder / "keys"
     assert (settings.http.tls_certificate, settings.http.tls_key) == (keys / "receiver.pem", keys / "receiver.key")
     assert [value for _, value in settings.receiver if not isinstance(value, tuple)] == [

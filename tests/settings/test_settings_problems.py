@@ -13,7 +13,7 @@ from tests.settings.examples import CLIENT, PROVIDER
         ("[http]\nprot = 1", "tracker.toml: [http] prot is not a setting; perhaps port was meant."),
         (
             "[http]\nzzz = 1",
-            "tracker.toml: [http] zzz is not a setting; there are host, port, tls_certificate, tls_key.",
+            "tracker.toml: [http] zzz is not a setting; there are host, port, tls_certificate, tls_key, max_connections.",
         ),
         ("[htpp]\nport = 1", "tracker.toml: htpp is not a setting; perhaps http was meant."),
         (

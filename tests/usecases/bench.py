@@ -33,10 +33,12 @@ from tracker.usecases.expire import Expiry
 from tracker.usecases.open import Opening
 from tracker.usecases.opening import Opener
 from tracker.usecases.providers import Providers
+from tracker.usecases.quarantine import Quarantine
 from tracker.usecases.receive import Receiver
 from tracker.usecases.record import Recorder
 from tracker.usecases.recording import Office
 from tracker.usecases.register import Registrar, Registration
+from tracker.usecases.suspects import Suspects
 from tracker.usecases.timeline import Timelines
 from tracker.usecases.wake import Bell
 
@@ -80,6 +82,9 @@ class ScriptedKeys:
 
     def find(self, provider: Provider, kid: str) -> VerificationKey | None:
         return self.fetched.get(provider.id, {}).get(kid)
+
+    def at_hand(self, provider: Provider) -> tuple[str, ...]:
+        return tuple(sorted(self.fetched.get(provider.id, {})))
 
     async def refresh(self, provider: Provider) -> None:
         self.refreshes += 1
@@ -151,6 +156,7 @@ class Bench:
     expiry: Expiry
     consulting: Consulting
     timelines: Timelines
+    quarantine: Quarantine
     profile: Profile = UAE
 
     async def register(self, consent_id: str = CONSENT, provider: str = DEMOBANK, **facts: Any) -> TrackedConsent:
@@ -204,6 +210,12 @@ class Bench:
         connection.close()
         return found
 
+    def execute(self, statement: str) -> None:
+        """Do something to the file, past all our code."""
+        with sqlite3.connect(self.path) as connection:
+            connection.execute(statement)
+        connection.close()
+
     def advance(self, **span: float) -> None:
         self.clock.advance(timedelta(**span).total_seconds())
 
@@ -247,9 +259,10 @@ async def open_bench(
     keys.fetched = dict(keys.published)
     holders = ScriptedHolders()
     bells = Bell(), Bell(), Bell()
+    suspects = Suspects()
     recorder = Recorder(store, office, bells[0], bells[1])
     with ThreadPoolExecutor(2) as threads:
-        opening = Opening(store, clock, Opener(providers, crypto, keys), keys, recorder, threads)
+        opening = Opening(store, clock, Opener(providers, crypto, keys), keys, recorder, threads, suspects)
         try:
             yield Bench(
                 path=path,
@@ -259,7 +272,15 @@ async def open_bench(
                 holders=holders,
                 office=office,
                 receiver=Receiver(
-                    store, clock, ids, crypto, providers.profiles, bells[2], max_events=1000, max_age_seconds=300
+                    store,
+                    clock,
+                    ids,
+                    crypto,
+                    providers.profiles,
+                    bells[2],
+                    suspects,
+                    max_events=1000,
+                    max_age_seconds=300,
                 ),
                 opening=opening,
                 recorder=recorder,
@@ -268,6 +289,7 @@ async def open_bench(
                 expiry=Expiry(store, office, bells[0], bells[1]),
                 consulting=Consulting(store, providers, clock),
                 timelines=Timelines(store, providers),
+                quarantine=Quarantine(store, clock, crypto.knows_key, bells[2], max_events=1000),
                 profile=profile,
             )
         finally:

@@ -41,12 +41,14 @@ from tracker.usecases.notify import Notifier
 from tracker.usecases.open import Opening
 from tracker.usecases.opening import Opener
 from tracker.usecases.providers import Providers
+from tracker.usecases.quarantine import Quarantine
 from tracker.usecases.receive import Receiver
 from tracker.usecases.record import Recorder
 from tracker.usecases.recording import Office
 from tracker.usecases.register import Registrar
 from tracker.usecases.stream import StreamPorts
 from tracker.usecases.subscribe import Subscriptions
+from tracker.usecases.suspects import Suspects
 from tracker.usecases.timeline import Timelines
 from tracker.usecases.trail import Trail
 from tracker.usecases.wake import Bell
@@ -150,7 +152,8 @@ async def build(settings: Settings, world: World | None = None) -> AsyncIterator
             providers=providers, clock=world.clock, ids=world.ids, entropy=world.entropy, pace=_pace(settings)
         )
         recorder = Recorder(store, office, journal_bell, ask_bell, trail)
-        opening = Opening(store, world.clock, Opener(providers, crypto, holders), holders, recorder, threads)
+        suspects = Suspects()
+        opening = Opening(store, world.clock, Opener(providers, crypto, holders), holders, recorder, threads, suspects)
         stack.push_async_callback(opening.close)
         api_keys = ApiKeys(store, world.clock, world.entropy)
         budget = Budget(world.clock)
@@ -168,6 +171,7 @@ async def build(settings: Settings, world: World | None = None) -> AsyncIterator
                 crypto,
                 providers.profiles,
                 inbox_bell,
+                suspects,
                 max_events=settings.receiver.inbox_max_events,
                 max_age_seconds=settings.receiver.inbox_max_age_seconds,
             ),
@@ -184,6 +188,13 @@ async def build(settings: Settings, world: World | None = None) -> AsyncIterator
                 trail,
             ),
             feed=Feed(store),
+            quarantine=Quarantine(
+                store,
+                world.clock,
+                crypto.knows_key,
+                inbox_bell,
+                max_events=settings.receiver.inbox_max_events,
+            ),
             subscriptions=Subscriptions(
                 store=store,
                 clock=world.clock,
@@ -197,6 +208,7 @@ async def build(settings: Settings, world: World | None = None) -> AsyncIterator
             metrics=observatory.page,
             body_timeout_seconds=settings.receiver.body_timeout_seconds,
             peers=Peers(settings.receiver.trusted_proxies, settings.receiver.allow_networks),
+            max_connections=settings.http.max_connections,
             is_ready=partial(_is_ready, store),
         )
         watched_sender = WatchedSender(sender, meters, world.clock, trail)

@@ -13,6 +13,7 @@ from tracker.adapters.tls import ContextSource
 from tracker.app.composition import Tracker
 from tracker.domain.errors import ConfigurationError
 from tracker.web.application import receiver_application, web_application
+from tracker.web.connections import BACKLOG, CONNECTIONS, LIMITS, bounded
 from tracker.web.metrics import metrics_application
 from tracker.web.services import Services
 
@@ -43,8 +44,9 @@ class Listener:
         self._port = port
         self._contexts = contexts
         self._runner = web.AppRunner(
-            application, access_log=None, handle_signals=False, shutdown_timeout=_SHUTDOWN_SECONDS
+            application, access_log=None, handle_signals=False, shutdown_timeout=_SHUTDOWN_SECONDS, **LIMITS
         )
+        self._connections = application.get(CONNECTIONS)
         self._server: asyncio.Server | None = None
 
     @property
@@ -63,7 +65,9 @@ class Listener:
         """
         await self._runner.setup()
         try:
-            self._server = await asyncio.get_running_loop().create_server(self._connect, self._host, self._port)
+            self._server = await asyncio.get_running_loop().create_server(
+                self._connect, self._host, self._port, backlog=BACKLOG
+            )
         except (OSError, UnicodeError) as error:  # UnicodeError: the host is no name
             raise ConfigurationError(
                 f"Nothing can listen on {self._host}:{self._port} ({getattr(error, 'strerror', None) or error}); "
@@ -85,11 +89,12 @@ class Listener:
         server = self._runner.server
         if server is None:
             return _HangUp()
+        inner = server() if self._connections is None else bounded(server(), self._connections)
         if self._contexts is None:
-            return server()
+            return inner
         return SSLProtocol(
             asyncio.get_running_loop(),
-            server(),
+            inner,
             self._contexts(),
             None,  # type: ignore[arg-type] # nobody waits for the handshake; the application hears of it when it is done
             server_side=True,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import typer
 
-from tracker.cli import check, consents, db, demo, journal, keys, sandbox, serve, subscriptions
+from tracker.cli import check, consents, db, demo, journal, keys, quarantine, sandbox, serve, subscriptions
 from tracker.cli.output import printable
 from tracker.domain.errors import ConfigurationError, InvalidRequestError, TrackerError
 
@@ -27,6 +27,7 @@ check.register(app)
 app.add_typer(db.app, name="db")
 app.add_typer(consents.app, name="consents")
 app.add_typer(subscriptions.app, name="subscriptions")
+app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(journal.app, name="journal")
 app.add_typer(keys.app, name="keys")
 app.add_typer(sandbox.app, name="sandbox")

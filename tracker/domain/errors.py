@@ -12,6 +12,7 @@ TrackerError
 ├── NotFoundError                 a consent, provider or subscription that we do not have
 │   ├── ConsentNotFoundError
 │   ├── ProviderNotFoundError
+│   ├── QuarantinedEventNotFoundError
 │   └── SubscriptionNotFoundError
 ├── ConsentConflictError          registered already, with other facts
 ├── InboxFullError                nothing can be admitted now
@@ -120,6 +121,12 @@ class ProviderNotFoundError(NotFoundError):
     """No provider of this name is configured."""
 
     code = "provider_not_found"
+
+
+class QuarantinedEventNotFoundError(NotFoundError):
+    """There is no such event in the quarantine, or not any more."""
+
+    code = "quarantined_event_not_found"
 
 
 class SubscriptionNotFoundError(NotFoundError):

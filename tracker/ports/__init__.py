@@ -21,6 +21,8 @@ from tracker.ports.holders import (
 )
 from tracker.ports.meters import Meters
 from tracker.ports.records import (
+    EVERYTHING_ASIDE,
+    MOST_KEYS_SHOWN,
     ApiKey,
     Confirmation,
     ConsentQuery,
@@ -30,6 +32,7 @@ from tracker.ports.records import (
     OtherEvent,
     Progress,
     Quarantined,
+    QuarantineFilter,
     StoredReport,
 )
 from tracker.ports.store import Store
@@ -38,6 +41,8 @@ from tracker.ports.transaction import AskLine, Transaction
 from tracker.ports.world import Clock, Entropy, Ids
 
 __all__ = [
+    "EVERYTHING_ASIDE",
+    "MOST_KEYS_SHOWN",
     "Answer",
     "ApiKey",
     "AskLine",
@@ -61,6 +66,7 @@ __all__ = [
     "OtherEvent",
     "Progress",
     "Provider",
+    "QuarantineFilter",
     "Quarantined",
     "Sender",
     "Standing",

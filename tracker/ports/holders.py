@@ -102,6 +102,9 @@ class HolderKeys(Protocol):
     def find(self, provider: Provider, kid: str) -> VerificationKey | None:
         """Look a key up among those fetched already. Fast, callable from any thread."""
 
+    def at_hand(self, provider: Provider) -> tuple[str, ...]:
+        """The ids of all keys fetched already, in order; nothing is looked for. Callable from any thread."""
+
     async def refresh(self, provider: Provider) -> None:
         """Fetch the keys if they are stale or a key was missing; many callers share one request.
 

@@ -26,6 +26,7 @@ class InboxItem:
         received_at: The instant of the last byte.
         interaction_id: What it goes by in logs.
         attempts: How often opening it had to be put off.
+        retries: How often it came back from the quarantine.
     """
 
     id: str
@@ -34,6 +35,7 @@ class InboxItem:
     received_at: datetime
     interaction_id: str
     attempts: int = 0
+    retries: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,8 +132,11 @@ class Quarantined:
         received_at: When.
         quarantined_at: When it was put aside.
         interaction_id: What it goes by in logs.
-        provider: Whose it is, if that is known.
-        kid: The key ids that it named, outer and inner.
+        provider: Whose it is, or says to be while it is not verified; None where that could not be read.
+        kid: The holder's key that it names as the one that signed it.
+        our_kid: The key of ours that it names as the one that it is encrypted for.
+        keys_at_hand: Ids of the holder's keys that were at hand, the first `MOST_KEYS_SHOWN`; None if none was looked for.
+        retries: How often it was tried again.
     """
 
     id: str
@@ -145,6 +150,27 @@ class Quarantined:
     interaction_id: str
     provider: str | None = None
     kid: str | None = None
+    our_kid: str | None = None
+    keys_at_hand: tuple[str, ...] | None = None
+    retries: int = 0
+
+
+MOST_KEYS_SHOWN = 20
+"""So many ids of a holder's keys are kept with an event that was put aside."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuarantineFilter:
+    """Which events of the quarantine are meant; what is None does not narrow it."""
+
+    reason: str | None = None
+    step: str | None = None
+    provider: str | None = None
+    verified: bool | None = None
+
+
+EVERYTHING_ASIDE = QuarantineFilter()
+"""All of the quarantine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,17 @@ from tracker.domain.consent import TrackingId
 from tracker.domain.subscription import Parked, Subscription
 from tracker.domain.tracked import TrackedConsent
 from tracker.journal.entry import Entry
-from tracker.ports.records import ApiKey, ConsentQuery, InboxItem, Name, Progress, Quarantined, StoredReport
+from tracker.ports.records import (
+    EVERYTHING_ASIDE,
+    ApiKey,
+    ConsentQuery,
+    InboxItem,
+    Name,
+    Progress,
+    Quarantined,
+    QuarantineFilter,
+    StoredReport,
+)
 from tracker.ports.survey import Survey
 from tracker.ports.transaction import Transaction
 
@@ -41,8 +51,16 @@ class Store(Protocol):
     async def inbox_depth(self) -> tuple[int, datetime | None]:
         """How many items wait, and since when the most overdue one should have been opened."""
 
-    async def quarantined(self, limit: int, before: str | None = None) -> list[Quarantined]:
-        """Read the quarantine, the newest first; `before` is an id."""
+    async def quarantined(
+        self, limit: int, before: str | None = None, only: QuarantineFilter = EVERYTHING_ASIDE
+    ) -> list[Quarantined]:
+        """Read the quarantine, the last received first; `before` is an id."""
+
+    async def get_quarantined(self, event_id: str) -> Quarantined | None:
+        """One event of the quarantine."""
+
+    async def quarantined_ids(self, limit: int, after: str, only: QuarantineFilter) -> list[str]:
+        """Ids of events in the quarantine, the first received first; `after` is an id or empty."""
 
     # consents
 

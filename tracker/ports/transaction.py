@@ -94,6 +94,12 @@ class Transaction(Protocol):
     def quarantine(self, event: Quarantined) -> None:
         """Put an event aside; the oldest never-verified ones make room."""
 
+    def release(self, ids: Collection[str], now: datetime) -> list[str]:
+        """Take events out of the quarantine and back into the inbox, due now, else as they came; give those that were there.
+
+        Their time of receipt stays, and they are counted as retried once more.
+        """
+
     def drop_inbox(self, ids: Collection[str]) -> None:
         """Take inbox items out: what came of them is in this same transaction."""
 

@@ -16,6 +16,7 @@ from tracker.ports import Clock, HolderKeys, InboxItem, Provider, Quarantined, S
 from tracker.usecases.heard import Opened, Refused
 from tracker.usecases.opening import NeedsKey, Opener, Outcome
 from tracker.usecases.record import Recorder, name_of
+from tracker.usecases.suspects import Suspects
 
 _log = logging.getLogger(__name__)
 
@@ -32,7 +33,14 @@ class Opening:
     """Opens what waits in the inbox."""
 
     def __init__(
-        self, store: Store, clock: Clock, opener: Opener, keys: HolderKeys, recorder: Recorder, threads: Executor
+        self,
+        store: Store,
+        clock: Clock,
+        opener: Opener,
+        keys: HolderKeys,
+        recorder: Recorder,
+        threads: Executor,
+        suspects: Suspects,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -40,6 +48,7 @@ class Opening:
         self._keys = keys
         self._recorder = recorder
         self._threads = threads
+        self._suspects = suspects
         self._fetching: dict[str, asyncio.Task[None]] = {}
         self._had_keys: dict[str, bool] = {}  # by provider: whether its keys could be had when last asked for
 
@@ -59,6 +68,8 @@ class Opening:
             if isinstance(outcome, NeedsKey):
                 lacking.setdefault(outcome.provider.id, (outcome.provider, []))[1].append((item, outcome))
             else:
+                believed = outcome.quarantined.verified if isinstance(outcome, Refused) else True
+                self._suspects.opened(item.id, believed=believed)
                 opened.append(Opened(inbox_id=item.id, interaction_id=item.interaction_id, outcome=outcome))
         await self._record(opened, {item.id: item for item in items})
         for provider, theirs in lacking.values():
@@ -139,6 +150,7 @@ class Opening:
             if was_asked and item.attempts >= tries:
                 reason = "key_unknown" if has_keys else "keys_unavailable"
                 outcome = self._opener.refuse_for_key(item, needs, reason)
+                self._suspects.opened(item.id, believed=False)
                 given_up.append(Opened(inbox_id=item.id, interaction_id=item.interaction_id, outcome=outcome))
             else:
                 wait = (
@@ -180,4 +192,5 @@ def _set_aside(item: InboxItem, reason: str) -> Quarantined:
         received_at=item.received_at,
         quarantined_at=item.received_at,
         interaction_id=item.interaction_id,
+        retries=item.retries,
     )

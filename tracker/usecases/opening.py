@@ -16,8 +16,19 @@ from typing import Any
 from tracker.domain.consent import Channel, ConsentId, is_consent_id
 from tracker.domain.errors import RejectedEventError, UntrustedEventError
 from tracker.journal.canonical import NotCanonicalError
-from tracker.ports import EventCrypto, Evidence, HolderKeys, InboxItem, Name, OtherEvent, Provider, Quarantined, Token
-from tracker.profiles.compact import unverified_claims
+from tracker.ports import (
+    MOST_KEYS_SHOWN,
+    EventCrypto,
+    Evidence,
+    HolderKeys,
+    InboxItem,
+    Name,
+    OtherEvent,
+    Provider,
+    Quarantined,
+    Token,
+)
+from tracker.profiles.compact import JWE_PARTS, protected_header, unverified_claims
 from tracker.profiles.profile import Event, Family, Profile, UnreadableMessageError
 from tracker.usecases.claims import check_claims, issued_at
 from tracker.usecases.heard import HeardOther, HeardReport, Refused, from_snapshot, meaning
@@ -26,13 +37,41 @@ from tracker.usecases.providers import Providers
 
 @dataclass(frozen=True, slots=True)
 class NeedsKey:
-    """The event names a key of a provider that is not at hand."""
+    """The event names a key of a provider that is not at hand.
+
+    Attributes:
+        provider: Whose it says to be.
+        kid: The key.
+        our_kid: The key of ours that opened it.
+        asks_about: The consent that it claims to be about.
+    """
 
     provider: Provider
     kid: str
+    our_kid: str
+    asks_about: Name | None
 
 
 Outcome = HeardReport | HeardOther | Refused | NeedsKey
+
+
+@dataclass(slots=True)
+class _Tried:
+    """How far opening came: what is kept with an event that is put aside, for whoever looks into it.
+
+    Attributes:
+        our_kid: The key of ours that it names.
+        provider: Whose it says to be.
+        kid: The holder's key that it names.
+        keys_at_hand: The holder's keys that there were.
+        verified: Whether the holder's signature held, and the claims around it.
+    """
+
+    our_kid: str | None = None
+    provider: Provider | None = None
+    kid: str | None = None
+    keys_at_hand: tuple[str, ...] | None = None
+    verified: bool = False
 
 
 class Opener:
@@ -47,41 +86,46 @@ class Opener:
         """Open one event. Never raises for what is wrong with the event; that is an outcome."""
         profile = self._providers.profiles.get(item.profile)
         if profile is None:  # it was configured when the event came
-            return Refused(quarantined=_quarantined(item, "gate", "profile_not_configured"))
+            return Refused(quarantined=_quarantined(item, "gate", "profile_not_configured", _Tried()))
+        tried = _Tried()
         try:
-            return self._open(item, profile)
+            return self._open(item, profile, tried)
         except RejectedEventError as error:
-            return Refused(quarantined=_quarantined(item, error.step, error.reason))
+            if tried.our_kid is None:
+                tried.our_kid = _encrypted_for(item.body)
+            return Refused(quarantined=_quarantined(item, error.step, error.reason, tried))
 
     def refuse_for_key(self, item: InboxItem, needs: NeedsKey, reason: str) -> Refused:
         """Give up on an event whose key cannot be had. It may be genuine, so it makes us ask."""
-        profile = self._providers.profiles[item.profile]
-        quarantined = _quarantined(item, "verify", reason, provider=needs.provider, kid=needs.kid)
-        try:
-            decrypted = self._crypto.decrypt(item.body, profile.push)
-            _, claims = unverified_claims(decrypted.plaintext)
-        except RejectedEventError:
-            return Refused(quarantined=quarantined)
-        return Refused(quarantined=quarantined, asks_about=_claimed(needs.provider, claims))
+        tried = _Tried(needs.our_kid, needs.provider, needs.kid, self._at_hand(needs.provider))
+        return Refused(quarantined=_quarantined(item, "verify", reason, tried), asks_about=needs.asks_about)
 
-    def _open(self, item: InboxItem, profile: Profile) -> Outcome:
+    def _at_hand(self, provider: Provider) -> tuple[str, ...]:
+        return self._keys.at_hand(provider)[:MOST_KEYS_SHOWN]
+
+    def _open(self, item: InboxItem, profile: Profile, tried: _Tried) -> Outcome:
         decrypted = self._crypto.decrypt(item.body, profile.push)
+        tried.our_kid = decrypted.kid
         jws = decrypted.plaintext.strip()
         kid, unverified = unverified_claims(jws)
+        tried.kid = kid
         issuer = unverified.get("iss")
         provider = self._providers.of_issuer(issuer, decrypted.client_id) if isinstance(issuer, str) else None
         if provider is None or provider.profile is not profile:
             raise UntrustedEventError("issuer_unknown")
+        tried.provider = provider
         key = self._keys.find(provider, kid)
         if key is None:
-            return NeedsKey(provider, kid)
+            return NeedsKey(provider, kid, decrypted.kid, _claimed(provider, unverified))
         try:
             claims = self._crypto.verify(jws, key, profile.push.jws_algs)
             check_claims(claims, issuer=provider.issuer, client_id=provider.client_id, received_at=item.received_at)
         except RejectedEventError as error:
             # It changes nothing. But it may be genuine, late or signed with a key replaced under its old name.
-            quarantined = _quarantined(item, error.step, error.reason, provider=provider, kid=kid)
+            tried.keys_at_hand = self._at_hand(provider)
+            quarantined = _quarantined(item, error.step, error.reason, tried)
             return Refused(quarantined=quarantined, asks_about=_claimed(provider, unverified))
+        tried.verified = True
         token = Token(jws=jws, kid=kid, jwk=key.jwk, jwk_thumbprint=key.jwk_thumbprint, jwks_uri=key.jwks_uri)
         evidence = Evidence(
             jws_sha256=hashlib.sha256(jws).hexdigest(),
@@ -95,20 +139,17 @@ class Opener:
             digest = meaning(provider.id, event)
         except (UnreadableMessageError, NotCanonicalError) as error:
             reason = error.reason if isinstance(error, UnreadableMessageError) else "not_canonical"
-            quarantined = _quarantined(item, "read", reason, provider=provider, kid=kid, verified=True)
+            quarantined = _quarantined(item, "read", reason, tried)
             return Refused(quarantined=quarantined, asks_about=_claimed(provider, claims))
+        if event.ids_disagree:
+            quarantined = _quarantined(item, "read", "ids_disagree", tried)
+            return Refused(quarantined=quarantined, asks_about=_name(provider, event.consent_id))
         return _heard(item, provider, event, digest, evidence, issued_at(claims))
 
 
 def _heard(
     item: InboxItem, provider: Provider, event: Event, digest: str, evidence: Evidence, issued: float | None
-) -> HeardReport | HeardOther | Refused:
-    name = _name(provider, event.consent_id)
-    if event.ids_disagree:
-        quarantined = _quarantined(
-            item, "read", "ids_disagree", provider=provider, kid=evidence.token.kid, verified=True
-        )
-        return Refused(quarantined=quarantined, asks_about=name)
+) -> HeardReport | HeardOther:
     if event.family is Family.CONSENT and event.snapshot is not None:
         return from_snapshot(
             event.snapshot,
@@ -132,7 +173,7 @@ def _heard(
         data=event.data,
         jws_sha256=evidence.jws_sha256,
     )
-    return HeardOther(event=other, evidence=evidence, asks_about=name)
+    return HeardOther(event=other, evidence=evidence, asks_about=_name(provider, event.consent_id))
 
 
 def _vouched_at(received_at: datetime, event_date_time: datetime, issued: float | None) -> datetime:
@@ -152,25 +193,29 @@ def _name(provider: Provider, consent_id: str | None) -> Name | None:
     return (provider.id, ConsentId(consent_id)) if consent_id is not None and is_consent_id(consent_id) else None
 
 
-def _quarantined(
-    item: InboxItem,
-    step: str,
-    reason: str,
-    *,
-    provider: Provider | None = None,
-    kid: str | None = None,
-    verified: bool = False,
-) -> Quarantined:
+def _encrypted_for(body: bytes) -> str | None:
+    """The key of ours that an event names, as the door saw it."""
+    try:
+        kid: str = protected_header(body, JWE_PARTS)["kid"]
+    except RejectedEventError:
+        return None
+    return kid
+
+
+def _quarantined(item: InboxItem, step: str, reason: str, tried: _Tried) -> Quarantined:
     return Quarantined(
         id=item.id,
         profile=item.profile,
         step=step,
         reason=reason,
-        verified=verified,
+        verified=tried.verified,
         body=item.body,
         received_at=item.received_at,
         quarantined_at=item.received_at,
         interaction_id=item.interaction_id,
-        provider=None if provider is None else provider.id,
-        kid=kid,
+        provider=None if tried.provider is None else tried.provider.id,
+        kid=tried.kid,
+        our_kid=tried.our_kid,
+        keys_at_hand=tried.keys_at_hand,
+        retries=item.retries,
     )

@@ -6,15 +6,18 @@ from tracker.domain.errors import InboxFullError, NotFoundError
 from tracker.ports import Clock, EventCrypto, Ids, InboxItem, Store
 from tracker.profiles.compact import check_event_header
 from tracker.profiles.profile import Profile
+from tracker.usecases.suspects import Suspects
 from tracker.usecases.wake import Bell
 
 _DEPTH_IS_GOOD_FOR = 1.0  # seconds between two looks at how full the inbox is
+_PRESSED = 0.1  # of its events; so full, or so late, the inbox takes no more from addresses that are suspected
+_PRESSED_SECONDS = 3.0
 
 
 class Receiver:
     """The door for events."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what the door needs, each by its name
         self,
         store: Store,
         clock: Clock,
@@ -22,6 +25,7 @@ class Receiver:
         crypto: EventCrypto,
         profiles: Mapping[str, Profile],
         bell: Bell,
+        suspects: Suspects,
         *,
         max_events: int,
         max_age_seconds: float,
@@ -32,6 +36,7 @@ class Receiver:
         self._crypto = crypto
         self._profiles = profiles
         self._bell = bell
+        self._suspects = suspects
         self._max_events = max_events
         self._max_age_seconds = max_age_seconds
         self._depth = 0
@@ -49,8 +54,14 @@ class Receiver:
             raise NotFoundError("There is no such door.")
         return profile
 
-    async def receive(self, profile: Profile, body: bytes, interaction_id: str) -> None:
+    async def receive(self, profile: Profile, body: bytes, interaction_id: str, address: str | None = None) -> None:
         """Keep an event whose last byte has just come; when this returns it may be answered for.
+
+        Args:
+            profile: Whose door it came through.
+            body: As it came.
+            interaction_id: What it goes by in logs.
+            address: Where it came from, if that is known.
 
         Raises:
             RejectedEventError: It is not of the form; all rejected ones are to look alike to the sender.
@@ -60,7 +71,7 @@ class Receiver:
         received_at = self._clock.now()
         token = body.strip()
         check_event_header(token, profile.push, self._crypto.knows_key)
-        await self._require_room()
+        await self._require_room(address)
         item = InboxItem(
             id=self._ids.ordered(),
             profile=profile.name,
@@ -69,10 +80,11 @@ class Receiver:
             interaction_id=interaction_id,
         )
         self._depth += 1
+        self._suspects.admitted(item.id, address)
         await self._store.admit(item)
         self._bell.ring()
 
-    async def _require_room(self) -> None:
+    async def _require_room(self, address: str | None) -> None:
         """Look at the inbox from time to time; in between, count what comes in."""
         now = self._clock.monotonic()
         if self._looked_at is None or now - self._looked_at >= _DEPTH_IS_GOOD_FOR:
@@ -82,3 +94,6 @@ class Receiver:
             self._overdue_seconds = max(0.0, late)
         if self._depth >= self._max_events or self._overdue_seconds > self._max_age_seconds:
             raise InboxFullError
+        is_pressed = self._depth >= self._max_events * _PRESSED or self._overdue_seconds > _PRESSED_SECONDS
+        if is_pressed and self._suspects.suspects(address):
+            raise InboxFullError("The inbox falls behind, and nothing from this address was believed for long.")

@@ -8,9 +8,11 @@ from aiohttp import web
 
 from tracker.web import health, metrics, receiver
 from tracker.web.api import consents, imports, journal, quarantine, subscriptions
+from tracker.web.connections import CONNECTIONS, Connections, watch
 from tracker.web.docs import docs_page
 from tracker.web.openapi import document
 from tracker.web.problems import problems
+from tracker.web.ration import Ration
 from tracker.web.services import SERVICES, Services
 
 LARGEST_BODY_BYTES = 1024 * 1024
@@ -27,8 +29,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 def web_application(services: Services, *, has_receiver: bool = True, with_metrics: bool = True) -> web.Application:
     """Make the application; without the door for events and the metrics, where these have listeners of their own."""
-    application = web.Application(middlewares=[metrics.counted, problems], client_max_size=LARGEST_BODY_BYTES)
-    application[SERVICES] = services
+    application = _bounded(services)
     application[consents.ASKS] = set()
     application.on_cleanup.append(consents.finish_asks)
     application.add_routes([operation.route() for operation in OPERATIONS])
@@ -42,9 +43,16 @@ def web_application(services: Services, *, has_receiver: bool = True, with_metri
 
 def receiver_application(services: Services) -> web.Application:
     """Make the application behind a listener of the receiver's own: the door for events, and nothing else."""
-    application = web.Application(middlewares=[metrics.counted, problems], client_max_size=LARGEST_BODY_BYTES)
-    application[SERVICES] = services
+    application = _bounded(services)
     application.add_routes(receiver.routes())
+    return application
+
+
+def _bounded(services: Services) -> web.Application:
+    application = web.Application(middlewares=[watch, metrics.counted, problems], client_max_size=LARGEST_BODY_BYTES)
+    application[SERVICES] = services
+    application[CONNECTIONS] = Connections(services.max_connections)
+    application[receiver.RATION] = Ration(services.clock)
     return application
 
 

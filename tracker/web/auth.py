@@ -3,6 +3,7 @@
 from aiohttp import hdrs, web
 
 from tracker.ports import ApiKey
+from tracker.web.connections import CONNECTIONS
 from tracker.web.problems import Problem
 from tracker.web.services import SERVICES
 
@@ -24,6 +25,7 @@ async def require_scope(request: web.Request, scope: str) -> ApiKey:
     key = await request.app[SERVICES].api_keys.check(text.strip()) if scheme.lower() == "bearer" else None
     if key is None:
         raise Problem("unauthorized", headers={str(hdrs.WWW_AUTHENTICATE): f'{_REALM}, error="invalid_token"'})
+    request.app[CONNECTIONS].know(request.transport)
     if not key.scopes & {scope, "admin"}:
         raise forbidden(f"This needs the scope {scope!r}.", scope)
     return key

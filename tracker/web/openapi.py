@@ -29,6 +29,7 @@ _PARAMETERS = {
     "consent_id": "What the holder calls the consent; percent-encoded once.",
     "tracking_id": "Our own key of the consent.",
     "subscription_id": "The subscription's id.",
+    "event_id": "The id of the event in the quarantine.",
 }
 _HEADERS = {
     "ETag": "The consent's version, in quotes.",

@@ -21,6 +21,7 @@ TITLES: Mapping[str, tuple[int, str]] = MappingProxyType(
         "not_found": (404, "There is nothing here"),
         "consent_not_found": (404, "This consent is not tracked"),
         "provider_not_found": (404, "No such provider is configured"),
+        "quarantined_event_not_found": (404, "There is no such event in the quarantine, or not any more"),
         "subscription_not_found": (404, "There is no such subscription"),
         "method_not_allowed": (405, "This cannot be done here"),
         "consent_conflict": (409, "The consent is tracked already, with other facts"),

@@ -14,6 +14,8 @@ from tracker.domain.errors import (
     StorageError,
     UndecryptableEventError,
 )
+from tracker.web.connections import CONNECTIONS
+from tracker.web.ration import Ration
 from tracker.web.services import SERVICES
 
 _log = logging.getLogger(__name__)
@@ -24,6 +26,8 @@ _RETRY_AFTER_SECONDS = "5"
 
 REASON = web.RequestKey("reason", str)
 """Why an event was not kept, in one word; for whoever counts."""
+
+RATION = web.AppKey("ration", Ration)
 
 
 def routes() -> list[web.RouteDef]:
@@ -47,7 +51,9 @@ async def _invite(request: web.Request) -> None:
 
 async def receive(request: web.Request) -> web.Response:
     """Keep one event, then answer."""
-    services = request.app[SERVICES]
+    services, ration = request.app[SERVICES], request.app[RATION]
+    for kind, lines in ration.withheld().items():
+        _log.warning("%d more events at the door were not logged one by one: %s", lines, kind)
     sent_id = request.headers.get(_INTERACTION_ID, "")
     interaction_id = sent_id if _GOOD_ID.fullmatch(sent_id) else services.ids.random()
     headers = {_INTERACTION_ID: interaction_id}
@@ -58,8 +64,9 @@ async def receive(request: web.Request) -> web.Response:
     try:
         profile = services.receiver.profile(request.match_info["profile"])
         async with asyncio.timeout(services.body_timeout_seconds):
-            body = await _read(request, profile.push.max_body_bytes)
-        await services.receiver.receive(profile, body, interaction_id)
+            body = await _read_within(request, profile.push.max_body_bytes)
+        sender = services.peers.sender(request)
+        await services.receiver.receive(profile, body, interaction_id, None if sender is None else str(sender))
     except TimeoutError:
         request[REASON] = "too_slow"
         return _last_word(408, headers)
@@ -71,21 +78,25 @@ async def receive(request: web.Request) -> web.Response:
         unknown_key = isinstance(error, UndecryptableEventError) and error.reason == "kid_unknown"
         # The directory may be ahead of us: somebody should look whether one of our keys is missing here.
         level = logging.ERROR if unknown_key else logging.INFO
-        known |= {"reason": error.reason}
-        _log.log(level, "Event %s was refused at the door: %s", interaction_id, error.reason, extra=known)
+        if ration.allows(error.reason):
+            known |= {"reason": error.reason}
+            _log.log(level, "Event %s was refused at the door: %s", interaction_id, error.reason, extra=known)
         return web.Response(status=400, headers=headers)
     except (web.RequestPayloadError, ConnectionResetError):
         request[REASON] = "body_broken"
-        message = "Event %s was refused at the door: its body ended before its time or cannot be unpacked"
-        _log.info(message, interaction_id, extra=known)
+        if ration.allows("body_broken"):
+            message = "Event %s was refused at the door: its body ended before its time or cannot be unpacked"
+            _log.info(message, interaction_id, extra=known)
         return _last_word(400, headers)
     except NotFoundError:
         request[REASON] = "profile_unknown"
         return _last_word(404, headers)
     except (InboxFullError, StorageError) as error:
         request[REASON] = error.code
-        _log.warning("Event %s cannot be kept now: %s", interaction_id, error, extra=known)
+        if ration.allows(error.code):
+            _log.warning("Event %s cannot be kept now: %s", interaction_id, error, extra=known)
         return web.Response(status=503, headers=headers | {"Retry-After": _RETRY_AFTER_SECONDS})
+    request.app[CONNECTIONS].know(request.transport)
     _log.info("Event %s was received", interaction_id, extra=known)
     return web.Response(status=profile.push.accepted_status, headers=headers)
 
@@ -106,6 +117,16 @@ def _last_word(status: int, headers: dict[str, str]) -> web.Response:
     response = web.Response(status=status, headers=headers)
     response.force_close()
     return response
+
+
+async def _read_within(request: web.Request, limit: int) -> bytes:
+    """Read a body; meanwhile its connection counts as one that waits."""
+    connections = request.app[CONNECTIONS]
+    connections.waits_on(request.transport)
+    try:
+        return await _read(request, limit)
+    finally:
+        connections.works_on(request.transport)
 
 
 async def _read(request: web.Request, limit: int) -> bytes:

@@ -11,6 +11,7 @@ from tracker.usecases.api_keys import ApiKeys
 from tracker.usecases.ask import Asker
 from tracker.usecases.consult import Consulting
 from tracker.usecases.feed import Feed
+from tracker.usecases.quarantine import Quarantine
 from tracker.usecases.receive import Receiver
 from tracker.usecases.register import Registrar
 from tracker.usecases.subscribe import Subscriptions
@@ -34,6 +35,7 @@ class Services:
         peers: Whose events are taken.
         ask_timeout_seconds: How long a caller waits for a holder's answer.
         metrics: Makes the page of metrics.
+        max_connections: How many connections may be open at once.
         is_ready: Whether the service can do its work; raises or says no if not.
     """
 
@@ -46,11 +48,13 @@ class Services:
     timelines: Timelines
     asker: Asker
     feed: Feed
+    quarantine: Quarantine
     subscriptions: Subscriptions
     api_keys: ApiKeys
     meters: Meters
     metrics: Callable[[], Awaitable[MetricsPage]]
     body_timeout_seconds: float
+    max_connections: int
     is_ready: Callable[[], Awaitable[bool]]
     peers: Peers = field(default_factory=Peers)
     ask_timeout_seconds: float = 10.0

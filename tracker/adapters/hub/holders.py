@@ -172,6 +172,14 @@ class Holders:
         """
         return self._holder(provider).issuer.keys.find(kid)
 
+    def at_hand(self, provider: Provider) -> tuple[str, ...]:
+        """The ids of the keys that may verify now, in order. Callable from any thread.
+
+        Raises:
+            ProviderNotFoundError: The provider is not among those configured.
+        """
+        return self._holder(provider).issuer.keys.at_hand()
+
     async def refresh(self, provider: Provider) -> None:
         """Fetch the keys if they are stale or a key was missing; many callers share one request.
 

@@ -47,7 +47,7 @@ class HolderKeySet:
     A set that is fetched replaces the one before: a key that is no longer published verifies nothing from then on. While
     none can be fetched the old one serves, for a day at most.
 
-    `find` may be called from any thread; the rest belongs to the event loop.
+    `find` and `at_hand` may be called from any thread; the rest belongs to the event loop.
     """
 
     def __init__(self, discovery: Discovery, session: HolderSession, clock: Clock) -> None:
@@ -65,6 +65,11 @@ class HolderKeySet:
         if key is None:
             self._missed = True
         return None if current is None else key
+
+    def at_hand(self) -> tuple[str, ...]:
+        """The ids of the keys that `find` would find, in order."""
+        current = self._kept.current()
+        return () if current is None else tuple(sorted(current.keys))
 
     async def refresh(self) -> None:
         """Fetch the keys if they are stale or one was missed, but not twice within 30 s.

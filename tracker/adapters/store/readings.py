@@ -16,7 +16,6 @@ from tracker.adapters.store.tables import (
     inbox,
     journal,
     parked,
-    quarantine,
     report,
     subscription,
 )
@@ -25,7 +24,7 @@ from tracker.domain.errors import InconsistentRowError
 from tracker.domain.subscription import Parked, Subscription
 from tracker.domain.tracked import TrackedConsent
 from tracker.journal.entry import Entry
-from tracker.ports import ApiKey, ConsentQuery, InboxItem, Name, Quarantined, StoredReport
+from tracker.ports import ApiKey, ConsentQuery, InboxItem, Name, StoredReport
 
 # What was recorded in one transaction has one instant; it was judged in the order of receipt.
 _RECORDING = (report.c.recorded_at, report.c.asks, report.c.received_at, report.c.digest)
@@ -56,14 +55,6 @@ def inbox_depth(connection: Connection) -> tuple[int, datetime | None]:
     """How many items wait, and since when the most overdue one should have been opened."""
     row = connection.execute(select(func.count(), func.min(inbox.c.due_at)).select_from(inbox)).one()
     return row[0], row[1] if isinstance(row[1], datetime) else None
-
-
-def quarantined(connection: Connection, limit: int, before: str | None) -> list[Quarantined]:
-    """Read the quarantine, the newest first."""
-    query = select(quarantine).order_by(quarantine.c.id.desc()).limit(limit)
-    if before is not None:
-        query = query.where(quarantine.c.id < before)
-    return [rows.to_quarantined(row) for row in connection.execute(query)]
 
 
 def find_consent(connection: Connection, name: Name) -> TrackedConsent | None:

@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 from sqlalchemy import Connection, delete, insert, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from tracker.adapters.store import readings, rows, surveys
+from tracker.adapters.store import aside, readings, rows, surveys
 from tracker.adapters.store.tables import api_key, batch, confirmation, dead_letter, inbox, parked, subscription
 from tracker.adapters.store.transaction import SqlTransaction
 from tracker.domain.consent import TrackingId
@@ -16,6 +16,7 @@ from tracker.domain.subscription import Parked, Subscription
 from tracker.domain.tracked import TrackedConsent
 from tracker.journal.entry import Entry
 from tracker.ports import (
+    EVERYTHING_ASIDE,
     ApiKey,
     ConsentQuery,
     Ids,
@@ -23,6 +24,7 @@ from tracker.ports import (
     Name,
     Progress,
     Quarantined,
+    QuarantineFilter,
     StoredReport,
     Survey,
     Transaction,
@@ -98,9 +100,19 @@ class SqlStore:
         """How many items wait, and since when the oldest does."""
         return await self._database.read(readings.inbox_depth)
 
-    async def quarantined(self, limit: int, before: str | None = None) -> list[Quarantined]:
+    async def quarantined(
+        self, limit: int, before: str | None = None, only: QuarantineFilter = EVERYTHING_ASIDE
+    ) -> list[Quarantined]:
         """Read the quarantine."""
-        return await self._database.read(partial(readings.quarantined, limit=limit, before=before))
+        return await self._database.read(partial(aside.listed, limit=limit, before=before, only=only))
+
+    async def get_quarantined(self, event_id: str) -> Quarantined | None:
+        """One event of the quarantine."""
+        return await self._database.read(partial(aside.get, event_id=event_id))
+
+    async def quarantined_ids(self, limit: int, after: str, only: QuarantineFilter) -> list[str]:
+        """Ids of events in the quarantine."""
+        return await self._database.read(partial(aside.listed_ids, limit=limit, after=after, only=only))
 
     # ------------------------------------------------------------------------------------------ consents
 

@@ -45,6 +45,7 @@ inbox = Table(
     Column("interaction_id", String(128), nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("due_at", Instant, nullable=False),
+    Column("retries", Integer, nullable=False),
     Index("ix_inbox_due_at_id", "due_at", "id"),
 )
 
@@ -63,7 +64,13 @@ quarantine = Table(
     Column("interaction_id", String(128), nullable=False),
     Column("provider", String(64)),
     Column("kid", String(512)),
-    Index("ix_quarantine_verified_id", "verified", "id"),
+    Column("our_kid", String(256)),
+    Column("keys_at_hand", Json),
+    Column("retries", Integer, nullable=False),
+    Column("size_bytes", Integer, nullable=False),
+    # Covers what making room must know: how many never-verified ones there are, and how large they are together.
+    Index("ix_quarantine_verified_id", "verified", "id", "size_bytes"),
+    Index("ix_quarantine_reason_id", "reason", "id"),
 )
 
 consent = Table(

@@ -10,7 +10,6 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Select,
-    and_,
     bindparam,
     delete,
     insert,
@@ -20,7 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from tracker.adapters.store import rows
+from tracker.adapters.store import aside, rows
 from tracker.adapters.store.columns import UNREADABLE
 from tracker.adapters.store.tables import (
     batch,
@@ -33,7 +32,6 @@ from tracker.adapters.store.tables import (
     inbox,
     journal,
     other_event,
-    quarantine,
     report,
 )
 from tracker.domain.consent import ConsentId, ProviderId, TrackingId
@@ -44,8 +42,6 @@ from tracker.domain.tracked import TrackedConsent
 from tracker.journal.entry import Draft, Entry, seal
 from tracker.ports import AskLine, Confirmation, Evidence, Name, OtherEvent, Quarantined, StoredReport
 
-MAX_UNVERIFIED = 10_000
-"""How many never-verified events the quarantine keeps; the oldest make room."""
 _DAMAGED_WAIT = timedelta(hours=1)
 _CONSENT_ID = "consent_id"
 _CHUNK = 400  # SQLite takes at most 32,766 parameters in one statement, older ones 999
@@ -255,6 +251,10 @@ class SqlTransaction:
         """Put an event aside; the oldest never-verified ones make room."""
         self._quarantined.append(rows.quarantine_values(event))
 
+    def release(self, ids: Collection[str], now: datetime) -> list[str]:
+        """Take events out of the quarantine and back into the inbox."""
+        return [moved for chunk in _chunks(set(ids)) for moved in aside.release(self._connection, chunk, now)]
+
     def drop_inbox(self, ids: Collection[str]) -> None:
         """Take inbox items out."""
         self._dropped.extend(ids)
@@ -373,15 +373,5 @@ class SqlTransaction:
     def _write_quarantine(self) -> None:
         if not self._quarantined:
             return
-        self._connection.execute(upsert(quarantine).on_conflict_do_nothing(), self._quarantined)
+        aside.put_aside(self._connection, self._quarantined)
         self._quarantined.clear()
-        never_verified = quarantine.c.verified.is_(False)
-        oldest_kept = (
-            select(quarantine.c.id)
-            .where(never_verified)
-            .order_by(quarantine.c.id.desc())
-            .limit(1)
-            .offset(MAX_UNVERIFIED - 1)
-            .scalar_subquery()
-        )
-        self._connection.execute(delete(quarantine).where(and_(never_verified, quarantine.c.id < oldest_kept)))

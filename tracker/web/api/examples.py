@@ -7,6 +7,7 @@ PARAMETERS: Final[dict[str, Any]] = {
     "consent_id": "5b0e7c1a-2f34-4b9d-8a66-0d1f5c9e7a10",
     "tracking_id": "019cad00-a8f0-7b5e-8b0a-1f6d3c2e9a77",
     "subscription_id": "019cad02-3c11-7d09-a2f4-6b8e0f1d5c33",
+    "event_id": "019cad03-5f20-7a41-b6c9-0d7e1a2b3c44",
 }
 
 REGISTRATION: Final[dict[str, Any]] = {
@@ -65,6 +66,8 @@ SUBSCRIPTION: Final[dict[str, Any]] = {
     "description": "stops direct debits",
 }
 
+RETRY: Final[dict[str, Any]] = {"reason": "key_unknown", "provider": "demobank"}
+
 ENTRY: Final[dict[str, Any]] = {
     "specversion": "1.0",
     "id": "019caf1e-7a40-7c21-9f0e-5d1b8c3a2e64",
@@ -113,6 +116,7 @@ OF_MODELS: Final[dict[str, dict[str, Any]]] = {
     "ConsentOut": CONSENT,
     "UsableOut": USABLE,
     "SubscriptionIn": SUBSCRIPTION,
+    "RetryIn": RETRY,
     "EntryOut": ENTRY,
 }
 """By the name of the model."""

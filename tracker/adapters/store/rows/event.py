@@ -17,6 +17,7 @@ def inbox_values(item: InboxItem) -> Values:
         "received_at": item.received_at,
         "interaction_id": item.interaction_id,
         "attempts": item.attempts,
+        "retries": item.retries,
         "due_at": item.received_at,
     }
 
@@ -31,6 +32,7 @@ def to_inbox_item(row: Row[Any]) -> InboxItem:
         received_at=row.received_at,
         interaction_id=row.interaction_id,
         attempts=row.attempts,
+        retries=row.retries,
     )
 
 
@@ -48,10 +50,17 @@ def quarantine_values(event: Quarantined) -> Values:
         "interaction_id": event.interaction_id,
         "provider": event.provider,
         "kid": event.kid,
+        "our_kid": event.our_kid,
+        "keys_at_hand": None if event.keys_at_hand is None else list(event.keys_at_hand),
+        "retries": event.retries,
+        "size_bytes": len(event.body),
     }
 
 
 @consistent("quarantine", "id")
 def to_quarantined(row: Row[Any]) -> Quarantined:
     """A row of `quarantine`."""
-    return Quarantined(**row._mapping)  # noqa: SLF001 - the documented way to a row's mapping
+    facts = dict(row._mapping)  # noqa: SLF001 - the documented way to a row's mapping
+    del facts["size_bytes"]
+    at_hand = facts.pop("keys_at_hand")
+    return Quarantined(**facts, keys_at_hand=None if at_hand is None else tuple(at_hand))

@@ -24,6 +24,7 @@ READ_COMMANDS = {
     ("subscriptions", "list"),
     ("journal", "verify"),
     ("keys", "list"),
+    ("keys", "in-use"),
 }
 
 

@@ -1,6 +1,7 @@
 """The one place that knows every class: what is made of what."""
 
 import asyncio
+import logging
 import ssl
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,19 +10,18 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from tracker.adapters.address_guard import check_url
-from tracker.adapters.checkpoint_signer import checkpoint_signer
 from tracker.adapters.clock import SystemClock, SystemEntropy, SystemIds
 from tracker.adapters.hub.holders import HolderConnection, Holders
-from tracker.adapters.jose import JwcryptoEventCrypto, SigningKey
-from tracker.adapters.key_files import event_keys, load_checkpoint_key, load_encryption_keys, load_signing_keys
+from tracker.adapters.jose import JwcryptoEventCrypto
 from tracker.adapters.sender import open_sender
 from tracker.adapters.store.sqlite import SqliteDatabase
 from tracker.adapters.store.store import SqlStore
 from tracker.app.database import database_file
+from tracker.app.our_keys import OurKeys, load_our_keys
 from tracker.domain.consent import ProviderId
 from tracker.domain.errors import ConfigurationError
 from tracker.domain.schedule import Pace
-from tracker.ports import CheckpointSigner, Clock, Entropy, Ids, Provider
+from tracker.ports import Clock, Entropy, Ids, Provider
 from tracker.profiles import PROFILES
 from tracker.profiles.profile import Profile
 from tracker.settings import Settings
@@ -33,6 +33,7 @@ from tracker.usecases.consult import Consulting
 from tracker.usecases.expire import Expiry
 from tracker.usecases.export import Exporting
 from tracker.usecases.feed import Feed
+from tracker.usecases.key_wait import KeyWait
 from tracker.usecases.notify import Notifier
 from tracker.usecases.open import Opening
 from tracker.usecases.opening import Opener
@@ -46,6 +47,8 @@ from tracker.usecases.subscribe import Subscriptions
 from tracker.usecases.timeline import Timelines
 from tracker.usecases.wake import Bell
 from tracker.web.services import Services
+
+_log = logging.getLogger(__name__)
 
 _OPENING_THREADS = 2
 
@@ -76,6 +79,7 @@ class Tracker:
     store: SqlStore
     providers: Providers
     holders: Holders
+    crypto: JwcryptoEventCrypto
     services: Services
     exporting: Exporting
     opening: Opening
@@ -90,6 +94,24 @@ class Tracker:
         """Keys of our API's callers."""
         return self.services.api_keys
 
+    async def reload(self) -> None:
+        """Read again what may change while the service runs, our key files, and use it from now on.
+
+        Everything is read before anything is taken: one broken file, and all stays as it was. What is under way ends as it
+        began, and what waits in the inbox opens with the new keys and with those that were taken out.
+
+        Raises:
+            ConfigurationError: Something cannot be used; nothing has changed.
+        """
+        keys = await asyncio.get_running_loop().run_in_executor(None, load_our_keys, self.settings)
+        self._take(keys)
+
+    def _take(self, keys: OurKeys) -> None:
+        self.crypto.use_keys(keys.events)
+        self.holders.sign_with({provider.id: keys.signing[provider.client_id][0] for provider in self.providers})
+        self.exporting.sign_with(keys.signer)
+        _log.info("The key files were read: %s", keys.told())
+
 
 @asynccontextmanager
 async def build(settings: Settings, world: World | None = None) -> AsyncIterator[Tracker]:
@@ -100,8 +122,8 @@ async def build(settings: Settings, world: World | None = None) -> AsyncIterator
     """
     world = world or World()
     loop = asyncio.get_running_loop()
-    # Key files are parsed here, once: importing a private RSA key costs some hundred times what opening an event does.
-    signing, crypto, signer = await loop.run_in_executor(None, _load_keys, settings)
+    keys = await loop.run_in_executor(None, load_our_keys, settings)
+    crypto = JwcryptoEventCrypto(keys.events)
     providers = Providers(_provider(chosen, world) for chosen in settings.provider)
     async with AsyncExitStack() as stack:
         store = SqlStore(SqliteDatabase(database_file(settings)), world.ids)
@@ -110,7 +132,7 @@ async def build(settings: Settings, world: World | None = None) -> AsyncIterator
         connections = [
             HolderConnection(
                 provider=providers.require(chosen.id),
-                signing_key=signing[chosen.client_id],
+                signing_key=keys.signing[chosen.client_id][0],
                 ssl_context=_ssl_context(chosen, clients[chosen.client_id]),
             )
             for chosen in settings.provider
@@ -126,8 +148,10 @@ async def build(settings: Settings, world: World | None = None) -> AsyncIterator
             providers=providers, clock=world.clock, ids=world.ids, entropy=world.entropy, pace=_pace(settings)
         )
         recorder = Recorder(store, office, journal_bell, ask_bell)
-        opening = Opening(store, world.clock, Opener(providers, crypto, holders), holders, recorder, threads)
-        stack.push_async_callback(opening.close)
+        most_each = settings.receiver.inbox_max_events // (2 * max(1, len(settings.provider)))
+        key_wait = KeyWait(store, world.clock, holders, most_each=most_each)
+        stack.push_async_callback(key_wait.close)
+        opening = Opening(store, world.clock, Opener(providers, crypto, holders), key_wait, recorder, threads)
         api_keys = ApiKeys(store, world.clock, world.entropy)
         services = Services(
             clock=world.clock,
@@ -167,8 +191,9 @@ async def build(settings: Settings, world: World | None = None) -> AsyncIterator
             store=store,
             providers=providers,
             holders=holders,
+            crypto=crypto,
             services=services,
-            exporting=Exporting(store, origin=settings.audit.origin, signer=signer),
+            exporting=Exporting(store, origin=settings.audit.origin, signer=keys.signer),
             opening=opening,
             expiry=Expiry(store, office, journal_bell, ask_bell),
             notifier=Notifier(ports, subscriptions_bell),
@@ -176,17 +201,6 @@ async def build(settings: Settings, world: World | None = None) -> AsyncIterator
             journal_bell=journal_bell,
             ask_bell=ask_bell,
         )
-
-
-def _load_keys(settings: Settings) -> tuple[dict[str, SigningKey], JwcryptoEventCrypto, CheckpointSigner | None]:
-    mode = settings.security.key_file_mode
-    signing = {client.client_id: load_signing_keys(client.signing_jwks, mode)[0] for client in settings.client}
-    decryption = {client.client_id: load_encryption_keys(client.encryption_jwks, mode) for client in settings.client}
-    signer = None
-    if settings.audit.checkpoint_key is not None:
-        key = load_checkpoint_key(settings.audit.checkpoint_key, mode)
-        signer = checkpoint_signer(key, settings.audit.origin)
-    return signing, JwcryptoEventCrypto(event_keys(decryption)), signer
 
 
 def _provider(chosen: ProviderSettings, world: World) -> Provider:

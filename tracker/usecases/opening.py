@@ -72,7 +72,7 @@ class Opener:
         provider = self._providers.of_issuer(issuer, decrypted.client_id) if isinstance(issuer, str) else None
         if provider is None or provider.profile is not profile:
             raise UntrustedEventError("issuer_unknown")
-        key = self._keys.find(provider, kid)
+        key = self._keys.find(provider, kid, item.received_at)
         if key is None:
             return NeedsKey(provider, kid)
         try:

@@ -12,7 +12,6 @@ from tracker.domain.errors import (
     OversizedEventError,
     RejectedEventError,
     StorageError,
-    UndecryptableEventError,
 )
 from tracker.web.services import SERVICES
 
@@ -44,10 +43,7 @@ async def receive(request: web.Request) -> web.Response:
     except OversizedEventError:
         return _last_word(413, headers)
     except RejectedEventError as error:
-        unknown_key = isinstance(error, UndecryptableEventError) and error.reason == "kid_unknown"
-        # The directory may be ahead of us: somebody should look whether one of our keys is missing here.
-        level = logging.ERROR if unknown_key else logging.INFO
-        _log.log(level, "Event %s was refused at the door: %s", interaction_id, error.reason)
+        _log.info("Event %s was refused at the door: %s", interaction_id, error.reason)
         return web.Response(status=400, headers=headers)
     except (web.RequestPayloadError, ConnectionResetError):
         _log.info(

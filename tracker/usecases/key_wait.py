@@ -113,8 +113,12 @@ class KeyWait:
             await self._keys.refresh(provider)
         except KeysUnavailableError:
             self._had_keys[provider.id] = False
+            await self._hasten(provider)  # it may have withdrawn all, and what came before opens with those
             raise
         self._had_keys[provider.id] = True
+        await self._hasten(provider)
+
+    async def _hasten(self, provider: Provider) -> None:
         # A holder is not asked again at once, so the key may still be missing. Looking again then would be a try wasted.
         mine = [(one, waiting) for one, waiting in self._waiting.items() if waiting.needs.provider.id == provider.id]
         found = [one for one, waiting in mine if self._find(waiting)]
@@ -156,7 +160,9 @@ class KeyWait:
         return min(pause, _LONGEST_PAUSE)
 
     async def _fetch(self, provider: Provider) -> None:
+        is_news = self._had_keys.get(provider.id, True)
         try:
             await self.refresh(provider)
         except KeysUnavailableError as error:
-            _log.warning("The keys of provider %s cannot be had: %s", provider.id, error)
+            if is_news:
+                _log.warning("The keys of provider %s cannot be had: %s", provider.id, error)

@@ -8,6 +8,7 @@ from typing import Final
 import aiohttp
 from yarl import URL
 
+from tracker.adapters.hub.resolver import OwnThreadsResolver
 from tracker.domain.errors import ConsentApiContractError, ConsentApiUnavailableError
 
 _KEEP_ALIVE_SECONDS: Final = 60.0
@@ -50,6 +51,7 @@ class HolderSession:
         self._ssl_context = ssl_context
         self._timeout = aiohttp.ClientTimeout(total=timeout_seconds, sock_connect=_CONNECT_SECONDS)
         self._session: aiohttp.ClientSession | None = None
+        self._resolver = OwnThreadsResolver()
         self._closed = False
 
     async def get(self, url: URL, headers: Mapping[str, str], *, max_bytes: int) -> Reply:
@@ -75,6 +77,7 @@ class HolderSession:
         self._closed = True
         if self._session is not None:
             await self._session.close()
+        await self._resolver.close()
 
     async def _request(
         self, method: str, url: URL, headers: Mapping[str, str], fields: Mapping[str, str] | None, max_bytes: int
@@ -95,7 +98,9 @@ class HolderSession:
             raise ConsentApiUnavailableError("The connections to the holder are closed.")
         if self._session is None:  # made here because it belongs to the running event loop
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(ssl=self._ssl_context or True, keepalive_timeout=_KEEP_ALIVE_SECONDS),
+                connector=aiohttp.TCPConnector(
+                    ssl=self._ssl_context or True, keepalive_timeout=_KEEP_ALIVE_SECONDS, resolver=self._resolver
+                ),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trust_env=False,
                 timeout=self._timeout,

@@ -229,6 +229,9 @@ async def test_only_so_many_events_of_a_provider_wait_for_its_keys(database: Pat
         town.hubs["demobank"].always["jwks"] = says(503)
         await town.pile_up(town.event("demobank"), 35)
         await town.work_off()
+        assert town.waiting() == 35  # at first nobody knows that its keys cannot be had
+        town.advance(6)
+        await town.work_off()
         assert town.waiting() == 10  # a half of it, for two providers
         assert await town.quarantined() == ["keys_unavailable"] * 25
         await town.register("otherbank")

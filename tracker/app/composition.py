@@ -148,7 +148,7 @@ async def build(settings: Settings, world: World | None = None) -> AsyncIterator
             providers=providers, clock=world.clock, ids=world.ids, entropy=world.entropy, pace=_pace(settings)
         )
         recorder = Recorder(store, office, journal_bell, ask_bell)
-        most_each = settings.receiver.inbox_max_events // (2 * max(1, len(settings.provider)))
+        most_each = max(1, settings.receiver.inbox_max_events // (2 * max(1, len(settings.provider))))
         key_wait = KeyWait(store, world.clock, holders, most_each=most_each)
         stack.push_async_callback(key_wait.close)
         opening = Opening(store, world.clock, Opener(providers, crypto, holders), key_wait, recorder, threads)

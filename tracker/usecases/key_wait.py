@@ -6,7 +6,7 @@ decrypted again before its key has come. All of it is in the inbox: a restart fo
 
 import asyncio
 import logging
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,11 +20,12 @@ _log = logging.getLogger(__name__)
 
 LONGEST_WAIT = timedelta(days=3)
 """So long an event waits while its holder's keys cannot be had."""
+_PATIENCE_SECONDS = 3600.0
+"""So long this process waits at least: it may have been down for days itself."""
 _FIRST_WAIT = timedelta(seconds=5)
 _LONGEST_PAUSE = timedelta(minutes=10)
 _UNKNOWN_KEY_TRIES = 2
 _UNKNOWN_KEY_PAUSE = timedelta(seconds=31)  # a holder's keys are fetched again at most once in 30 s
-_HASTENED_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class GivenUp:
 class _Waiting:
     needs: NeedsKey
     received_at: datetime
+    since: float
 
 
 class KeyWait:
@@ -63,6 +65,7 @@ class KeyWait:
         self._counts: Counter[ProviderId] = Counter()
         self._fetching: dict[ProviderId, asyncio.Task[None]] = {}
         self._had_keys: dict[ProviderId, bool] = {}  # whether its keys could be had when last asked for
+        self._found: dict[ProviderId, deque[str]] = {}  # those whose key has come
 
     def still_needs(self, item: InboxItem) -> NeedsKey | None:
         """Say what an event still waits for, without opening it; None: nothing is known against opening it."""
@@ -81,17 +84,20 @@ class KeyWait:
         """Let one provider's events wait, each for its time, and fetch its keys; give back those that waited enough.
 
         While the keys cannot be had that is three days, counted from receipt. When they could be had and the key was not
-        among them, it is two tries. Nothing is given up before this process has asked for the keys, but for what has no
-        room to wait.
+        among them, it is two tries. Nothing is given up before this process has asked for the keys.
         """
         now = self._clock.now()
         pauses: dict[timedelta, list[str]] = {}
         given_up: list[GivenUp] = []
         for item, needs in lacking:
-            if (reason := self._has_waited_enough(item, needs, now)) is not None:
+            self._remember(item, needs)
+        too_many = self._counts[provider.id] - self._most_each
+        for item, needs in reversed(lacking):  # if there is no room for all, then for those that came first
+            if provider.id in self._had_keys and (too_many > 0 or self._has_waited_enough(item, now)):
+                reason = "key_unknown" if self._had_keys[provider.id] else "keys_unavailable"
                 given_up.append(GivenUp(item, needs, reason))
+                too_many -= 1
             else:
-                self._remember(item, needs)
                 pauses.setdefault(self._pause(item, provider), []).append(item.id)
         for pause, ids in pauses.items():
             await self._store.postpone(ids, now + pause)
@@ -103,27 +109,35 @@ class KeyWait:
         return given_up
 
     async def refresh(self, provider: Provider) -> None:
-        """See to a provider's keys, and let what waited for one that came be opened at once.
+        """See to a provider's keys, and let what waited for one that came be released.
 
         Raises:
             KeysUnavailableError: They cannot be had now.
-            StorageError: The database is away; what waited is opened at its time.
         """
         try:
             await self._keys.refresh(provider)
         except KeysUnavailableError:
             self._had_keys[provider.id] = False
-            await self._hasten(provider)  # it may have withdrawn all, and what came before opens with those
+            self._note_found(provider)  # it may have withdrawn all, and what came before opens with those
             raise
         self._had_keys[provider.id] = True
-        await self._hasten(provider)
+        self._note_found(provider)
 
-    async def _hasten(self, provider: Provider) -> None:
+    def _note_found(self, provider: Provider) -> None:
         # A holder is not asked again at once, so the key may still be missing. Looking again then would be a try wasted.
         mine = [(one, waiting) for one, waiting in self._waiting.items() if waiting.needs.provider.id == provider.id]
-        found = [one for one, waiting in mine if self._find(waiting)]
-        for at in range(0, len(found), _HASTENED_AT_ONCE):
-            await self._store.hasten(found[at : at + _HASTENED_AT_ONCE], self._clock.now())
+        self._found[provider.id] = deque(one for one, waiting in mine if self._find(waiting))
+
+    async def release(self, most: int) -> None:
+        """Make some of those due whose key has come, the same number of each provider's; the others have a turn later.
+
+        Raises:
+            StorageError: The database is away; they are due at their time.
+        """
+        ready = [found for found in self._found.values() if found]
+        some = [found.popleft() for found in ready for _ in range(min(len(found), max(1, most // len(ready))))]
+        if some:
+            await self._store.hasten(some, self._clock.now())
 
     async def settled(self) -> None:
         """Wait until no keys are being fetched."""
@@ -141,17 +155,15 @@ class KeyWait:
 
     def _remember(self, item: InboxItem, needs: NeedsKey) -> None:
         if item.id not in self._waiting:
-            self._waiting[item.id] = _Waiting(needs, item.received_at)
+            self._waiting[item.id] = _Waiting(needs, item.received_at, self._clock.monotonic())
             self._counts[needs.provider.id] += 1
 
-    def _has_waited_enough(self, item: InboxItem, needs: NeedsKey, now: datetime) -> str | None:
-        provider = needs.provider.id
-        has_keys = self._had_keys.get(provider, False)
-        reason = "key_unknown" if has_keys else "keys_unavailable"
-        if item.id not in self._waiting and self._counts[provider] >= self._most_each:
-            return reason
-        is_over = item.attempts >= _UNKNOWN_KEY_TRIES if has_keys else now - item.received_at >= LONGEST_WAIT
-        return reason if is_over and provider in self._had_keys else None
+    def _has_waited_enough(self, item: InboxItem, now: datetime) -> bool:
+        waiting = self._waiting[item.id]
+        if self._had_keys[waiting.needs.provider.id]:
+            return item.attempts >= _UNKNOWN_KEY_TRIES
+        was_patient = self._clock.monotonic() - waiting.since >= _PATIENCE_SECONDS
+        return was_patient and now - item.received_at >= LONGEST_WAIT
 
     def _pause(self, item: InboxItem, provider: Provider) -> timedelta:
         if self._had_keys.get(provider.id, False):

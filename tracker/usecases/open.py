@@ -41,6 +41,7 @@ class Opening:
         Raises:
             StorageError: The database is away; everything is still in the inbox.
         """
+        await self.key_wait.release(BATCH // 2)
         items = await self._store.inbox_waiting(self._clock.now(), BATCH)
         if not items:
             return 0

@@ -1,5 +1,6 @@
 """Our keys rotate without loss: added, overlapping, retired, read again while the service runs. From receipt to record."""
 
+import asyncio
 import json
 import logging
 from pathlib import Path
@@ -121,8 +122,6 @@ async def test_the_first_signing_key_signs_from_the_next_token_on(database: Path
 
 
 async def test_a_question_under_way_ends_as_it_began(database: Path, tmp_path: Path) -> None:
-    import asyncio
-
     async with open_town(database, tmp_path, "demobank") as town:
         await town.register("demobank")
         hub = town.hubs["demobank"]

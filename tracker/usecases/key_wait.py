@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections import Counter, deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from tracker.domain.consent import ProviderId
@@ -44,6 +44,14 @@ class _Waiting:
     since: float
 
 
+@dataclass(slots=True)
+class _Group:
+    """Those that wait for one key, in order."""
+
+    first_received_at: datetime
+    ids: dict[str, None] = field(default_factory=dict)
+
+
 class KeyWait:
     """Lets events wait for keys, and has the keys fetched. Belongs to the event loop, but for `still_needs`."""
 
@@ -63,6 +71,7 @@ class KeyWait:
         self._most_each = most_each
         self._waiting: dict[str, _Waiting] = {}  # by inbox id
         self._counts: Counter[ProviderId] = Counter()
+        self._groups: dict[tuple[ProviderId, str], _Group] = {}  # by provider and key id
         self._fetching: dict[ProviderId, asyncio.Task[None]] = {}
         self._had_keys: dict[ProviderId, bool] = {}  # whether its keys could be had when last asked for
         self._found: dict[ProviderId, deque[str]] = {}  # those whose key has come
@@ -78,7 +87,12 @@ class KeyWait:
         """Note that events wait no more: they are recorded or set aside."""
         for one in ids:
             if (waiting := self._waiting.pop(one, None)) is not None:
-                self._counts[waiting.needs.provider.id] -= 1
+                needs = waiting.needs
+                self._counts[needs.provider.id] -= 1
+                group = self._groups[needs.provider.id, needs.kid]
+                del group.ids[one]
+                if not group.ids:
+                    del self._groups[needs.provider.id, needs.kid]
 
     async def put_off(self, provider: Provider, lacking: Sequence[tuple[InboxItem, NeedsKey]]) -> list[GivenUp]:
         """Let one provider's events wait, each for its time, and fetch its keys; give back those that waited enough.
@@ -125,8 +139,11 @@ class KeyWait:
 
     def _note_found(self, provider: Provider) -> None:
         # A holder is not asked again at once, so the key may still be missing. Looking again then would be a try wasted.
-        mine = [(one, waiting) for one, waiting in self._waiting.items() if waiting.needs.provider.id == provider.id]
-        self._found[provider.id] = deque(one for one, waiting in mine if self._find(waiting))
+        found = self._found[provider.id] = deque()
+        for (owner, kid), group in self._groups.items():
+            # A key that is not good for the first of a group is good for none: so a hundred thousand cost one look.
+            if owner == provider.id and self._keys.find(provider, kid, group.first_received_at) is not None:
+                found.extend(one for one in group.ids if self._find(self._waiting[one]))
 
     async def release(self, most: int) -> None:
         """Make some of those due whose key has come, the same number of each provider's; the others have a turn later.
@@ -157,6 +174,9 @@ class KeyWait:
         if item.id not in self._waiting:
             self._waiting[item.id] = _Waiting(needs, item.received_at, self._clock.monotonic())
             self._counts[needs.provider.id] += 1
+            group = self._groups.setdefault((needs.provider.id, needs.kid), _Group(item.received_at))
+            group.ids[item.id] = None
+            group.first_received_at = min(group.first_received_at, item.received_at)
 
     def _has_waited_enough(self, item: InboxItem, now: datetime) -> bool:
         waiting = self._waiting[item.id]

@@ -8,6 +8,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from joserfc.jwk import KeySet, OKPKey
 
+from tracker.adapters.key_files import make_jwks
+
 PRIVATE = {"d", "p", "q", "dp", "dq", "qi", "oth", "k"}
 
 
@@ -168,3 +170,43 @@ def test_public_refuses_a_key_file_that_others_can_read(run, folder):
     done = run("keys", "public")
     assert done.status == 2
     assert "run `chmod 600 " in done.says
+
+
+# ---------------------------------------------------------------------------------------------- which are in use
+
+
+def join(folder, kind, new_kid):
+    """Put a new key before those that are there, as an operator does."""
+    path = folder / "keys" / f"{kind}.jwks.json"
+    old = json.loads(path.read_text())["keys"]
+    new = json.loads(make_jwks(kind, new_kid))["keys"]
+    path.write_text(json.dumps({"keys": new + old}))
+    return old[0]["kid"]
+
+
+def test_which_keys_are_in_use(run, folder):
+    old_signing, old_encryption = join(folder, "signing", "sig-2"), join(folder, "encryption", "enc-2")
+    items = json.loads(run("keys", "in-use", "--json").out)["items"]
+    assert [(item["kid"], item["role"]) for item in items] == [
+        ("sig-2", "signs"),
+        (old_signing, "ready to sign"),
+        ("enc-2", "opens events"),
+        (old_encryption, "opens events"),
+    ]
+    assert {item["client_id"] for item in items} == {"tpp-client-001"}
+    assert items[0]["file"].endswith("signing.jwks.json")
+    lines = run("keys", "in-use").lines
+    assert lines[0].split("  ")[0] == "kid"
+    assert len(lines) == 5
+    found = run("check").out
+    assert f"tpp-client-001 signs with sig-2, opens events for enc-2, {old_encryption}; " in found
+
+
+def test_which_keys_are_in_use_without_a_client(run, bare):
+    assert run("keys", "in-use").lines == ["There are no clients in the configuration."]
+
+
+def test_broken_key_files_are_not_in_use(run, folder):
+    (folder / "keys" / "signing.jwks.json").write_text("{")
+    done = run("keys", "in-use")
+    assert (done.status, "is not JSON" in done.says) == (2, True)

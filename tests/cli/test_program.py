@@ -26,6 +26,7 @@ READ_COMMANDS = {
     ("quarantine", "show"),
     ("journal", "verify"),
     ("keys", "list"),
+    ("keys", "in-use"),
 }
 
 

@@ -77,16 +77,14 @@ resource_url = "{issuer_url}"
         kept = {name: value for name, value in os.environ.items() if not name.startswith("TRACKER_")}
         return kept | {"TRACKER_CONFIG": str(self.folder / "tracker.toml")}
 
+    @property
+    def command(self) -> tuple[str, ...]:
+        return sys.executable, "-m", "tracker", "serve"
+
     async def start(self) -> None:
         with (self.folder / "log.txt").open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "tracker",
-                "serve",
-                stdout=asyncio.subprocess.PIPE,
-                stderr=log,
-                env=self.environment,
+                *self.command, stdout=asyncio.subprocess.PIPE, stderr=log, env=self.environment
             )
         assert self.process.stdout is not None
         line = (await asyncio.wait_for(self.process.stdout.readline(), 30)).decode()
@@ -131,8 +129,10 @@ def _write(path: Path, text: bytes) -> None:
     path.write_bytes(text)
 
 
-def an_event(issuer_url: str, consent_id: str, status: str, at: str, now: float, *, size: int = 0) -> bytes:
-    """A whole event about a consent; with padding, if its claims are to have a certain size."""
+def an_event(
+    issuer_url: str, consent_id: str, status: str, at: str, now: float, *, size: int = 0, **sealing: Any
+) -> bytes:
+    """A whole event about a consent; with padding, if its claims are to have a certain size; sealed as said."""
     found = {
         "ConsentId": consent_id,
         "Status": status,
@@ -149,4 +149,4 @@ def an_event(issuer_url: str, consent_id: str, status: str, at: str, now: float,
     missing = size - len(json.dumps(claims))
     if missing > 0:
         found["Padding"] = "x" * missing
-    return tokens.jwe(tokens.jws(claims))
+    return tokens.jwe(tokens.jws(claims), **sealing)

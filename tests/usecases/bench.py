@@ -30,6 +30,7 @@ from tracker.usecases.ask import Asker
 from tracker.usecases.budget import Budget
 from tracker.usecases.consult import Consulting
 from tracker.usecases.expire import Expiry
+from tracker.usecases.key_wait import KeyWait
 from tracker.usecases.open import Opening
 from tracker.usecases.opening import Opener
 from tracker.usecases.providers import Providers
@@ -80,7 +81,7 @@ class ScriptedKeys:
     unavailable: bool = False
     refreshes: int = 0
 
-    def find(self, provider: Provider, kid: str) -> VerificationKey | None:
+    def find(self, provider: Provider, kid: str, received_at: datetime | None = None) -> VerificationKey | None:
         return self.fetched.get(provider.id, {}).get(kid)
 
     def at_hand(self, provider: Provider) -> tuple[str, ...]:
@@ -178,8 +179,7 @@ class Bench:
 
     async def fetched(self) -> None:
         """Let fetches of keys that are under way end."""
-        for task in list(self.opening._fetching.values()):
-            await task
+        await self.opening.key_wait.settled()
 
     async def consent(self, consent_id: str = CONSENT, provider: ProviderId = DEMOBANK) -> TrackedConsent:
         found = await self.store.find_consent((provider, ConsentId(consent_id)))
@@ -262,7 +262,8 @@ async def open_bench(
     suspects = Suspects()
     recorder = Recorder(store, office, bells[0], bells[1])
     with ThreadPoolExecutor(2) as threads:
-        opening = Opening(store, clock, Opener(providers, crypto, keys), keys, recorder, threads, suspects)
+        key_wait = KeyWait(store, clock, keys, most_each=100_000)
+        opening = Opening(store, clock, Opener(providers, crypto, keys), key_wait, recorder, threads, suspects)
         try:
             yield Bench(
                 path=path,
@@ -293,5 +294,5 @@ async def open_bench(
                 profile=profile,
             )
         finally:
-            await opening.close()
+            await key_wait.close()
             await store.close()

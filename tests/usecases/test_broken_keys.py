@@ -68,7 +68,7 @@ async def test_a_key_that_was_published_just_after_somebody_asked_is_found(bench
     keys = PatientKeys(clock=bench.clock)
     keys.published = {DEMOBANK: keys_of("hub", "older")}
     bench.keys = keys
-    bench.opening._keys = bench.opening._opener._keys = keys
+    bench.opening.key_wait._keys = bench.opening._opener._keys = keys
     await bench.register()
     await bench.deliver(event(data(), kid="of-nobody"))  # whoever sends this makes us ask
     bench.advance(seconds=1)

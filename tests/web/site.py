@@ -130,8 +130,7 @@ class Site:
         """Open what waits in the inbox, keys fetched and all."""
         while True:
             worked = await self.tracker.opening.run_once()
-            for task in list(self.tracker.opening._fetching.values()):
-                await task
+            await self.tracker.opening.key_wait.settled()
             if not worked and not await self.tracker.opening.run_once():
                 return
 

@@ -107,7 +107,17 @@ class JwcryptoEventCrypto:
 
     def __init__(self, keys: EventKeys) -> None:
         self._keys = dict(keys)
+        self._openers = self._keys
         self._bench = _Workbench()
+
+    def use_keys(self, keys: EventKeys) -> None:
+        """Take these keys from now on, all at once.
+
+        Those that are no longer among them are not known any more, and still open what was taken in before: it was
+        answered for. Where an id has come to stand for another key, the new key counts.
+        """
+        self._keys = dict(keys)
+        self._openers = {**self._openers, **self._keys}
 
     def knows_key(self, kid: str) -> bool:
         """Whether a key id is one of our encryption keys, retired ones too."""
@@ -122,8 +132,9 @@ class JwcryptoEventCrypto:
             UndecryptableEventError: Its algorithms are not allowed or its key is not ours; `decryption_failed`.
         """
         allowed = _within_our_tables(push)
-        kid = check_event_header(token, allowed, self.knows_key)
-        client_id, key = self._keys[kid]
+        openers = self._openers  # they may be replaced while this runs
+        kid = check_event_header(token, allowed, openers.__contains__)
+        client_id, key = openers[kid]
         names = [*allowed.jwe_algs, *allowed.jwe_encs]
         with refusing(UndecryptableEventError("decryption_failed")):
             plaintext = self._bench.decrypt(token.decode("ascii"), key.jwk, names, push.max_body_bytes)

@@ -5,6 +5,7 @@ from tracker.app.composition import Tracker, World, build
 from tracker.app.database import database_file, downgrade_database, require_schema, schema_revisions, upgrade_database
 from tracker.app.findings import Finding
 from tracker.app.key_making import make_key_file, public_keys
+from tracker.app.our_keys import keys_in_use
 from tracker.app.service import running, service, with_tracker, worker_for
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "check_all",
     "database_file",
     "downgrade_database",
+    "keys_in_use",
     "make_key_file",
     "public_keys",
     "require_schema",

@@ -7,6 +7,7 @@ from tracker.app.certificate_checks import certificate_findings
 from tracker.app.composition import Tracker, World, build
 from tracker.app.database import database_file, schema_revisions
 from tracker.app.findings import Finding
+from tracker.app.our_keys import load_our_keys
 from tracker.domain.errors import TrackerError
 from tracker.ports import Provider
 from tracker.settings import Settings
@@ -83,7 +84,7 @@ def _keys_text(settings: Settings) -> str:
         if settings.audit.checkpoint_key
         else "no [audit] checkpoint_key: exports are not signed"
     )
-    return f"those of {len(settings.client)} client(s) can be used; {signed}"
+    return f"{load_our_keys(settings).told() or 'there are no clients'}; {signed}"
 
 
 async def _clock(tracker: Tracker) -> Finding:

@@ -1,6 +1,7 @@
 """The one place that knows every class: what is made of what."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -10,11 +11,9 @@ from functools import partial
 from prometheus_client import CollectorRegistry
 
 from tracker.adapters.address_guard import check_url
-from tracker.adapters.checkpoint_signer import checkpoint_signer
 from tracker.adapters.clock import SystemClock, SystemEntropy, SystemIds
 from tracker.adapters.hub.holders import HolderConnection, Holders
-from tracker.adapters.jose import JwcryptoEventCrypto, SigningKey
-from tracker.adapters.key_files import event_keys, load_checkpoint_key, load_encryption_keys, load_signing_keys
+from tracker.adapters.jose import JwcryptoEventCrypto
 from tracker.adapters.metrics.counters import Counters
 from tracker.adapters.sender import open_sender
 from tracker.adapters.store.sqlite import SqliteDatabase
@@ -22,10 +21,11 @@ from tracker.adapters.store.store import SqlStore
 from tracker.app.certificates import Certificates
 from tracker.app.database import database_file
 from tracker.app.observatory import Observatory, WatchedHolders, WatchedSender
+from tracker.app.our_keys import OurKeys, load_our_keys
 from tracker.domain.consent import ProviderId
 from tracker.domain.errors import ConfigurationError
 from tracker.domain.schedule import Pace
-from tracker.ports import CheckpointSigner, Clock, Entropy, Ids, Provider
+from tracker.ports import Clock, Entropy, Ids, Provider
 from tracker.profiles import PROFILES
 from tracker.profiles.profile import Profile
 from tracker.settings import Settings
@@ -37,6 +37,7 @@ from tracker.usecases.consult import Consulting
 from tracker.usecases.expire import Expiry
 from tracker.usecases.export import Exporting
 from tracker.usecases.feed import Feed
+from tracker.usecases.key_wait import KeyWait
 from tracker.usecases.notify import Notifier
 from tracker.usecases.open import Opening
 from tracker.usecases.opening import Opener
@@ -54,6 +55,8 @@ from tracker.usecases.trail import Trail
 from tracker.usecases.wake import Bell
 from tracker.web.peers import Peers
 from tracker.web.services import Services
+
+_log = logging.getLogger(__name__)
 
 _OPENING_THREADS = 2
 
@@ -90,6 +93,7 @@ class Tracker:
     store: SqlStore
     providers: Providers
     holders: Holders
+    crypto: JwcryptoEventCrypto
     services: Services
     exporting: Exporting
     opening: Opening
@@ -113,6 +117,24 @@ class Tracker:
         """
         return await self.certificates.reload()
 
+    async def reload(self) -> None:
+        """Read again what may change while the service runs, our key files, and use it from now on.
+
+        Everything is read before anything is taken: one broken file, and all stays as it was. What is under way ends as it
+        began, and what waits in the inbox opens with the new keys and with those that were taken out.
+
+        Raises:
+            ConfigurationError: Something cannot be used; nothing has changed.
+        """
+        keys = await asyncio.get_running_loop().run_in_executor(None, load_our_keys, self.settings)
+        self._take(keys)
+
+    def _take(self, keys: OurKeys) -> None:
+        self.crypto.use_keys(keys.events)
+        self.holders.sign_with({provider.id: keys.signing[provider.client_id][0] for provider in self.providers})
+        self.exporting.sign_with(keys.signer)
+        _log.info("The key files were read: %s", keys.told())
+
 
 @asynccontextmanager
 async def build(settings: Settings, world: World | None = None) -> AsyncIterator[Tracker]:
@@ -124,7 +146,8 @@ async def build(settings: Settings, world: World | None = None) -> AsyncIterator
     world = world or World()
     loop = asyncio.get_running_loop()
     # Key files are parsed here, once: importing a private RSA key costs some hundred times what opening an event does.
-    signing, crypto, signer = await loop.run_in_executor(None, _load_keys, settings)
+    keys = await loop.run_in_executor(None, load_our_keys, settings)
+    crypto = JwcryptoEventCrypto(keys.events)
     certificates = await loop.run_in_executor(None, Certificates, settings)
     providers = Providers(_provider(chosen, world) for chosen in settings.provider)
     registry = CollectorRegistry()
@@ -136,7 +159,7 @@ async def build(settings: Settings, world: World | None = None) -> AsyncIterator
         connections = [
             HolderConnection(
                 provider=providers.require(chosen.id),
-                signing_key=signing[chosen.client_id],
+                signing_key=keys.signing[chosen.client_id][0],
                 contexts=certificates.towards(chosen.id),
             )
             for chosen in settings.provider
@@ -153,8 +176,11 @@ async def build(settings: Settings, world: World | None = None) -> AsyncIterator
         )
         recorder = Recorder(store, office, journal_bell, ask_bell, trail)
         suspects = Suspects()
-        opening = Opening(store, world.clock, Opener(providers, crypto, holders), holders, recorder, threads, suspects)
-        stack.push_async_callback(opening.close)
+        most_each = max(1, settings.receiver.inbox_max_events // (2 * max(1, len(settings.provider))))
+        key_wait = KeyWait(store, world.clock, holders, most_each=most_each)
+        stack.push_async_callback(key_wait.close)
+        opener = Opener(providers, crypto, holders)
+        opening = Opening(store, world.clock, opener, key_wait, recorder, threads, suspects)
         api_keys = ApiKeys(store, world.clock, world.entropy)
         budget = Budget(world.clock)
         observatory = Observatory(
@@ -222,8 +248,9 @@ async def build(settings: Settings, world: World | None = None) -> AsyncIterator
             store=store,
             providers=providers,
             holders=holders,
+            crypto=crypto,
             services=services,
-            exporting=Exporting(store, origin=settings.audit.origin, signer=signer),
+            exporting=Exporting(store, origin=settings.audit.origin, signer=keys.signer),
             opening=opening,
             expiry=Expiry(store, office, journal_bell, ask_bell),
             notifier=Notifier(ports, subscriptions_bell),
@@ -233,17 +260,6 @@ async def build(settings: Settings, world: World | None = None) -> AsyncIterator
             registry=registry,
             meters=meters,
         )
-
-
-def _load_keys(settings: Settings) -> tuple[dict[str, SigningKey], JwcryptoEventCrypto, CheckpointSigner | None]:
-    mode = settings.security.key_file_mode
-    signing = {client.client_id: load_signing_keys(client.signing_jwks, mode)[0] for client in settings.client}
-    decryption = {client.client_id: load_encryption_keys(client.encryption_jwks, mode) for client in settings.client}
-    signer = None
-    if settings.audit.checkpoint_key is not None:
-        key = load_checkpoint_key(settings.audit.checkpoint_key, mode)
-        signer = checkpoint_signer(key, settings.audit.origin)
-    return signing, JwcryptoEventCrypto(event_keys(decryption)), signer
 
 
 def _provider(chosen: ProviderSettings, world: World) -> Provider:

@@ -38,7 +38,7 @@ def worker_for(tracker: Tracker) -> Worker:
     keys = [
         Tick(
             name=f"keys of {provider.id}",
-            run=partial(tracker.holders.refresh, provider),
+            run=partial(tracker.opening.key_wait.refresh, provider),
             every_seconds=_KEYS_EVERY_SECONDS,
         )
         for provider in tracker.providers

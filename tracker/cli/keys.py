@@ -1,5 +1,6 @@
 """`tracker keys`: keys of our API's callers, and key files of ours."""
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -109,3 +110,19 @@ def public() -> None:
     from tracker.app import public_keys  # noqa: PLC0415
 
     print_json(public_keys(load()))
+
+
+@app.command("in-use", epilog="Example: tracker keys in-use")
+def in_use(json: Json = False) -> None:
+    """Say which of our keys sign, and which open events, as the key files have them.
+
+    A running service uses what it read at its start, or at the last SIGHUP.
+    """
+    from tracker.app import keys_in_use  # noqa: PLC0415
+
+    found = keys_in_use(load())
+    if json:
+        print_json({"items": [asdict(key) for key in found]})
+        return
+    rows = ((key.kid, key.role, key.client_id, key.file) for key in found)
+    print_table(("kid", "does what", "client", "file"), rows, empty="There are no clients in the configuration.")

@@ -1,6 +1,7 @@
 """`tracker serve`: the service."""
 
 import asyncio
+import logging
 import signal
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,10 +9,13 @@ import typer
 
 from tracker.cli import logs
 from tracker.cli.running import load
-from tracker.domain.errors import ConfigurationError
+from tracker.domain.errors import ConfigurationError, TrackerError
 
 if TYPE_CHECKING:
+    from tracker.app import Tracker
     from tracker.settings import Settings
+
+_log = logging.getLogger(__name__)
 
 _ROLES = ("receiver", "api", "worker")
 
@@ -24,7 +28,7 @@ def register(app: typer.Typer) -> None:
 def serve(
     roles: Annotated[str, typer.Option(help="On SQLite one process has all roles.")] = ",".join(_ROLES),
 ) -> None:
-    """Run the service until SIGTERM; then what was begun is finished, and it exits with 0."""
+    """Run the service until SIGTERM; then what was begun is finished, and it exits with 0. SIGHUP reads key files again."""
     if {role.strip() for role in roles.split(",")} != set(_ROLES):
         raise ConfigurationError("On SQLite one process has all roles: leave --roles out.")
     settings = load()
@@ -35,12 +39,28 @@ def serve(
 async def _run(settings: "Settings") -> None:
     from tracker.app import service  # noqa: PLC0415
 
-    stop = asyncio.Event()
+    stop, reload = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     for sign in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(sign, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, reload.set)
     async with service(settings) as (tracker, url):
+        reloading = asyncio.create_task(_reload_whenever(reload, tracker), name="reloading")
         print(f"tracker listens on {url}  (API: {url}/docs)", flush=True)
         if own := tracker.listens_at.get("receiver"):
             print(f"events are received on {own}", flush=True)
         await stop.wait()
+        reloading.cancel()
+        await asyncio.gather(reloading, return_exceptions=True)
+
+
+async def _reload_whenever(told: asyncio.Event, tracker: "Tracker") -> None:
+    """Reload each time it is told; what is told meanwhile is done afterwards, once."""
+    while await told.wait():
+        told.clear()
+        try:
+            await tracker.reload()
+        except TrackerError as error:
+            _log.error("Reloading failed; what is in use stays: %s", error)
+        except Exception:  # noqa: BLE001 - logged; the service goes on with what it has
+            _log.exception("Reloading failed; what is in use stays")

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
 from tracker.domain.consent import ConsentId, ProviderId
@@ -99,8 +100,12 @@ class VerificationKey:
 class HolderKeys(Protocol):
     """The holders' signing keys, kept in memory."""
 
-    def find(self, provider: Provider, kid: str) -> VerificationKey | None:
-        """Look a key up among those fetched already. Fast, callable from any thread."""
+    def find(self, provider: Provider, kid: str, received_at: datetime | None = None) -> VerificationKey | None:
+        """Look a key up among those fetched already. Fast, callable from any thread.
+
+        What a token is worth must not depend on how long it waited here: with the instant at which we had it, a key is
+        found too that the holder withdrew only later.
+        """
 
     def at_hand(self, provider: Provider) -> tuple[str, ...]:
         """The ids of all keys fetched already, in order; nothing is looked for. Callable from any thread."""

@@ -39,6 +39,7 @@ class Store(Protocol):
     async def inbox_waiting(self, now: datetime, limit: int) -> list[InboxItem]:
         """Read what is due to be opened, in order of arrival.
 
+        If more is due than the limit, a quarter of it is what came last: so that a queue of one provider's holds up nobody.
         If nothing is, then what a clock that was since stepped back has timed for later than anything ever waits.
         """
 

@@ -140,7 +140,7 @@ def check_event_header(token: bytes, push: Push, knows_kid: Callable[[str], bool
     if not isinstance(header.get("enc"), str) or header["enc"] not in push.jwe_encs:
         raise UndecryptableEventError("enc_not_allowed")
     if not knows_kid(kid):
-        raise UndecryptableEventError("kid_unknown")
+        raise UndecryptableEventError("kid_unknown", f"it is encrypted for {kid!r}")
     return kid
 
 

@@ -18,6 +18,10 @@ class Exporting:
         self._origin = origin
         self._signer = signer
 
+    def sign_with(self, signer: CheckpointSigner | None) -> None:
+        """Sign checkpoints with another key from now on, or not at all."""
+        self._signer = signer
+
     async def export(self, folder: Path, progress: Callable[[int, int], None] = lambda _done, _all: None) -> Manifest:
         """Write all entries that there are now into a new folder, with a checkpoint if there is a key to sign one.
 

@@ -9,11 +9,11 @@ import logging
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
-from datetime import timedelta
 
-from tracker.domain.errors import KeysUnavailableError, StorageError
-from tracker.ports import Clock, HolderKeys, InboxItem, Provider, Quarantined, Store
+from tracker.domain.errors import StorageError
+from tracker.ports import Clock, InboxItem, Provider, Quarantined, Store
 from tracker.usecases.heard import Opened, Refused
+from tracker.usecases.key_wait import KeyWait
 from tracker.usecases.opening import NeedsKey, Opener, Outcome
 from tracker.usecases.record import Recorder, name_of
 from tracker.usecases.suspects import Suspects
@@ -22,11 +22,6 @@ _log = logging.getLogger(__name__)
 
 BATCH = 256
 _CHUNK = 16  # events opened by one thread in one go: measured, larger ones gain nothing
-_KEY_TRIES = 12
-_KEY_WAIT = timedelta(seconds=5)
-_LONGEST_KEY_WAIT = timedelta(minutes=10)
-_UNKNOWN_KEY_TRIES = 2
-_UNKNOWN_KEY_WAIT = timedelta(seconds=31)  # a holder's keys are fetched again at most once in 30 s
 
 
 class Opening:
@@ -37,7 +32,7 @@ class Opening:
         store: Store,
         clock: Clock,
         opener: Opener,
-        keys: HolderKeys,
+        key_wait: KeyWait,
         recorder: Recorder,
         threads: Executor,
         suspects: Suspects,
@@ -45,12 +40,10 @@ class Opening:
         self._store = store
         self._clock = clock
         self._opener = opener
-        self._keys = keys
+        self.key_wait = key_wait
         self._recorder = recorder
         self._threads = threads
         self._suspects = suspects
-        self._fetching: dict[str, asyncio.Task[None]] = {}
-        self._had_keys: dict[str, bool] = {}  # by provider: whether its keys could be had when last asked for
 
     async def run_once(self) -> int:
         """Open and record one batch of what is due; say how many events it was.
@@ -58,6 +51,7 @@ class Opening:
         Raises:
             StorageError: The database is away; everything is still in the inbox.
         """
+        await self.key_wait.release(BATCH // 2)
         items = await self._store.inbox_waiting(self._clock.now(), BATCH)
         if not items:
             return 0
@@ -71,17 +65,22 @@ class Opening:
                 believed = outcome.quarantined.verified if isinstance(outcome, Refused) else True
                 self._suspects.opened(item.id, believed=believed)
                 opened.append(Opened(inbox_id=item.id, interaction_id=item.interaction_id, outcome=outcome))
-        await self._record(opened, {item.id: item for item in items})
+        by_id = {item.id: item for item in items}
+        await self._finish(opened, by_id)
         for provider, theirs in lacking.values():
-            await self._put_off(provider, theirs)
+            given_up = await self.key_wait.put_off(provider, theirs)
+            refused: list[Opened] = []
+            for one in given_up:
+                self._suspects.opened(one.item.id, believed=False)
+                outcome = self._opener.refuse_for_key(one.item, one.needs, one.reason)
+                interaction_id = one.item.interaction_id
+                refused.append(Opened(inbox_id=one.item.id, interaction_id=interaction_id, outcome=outcome))
+            await self._finish(refused, by_id)
         return len(items)
 
-    async def close(self) -> None:
-        """Stop fetching keys."""
-        tasks = list(self._fetching.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    async def _finish(self, opened: Sequence[Opened], items: dict[str, InboxItem]) -> None:
+        await self._record(opened, items)
+        self.key_wait.forget([one.inbox_id for one in opened])
 
     async def _open_all(self, items: Sequence[InboxItem]) -> list[Outcome]:
         loop = asyncio.get_running_loop()
@@ -94,7 +93,7 @@ class Opening:
 
     def _open_one(self, item: InboxItem) -> Outcome:
         try:
-            return self._opener.open(item)
+            return self.key_wait.still_needs(item) or self._opener.open(item)
         except Exception:  # noqa: BLE001 - logged, and the event kept
             # Our own mistake, not the sender's: the event is kept aside, and the others go on.
             _log.exception("Opening event %s failed", item.interaction_id)
@@ -132,52 +131,6 @@ class Opening:
                     raise
             else:
                 return
-
-    # ------------------------------------------------------------------------------------------ keys that are not at hand
-
-    async def _put_off(self, provider: Provider, lacking: Sequence[tuple[InboxItem, NeedsKey]]) -> None:
-        """Let events wait for keys, each for its time, while the others go on; give up on those that waited enough.
-
-        Attempts are counted over restarts, so nothing is given up before the keys were asked for by this process.
-        """
-        has_keys = self._had_keys.get(provider.id, False)
-        was_asked = provider.id in self._had_keys
-        now = self._clock.now()
-        waiting: dict[timedelta, list[str]] = {}
-        given_up: list[Opened] = []
-        for item, needs in lacking:
-            tries = _UNKNOWN_KEY_TRIES if has_keys else _KEY_TRIES
-            if was_asked and item.attempts >= tries:
-                reason = "key_unknown" if has_keys else "keys_unavailable"
-                outcome = self._opener.refuse_for_key(item, needs, reason)
-                self._suspects.opened(item.id, believed=False)
-                given_up.append(Opened(inbox_id=item.id, interaction_id=item.interaction_id, outcome=outcome))
-            else:
-                wait = (
-                    _UNKNOWN_KEY_WAIT if has_keys else min(_KEY_WAIT * 2 ** min(item.attempts, 10), _LONGEST_KEY_WAIT)
-                )
-                waiting.setdefault(wait, []).append(item.id)
-                known = {"interaction_id": item.interaction_id, "provider": provider.id}
-                _log.info("Event %s waits for a key of %s", item.interaction_id, provider.id, extra=known)
-        for wait, ids in waiting.items():
-            await self._store.postpone(ids, now + wait)
-        await self._record(given_up, {item.id: item for item, _ in lacking})
-        fetching = self._fetching.get(provider.id)
-        if fetching is None or fetching.done():
-            self._fetching[provider.id] = asyncio.create_task(self._fetch(provider, lacking))
-
-    async def _fetch(self, provider: Provider, lacking: Sequence[tuple[InboxItem, NeedsKey]]) -> None:
-        try:
-            await self._keys.refresh(provider)
-        except KeysUnavailableError as error:
-            self._had_keys[provider.id] = False
-            _log.warning("The keys of provider %s cannot be had: %s", provider.id, error)
-            return
-        self._had_keys[provider.id] = True
-        # A holder is not asked again at once, so the key may still be missing. Looking again then would be a try wasted.
-        found = [item.id for item, needs in lacking if self._keys.find(provider, needs.kid) is not None]
-        if found:
-            await self._store.hasten(found, self._clock.now())
 
 
 def _set_aside(item: InboxItem, reason: str) -> Quarantined:

@@ -114,7 +114,7 @@ class Opener:
         if provider is None or provider.profile is not profile:
             raise UntrustedEventError("issuer_unknown")
         tried.provider = provider
-        key = self._keys.find(provider, kid)
+        key = self._keys.find(provider, kid, item.received_at)
         if key is None:
             return NeedsKey(provider, kid, decrypted.kid, _claimed(provider, unverified))
         try:

@@ -1,13 +1,17 @@
 """Take an event in: look at its form, keep it, and only then let it be answered for. Nothing is decrypted here."""
 
+import logging
 from collections.abc import Mapping
 
-from tracker.domain.errors import InboxFullError, NotFoundError
+from tracker.domain.errors import InboxFullError, NotFoundError, UndecryptableEventError
 from tracker.ports import Clock, EventCrypto, Ids, InboxItem, Store
 from tracker.profiles.compact import check_event_header
 from tracker.profiles.profile import Profile
+from tracker.usecases.alert import Alert
 from tracker.usecases.suspects import Suspects
 from tracker.usecases.wake import Bell
+
+_log = logging.getLogger(__name__)
 
 _DEPTH_IS_GOOD_FOR = 1.0  # seconds between two looks at how full the inbox is
 _PRESSED = 0.1  # of its events; so full, or so late, the inbox takes no more from addresses that are suspected
@@ -42,6 +46,7 @@ class Receiver:
         self._depth = 0
         self._overdue_seconds = 0.0
         self._looked_at: float | None = None
+        self._unknown_keys = Alert(clock)
 
     def profile(self, name: str) -> Profile:
         """Whose door a path names.
@@ -70,7 +75,7 @@ class Receiver:
         """
         received_at = self._clock.now()
         token = body.strip()
-        check_event_header(token, profile.push, self._crypto.knows_key)
+        self._check(token, profile, interaction_id)
         await self._require_room(address)
         item = InboxItem(
             id=self._ids.ordered(),
@@ -83,6 +88,20 @@ class Receiver:
         self._suspects.admitted(item.id, address)
         await self._store.admit(item)
         self._bell.ring()
+
+    def _check(self, token: bytes, profile: Profile, interaction_id: str) -> None:
+        try:
+            check_event_header(token, profile.push, self._crypto.knows_key)
+        except UndecryptableEventError as error:
+            # The directory may be ahead of us: somebody should look whether one of our keys is missing here.
+            if error.reason == "kid_unknown" and (times := self._unknown_keys.count()):
+                _log.error(
+                    "An encryption key that is not ours is used: %d event(s) since this was last said, at last %s: %s",
+                    times,
+                    interaction_id,
+                    error,
+                )
+            raise
 
     async def _require_room(self, address: str | None) -> None:
         """Look at the inbox from time to time; in between, count what comes in."""

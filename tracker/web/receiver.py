@@ -12,7 +12,6 @@ from tracker.domain.errors import (
     OversizedEventError,
     RejectedEventError,
     StorageError,
-    UndecryptableEventError,
 )
 from tracker.web.connections import CONNECTIONS
 from tracker.web.ration import Ration
@@ -75,12 +74,9 @@ async def receive(request: web.Request) -> web.Response:
         return _last_word(413, headers)
     except RejectedEventError as error:
         request[REASON] = error.reason
-        unknown_key = isinstance(error, UndecryptableEventError) and error.reason == "kid_unknown"
-        # The directory may be ahead of us: somebody should look whether one of our keys is missing here.
-        level = logging.ERROR if unknown_key else logging.INFO
         if ration.allows(error.reason):
             known |= {"reason": error.reason}
-            _log.log(level, "Event %s was refused at the door: %s", interaction_id, error.reason, extra=known)
+            _log.info("Event %s was refused at the door: %s", interaction_id, error.reason, extra=known)
         return web.Response(status=400, headers=headers)
     except (web.RequestPayloadError, ConnectionResetError):
         request[REASON] = "body_broken"

@@ -17,6 +17,8 @@ from tracker.ports import Answer, Clock, EventCrypto, Provider, Token
 from tracker.profiles import compact
 from tracker.profiles.profile import Kind, UnreadableMessageError
 
+_WITHOUT_KEYS_SECONDS: Final = 30.0
+
 LEEWAY_SECONDS: Final = 60
 """How far the holder's clock may be from ours."""
 
@@ -54,7 +56,10 @@ class AnswerReader:
         except RejectedEventError as error:
             raise self._broken(f"is no signed token ({error.reason})") from error
         except KeysUnavailableError as error:
-            raise ConsentApiUnavailableError(f"An answer could not be verified: {error}") from error
+            # Other answers could not be verified either: the whole provider is left alone until its keys may be had.
+            raise ConsentApiUnavailableError(
+                f"An answer could not be verified: {error}", retry_after_seconds=_WITHOUT_KEYS_SECONDS
+            ) from error
         if key is None:
             raise self._broken("is signed with a key that the holder does not publish")
         try:

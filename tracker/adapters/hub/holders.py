@@ -1,8 +1,9 @@
 """All configured holders, as the use cases ask for them: `ports.HolderApi` and `ports.HolderKeys`."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 
 from tracker.adapters.hub.answers import AnswerReader
@@ -108,6 +109,12 @@ class _Holder:
             keys_age_seconds=keys_age_seconds,
         )
 
+    def sign_with(self, key: SigningKey) -> None:
+        """Ask for tokens with another key from now on."""
+        self._client = Client(client_id=self._client.client_id, signing_key=key)
+        for tokens in self._tokens.values():
+            tokens.sign_with(self._client)
+
     async def close(self) -> None:
         for tokens in self._tokens.values():
             await tokens.close()
@@ -162,15 +169,25 @@ class Holders:
         except TimeoutError as error:
             raise ConsentApiUnavailableError(f"{provider.id} did not answer in time.") from error
 
-    def find(self, provider: Provider, kid: str) -> VerificationKey | None:
+    def sign_with(self, keys: Mapping[ProviderId, SigningKey]) -> None:
+        """Sign with other keys from now on; what is under way ends as it began."""
+        for provider_id, key in keys.items():
+            self._holders[provider_id].sign_with(key)
+
+    def find(self, provider: Provider, kid: str, received_at: datetime | None = None) -> VerificationKey | None:
         """Look a key up among those fetched already. Fast, callable from any thread.
 
         None also while the keys are stale and have not been asked for again: `refresh`, then look once more.
 
+        Args:
+            provider: Whose.
+            kid: Its id.
+            received_at: When we had the token that names it: a key that was withdrawn since counts too.
+
         Raises:
             ProviderNotFoundError: The provider is not among those configured.
         """
-        return self._holder(provider).issuer.keys.find(kid)
+        return self._holder(provider).issuer.keys.find(kid, received_at)
 
     def at_hand(self, provider: Provider) -> tuple[str, ...]:
         """The ids of the keys that may verify now, in order. Callable from any thread.

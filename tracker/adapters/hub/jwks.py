@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Final
 
@@ -11,10 +12,10 @@ from yarl import URL
 
 from tracker.adapters.hub.discovery import Discovery
 from tracker.adapters.hub.headers import fresh_seconds
-from tracker.adapters.hub.kept import Kept
+from tracker.adapters.hub.kept import USABLE_SECONDS, Kept
 from tracker.adapters.hub.refusals import unusable
 from tracker.adapters.hub.session import HolderSession
-from tracker.adapters.jose import verification_keys
+from tracker.adapters.public_keys import MAX_KEYS, verification_keys
 from tracker.domain.errors import ConsentApiError, KeysUnavailableError
 from tracker.ports import Clock, VerificationKey
 
@@ -24,6 +25,8 @@ _MAX_BYTES: Final = 256 * 1024
 _ASK_AGAIN_SECONDS: Final = 30.0
 """Key ids are in the hands of whoever sends us tokens: for their sake the holder is not asked more often."""
 _ASK_AGAIN_WITHOUT_KEYS_SECONDS: Final = 5.0
+_REMEMBERED_SECONDS: Final = 3 * 86_400.0
+"""How long a withdrawn key is remembered: as long as an event may wait here for its keys."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,11 +44,27 @@ class KeySet:
     etag: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Withdrawn:
+    """A key that was published and is no more.
+
+    Attributes:
+        key: The key.
+        good_until: The instant until which we would have verified with it.
+        noticed_at: When we saw that it was gone, on the monotonic clock.
+    """
+
+    key: VerificationKey
+    good_until: datetime
+    noticed_at: float
+
+
 class HolderKeySet:
     """Fetches one issuer's keys and keeps them as long as the holder says.
 
-    A set that is fetched replaces the one before: a key that is no longer published verifies nothing from then on. While
-    none can be fetched the old one serves, for a day at most.
+    A set that is fetched replaces the one before: a key that is no longer published verifies nothing that comes from then
+    on. What had come before is still verified with it: it would have been, had it not waited here. While none can be fetched
+    the old one serves, for a day at most.
 
     `find` and `at_hand` may be called from any thread; the rest belongs to the event loop.
     """
@@ -56,13 +75,24 @@ class HolderKeySet:
         self._clock = clock
         self._kept: Kept[KeySet] = Kept(self._fetch, clock)
         self._missed = False  # whether a key was looked for in vain since the last fetch began
+        self._published: Mapping[str, VerificationKey] = {}  # when a set last came, and when that was asked for
+        self._published_at = 0.0
+        self._withdrawn: Mapping[str, _Withdrawn] = {}
 
-    def find(self, kid: str) -> VerificationKey | None:
-        """Look a key up. None: it is not among those fetched, or they are stale and `refresh` must see to them first."""
+    def find(self, kid: str, received_at: datetime | None = None) -> VerificationKey | None:
+        """Look a key up. None: it is not among those fetched, or they are stale and `refresh` must see to them first.
+
+        Args:
+            kid: Its id.
+            received_at: When we had the token that names it; a key that was still good then is found too.
+        """
         current = self._kept.current()
         key_set = current or self._kept.latest()
         key = None if key_set is None else key_set.keys.get(kid)
         if key is None:
+            gone = self._withdrawn.get(kid)
+            if gone is not None and received_at is not None and received_at <= gone.good_until:
+                return gone.key
             self._missed = True
         return None if current is None else key
 
@@ -149,6 +179,7 @@ class HolderKeySet:
             headers["If-None-Match"] = known.etag
         reply = await self._session.get(uri, headers, max_bytes=_MAX_BYTES)
         if reply.status == HTTPStatus.NOT_MODIFIED and known is not None:
+            self._published_at = self._clock.monotonic()
             return known, fresh_seconds(reply.headers)
         if reply.status != HTTPStatus.OK:
             raise unusable(reply, self._clock.now())
@@ -157,5 +188,23 @@ class HolderKeySet:
         if not keys:
             # Whoever withdraws all keys has withdrawn the old ones too. Tokens wait until there are new ones.
             self._kept.forget()
+            self._note_withdrawn(keys)
             raise KeysUnavailableError(f"{uri} has no key that we could verify with.")
+        self._note_withdrawn(keys)
         return KeySet(keys=keys, uri=uri, etag=reply.headers.get("ETag")), fresh_seconds(reply.headers)
+
+    def _note_withdrawn(self, published: Mapping[str, VerificationKey]) -> None:
+        """Remember for a while which keys are published no longer, and until when they were good."""
+        now, monotonic = self._clock.now(), self._clock.monotonic()
+        unused_seconds = max(0.0, monotonic - self._published_at - USABLE_SECONDS)
+        gone = {
+            kid: _Withdrawn(key=key, good_until=now - timedelta(seconds=unused_seconds), noticed_at=monotonic)
+            for kid, key in self._published.items()
+        }
+        remembered = {
+            kid: one
+            for kid, one in {**self._withdrawn, **gone}.items()
+            if kid not in published and monotonic < one.noticed_at + _REMEMBERED_SECONDS
+        }
+        self._withdrawn = dict(list(remembered.items())[-MAX_KEYS:])
+        self._published, self._published_at = published, monotonic

@@ -11,7 +11,7 @@ from tracker.ports import Clock
 T = TypeVar("T")
 
 _NEVER: Final = float("-inf")
-_USABLE_SECONDS: Final = 86_400.0
+USABLE_SECONDS: Final = 86_400.0
 """How old a document may become while it cannot be fetched again."""
 _HELD_OVER_SECONDS: Final = 300.0
 """After a fetch that failed, how long the old document counts as current before it is asked for again."""
@@ -66,7 +66,7 @@ class Kept(Generic[T]):
     def latest(self) -> T | None:
         """The latest document, fresh or not, unless it is older than a day."""
         copy = self._copy
-        if copy is None or self._clock.monotonic() >= copy.asked_at + _USABLE_SECONDS:
+        if copy is None or self._clock.monotonic() >= copy.asked_at + USABLE_SECONDS:
             return None
         return copy.document
 
@@ -75,7 +75,7 @@ class Kept(Generic[T]):
         copy = self._copy
         if copy is None:
             return None
-        until = max(copy.fresh_until, min(self._held_over_until, copy.asked_at + _USABLE_SECONDS))
+        until = max(copy.fresh_until, min(self._held_over_until, copy.asked_at + USABLE_SECONDS))
         return copy.document if self._clock.monotonic() < until else None
 
     async def get(self) -> T:

@@ -8,6 +8,7 @@ from typing import Final
 import aiohttp
 from yarl import URL
 
+from tracker.adapters.hub.resolver import OwnThreadsResolver
 from tracker.adapters.tls import ContextSource
 from tracker.domain.errors import ConsentApiContractError, ConsentApiUnavailableError
 
@@ -52,6 +53,7 @@ class HolderSession:
         self._contexts = contexts
         self._timeout = aiohttp.ClientTimeout(total=timeout_seconds, sock_connect=_CONNECT_SECONDS)
         self._session: aiohttp.ClientSession | None = None
+        self._resolver = OwnThreadsResolver()
         self._closed = False
 
     @property
@@ -82,6 +84,7 @@ class HolderSession:
         self._closed = True
         if self._session is not None:
             await self._session.close()
+        await self._resolver.close()
 
     async def _request(
         self, method: str, url: URL, headers: Mapping[str, str], fields: Mapping[str, str] | None, max_bytes: int
@@ -104,7 +107,7 @@ class HolderSession:
             raise ConsentApiUnavailableError("The connections to the holder are closed.")
         if self._session is None:  # made here because it belongs to the running event loop
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(keepalive_timeout=_KEEP_ALIVE_SECONDS),
+                connector=aiohttp.TCPConnector(keepalive_timeout=_KEEP_ALIVE_SECONDS, resolver=self._resolver),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trust_env=False,
                 timeout=self._timeout,

@@ -93,6 +93,10 @@ class AccessTokens:
             return token
         return await self._flight.join()
 
+    def sign_with(self, client: Client) -> None:
+        """Ask with another signing key from now on; a token in hand stays good."""
+        self._client = client
+
     def invalidate(self, token: AccessToken) -> None:
         """Hand a token out no more; one that has replaced it already stays."""
         if self._token is token:

@@ -34,15 +34,21 @@ _LONGER_THAN_ANY_WAIT = timedelta(hours=1)
 
 
 def inbox_waiting(connection: Connection, now: datetime, limit: int) -> list[InboxItem]:
-    """Read what is due to be opened, in order of arrival."""
+    """Read what is due to be opened, in order of arrival; of a long queue its end as well."""
     query = select(inbox).order_by(inbox.c.due_at, inbox.c.id)
-    due = connection.execute(query.where(inbox.c.due_at <= now).limit(limit)).all()
+    due = list(connection.execute(query.where(inbox.c.due_at <= now).limit(limit)))
+    if len(due) == limit:
+        # More is due than fits, and whoever sent it: what has just come must not wait for all of it.
+        newest = query.order_by(None).order_by(inbox.c.due_at.desc(), inbox.c.id.desc()).where(inbox.c.due_at <= now)
+        due = due[: limit - limit // 4]
+        seen = {row.id for row in due}
+        due += [row for row in reversed(connection.execute(newest.limit(limit // 4)).all()) if row.id not in seen]
     if not due:
         # What seems to have come in the future, or to be put off for longer than anything ever is, was timed by a clock that
         # has been stepped back since. It was answered for, and waits for nothing.
         mistimed = or_(inbox.c.attempts == 0, inbox.c.due_at > _after(now, _LONGER_THAN_ANY_WAIT))
         ahead = and_(inbox.c.due_at > _after(now, _NEW_AND_AHEAD), mistimed)
-        due = connection.execute(query.where(ahead).limit(limit)).all()
+        due = list(connection.execute(query.where(ahead).limit(limit)))
     found, _ = rows.sorted_out(due, rows.to_inbox_item)
     return found
 

@@ -1,0 +1,91 @@
+"""Our own private keys as the key files have them: read at the start, and again whenever an operator says so."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tracker.adapters.checkpoint_signer import checkpoint_signer
+from tracker.adapters.jose import DecryptionKey, EventKeys, SigningKey
+from tracker.adapters.key_files import event_keys, load_checkpoint_key, load_encryption_keys, load_signing_keys
+from tracker.ports import CheckpointSigner
+from tracker.settings import Settings
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class OurKeys:
+    """All of them, parsed.
+
+    Attributes:
+        signing: By client id; the first of each signs.
+        encryption: By client id; every one opens events.
+        events: The encryption keys of all clients, by key id.
+        signer: Signs checkpoints; None if nothing does.
+    """
+
+    signing: Mapping[str, tuple[SigningKey, ...]]
+    encryption: Mapping[str, tuple[DecryptionKey, ...]]
+    events: EventKeys
+    signer: CheckpointSigner | None
+
+    def told(self) -> str:
+        """Say which keys are in use, by their ids."""
+        return "; ".join(
+            f"{client_id} signs with {keys[0].kid}, opens events for {', '.join(k.kid for k in self.encryption[client_id])}"
+            for client_id, keys in self.signing.items()
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyInUse:
+    """One of our keys, and what it does.
+
+    Attributes:
+        client_id: Whose it is.
+        kid: Its id.
+        role: `signs`; `ready to sign`, behind the one that does; `opens events`.
+        file: Where it is.
+    """
+
+    client_id: str
+    kid: str
+    role: str
+    file: str
+
+
+def keys_in_use(settings: Settings) -> list[KeyInUse]:
+    """Say of each key in our files what it does, in their order.
+
+    Raises:
+        ConfigurationError: One of the files cannot be used.
+    """
+    keys, found = load_our_keys(settings), []
+    for client in settings.client:
+        name = client.client_id
+        for n, signing in enumerate(keys.signing[name]):
+            role = "ready to sign" if n else "signs"
+            found.append(KeyInUse(client_id=name, kid=signing.kid, role=role, file=str(client.signing_jwks)))
+        for key in keys.encryption[name]:
+            file = str(client.encryption_jwks)
+            found.append(KeyInUse(client_id=name, kid=key.kid, role="opens events", file=file))
+    return found
+
+
+def load_our_keys(settings: Settings) -> OurKeys:
+    """Read all key files that the configuration names.
+
+    Slow: importing a private RSA key costs some hundred times what opening an event does.
+
+    Raises:
+        ConfigurationError: One of them cannot be used, or they do not go together.
+    """
+    mode = settings.security.key_file_mode
+    encryption = {client.client_id: load_encryption_keys(client.encryption_jwks, mode) for client in settings.client}
+    signer = None
+    if settings.audit.checkpoint_key is not None:
+        key = load_checkpoint_key(settings.audit.checkpoint_key, mode)
+        signer = checkpoint_signer(key, settings.audit.origin)
+    return OurKeys(
+        signing={client.client_id: load_signing_keys(client.signing_jwks, mode) for client in settings.client},
+        encryption=encryption,
+        events=event_keys(encryption),
+        signer=signer,
+    )

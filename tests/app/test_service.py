@@ -210,7 +210,7 @@ async def test_metrics_can_have_a_listener_of_their_own(
 ) -> None:
     caplog.set_level("INFO", logger="tracker")
     async with a_service(database, keys, hub, metrics={"port": 0}) as (_, url), aiohttp.ClientSession() as http:
-        (said,) = [record.getMessage() for record in caplog.records if record.name == "tracker.app.service"]
+        (said,) = [record.getMessage() for record in caplog.records if record.name == "tracker.app.listening"]
         elsewhere = said.removeprefix("Metrics are at ")
         async with http.get(elsewhere) as response:
             assert (response.status, "tracker_database_up 1.0" in await response.text()) == (200, True)

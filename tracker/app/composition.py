@@ -118,7 +118,7 @@ class Tracker:
         return await self.certificates.reload()
 
     async def reload(self) -> None:
-        """Read again what may change while the service runs, our key files, and use it from now on.
+        """Read again what may change while the service runs, key and certificate files, and use it from now on.
 
         Everything is read before anything is taken: one broken file, and all stays as it was. What is under way ends as it
         began, and what waits in the inbox opens with the new keys and with those that were taken out.
@@ -128,6 +128,7 @@ class Tracker:
         """
         keys = await asyncio.get_running_loop().run_in_executor(None, load_our_keys, self.settings)
         self._take(keys)
+        await self.reload_certificates()
 
     def _take(self, keys: OurKeys) -> None:
         self.crypto.use_keys(keys.events)

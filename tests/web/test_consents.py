@@ -96,8 +96,9 @@ async def test_the_ends_of_time_break_nothing(site: Site, time: str) -> None:
     await site.tracker.expiry.run_once()
     assert (await site.call("POST", f"{ONE}/refresh")).status == 200
     await site.tracker.expiry.run_once()
-    for path in (f"{ONE}?as_of={time}", f"{ONE}/timeline", f"/v1/consents?expiring_before={time}&updated_since={time}"):
+    for path in (f"{ONE}/timeline", f"/v1/consents?expiring_before={time}&updated_since={time}"):
         assert (await site.get(path)).status == 200
+    assert (await site.get(f"{ONE}?as_of={time}")).status == (200 if time < "2026" else 422)
     assert found["expiration_date_time"].startswith(time[:19])
 
 
@@ -164,6 +165,15 @@ async def test_what_was_so_at_an_instant_can_be_asked(site: Site) -> None:
             f"/v1/consents/lookup?provider=demobank&consent_id={CONSENT}&as_of={instant}",
         ):
             assert (await site.get(path)).json["status"] == status, instant
+
+
+async def test_nobody_knows_what_will_be(site: Site) -> None:
+    await site.register()
+    await site.post(site.event())
+    await site.work_off()
+    said = await site.get(f"{ONE}?as_of=2026-03-02T11:20:01Z")
+    assert (said.status, said.problem) == (422, "invalid_request")
+    assert (await site.get(f"{ONE}?as_of=2026-03-02T11:20:00Z")).json["usable"] is True
 
 
 async def test_a_timeline_tells_every_move_in_the_holders_order(site: Site) -> None:

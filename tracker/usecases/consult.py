@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from tracker.domain.consent import ConsentId, ProviderId, Status, TrackingId, is_consent_id
 from tracker.domain.decision import Decision
-from tracker.domain.errors import ConsentNotFoundError
+from tracker.domain.errors import ConsentNotFoundError, InvalidRequestError
 from tracker.domain.lifecycle import view
 from tracker.domain.tracked import TrackedConsent
 from tracker.ports import Clock, ConsentQuery, Store
@@ -134,7 +134,13 @@ class Consulting:
         return await self._view(consent)
 
     async def as_of(self, found: ConsentView, instant: datetime) -> ConsentView:
-        """What it was at an instant, as we know today."""
+        """What it was at an instant, as we know today.
+
+        Raises:
+            InvalidRequestError: The instant has not come: nobody knows what will be then.
+        """
+        if instant > max(self._clock.now(), found.at):
+            raise InvalidRequestError("as_of lies in the future; nobody knows what will be then.")
         consent, rules = found.consent, self._providers.kind_of(found.consent).rules
         on_record = (stored.report for stored in await self._store.reports_of(consent.tracking_id))
         # An answer that told nothing new is not on record by itself, but it stands, and what came after may hang on it.

@@ -59,7 +59,7 @@ async def test_connections_that_wait_for_nothing_make_room(tmp_path: Path, first
         most = await flood.hold_open(service, 10 * MOST, first=first, dribble=dribble, seconds=1)
 
     async with flooded(tmp_path, hold) as service:
-        assert MOST - 5 < most < MOST + 200  # besides what was just accepted, and what is just being closed
+        assert MOST - 5 < most < 9 * MOST  # besides what was just accepted, and what is just being closed
         assert flood.open_sockets(service) < MOST
 
 

@@ -43,6 +43,7 @@ def test_the_tree_has_the_commands_of_this_step():
         ("serve",),
         ("db", "upgrade"),
         ("db", "downgrade"),
+        ("consents", "import"),
         ("subscriptions", "add"),
         ("subscriptions", "delete"),
         ("journal", "export"),

@@ -1,12 +1,16 @@
 """What every test may use: a database with the newest schema, made once and copied."""
 
+import asyncio
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 
+from tests.postgres import PostgresServer, postgres_server
 from tracker.adapters.store import migrate
+from tracker.adapters.store.postgres import in_one_transaction
 from tracker.adapters.store.sqlite import one_transaction
 
 
@@ -28,3 +32,33 @@ def database(template_database: Path, tmp_path: Path) -> Path:
 def another_database(template_database: Path, tmp_path: Path) -> Callable[[str], Path]:
     """More of them, by name."""
     return lambda name: Path(shutil.copy(template_database, tmp_path / name))
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server."""
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def template_postgres(postgres: PostgresServer) -> Iterator[str]:
+    """The name of a database with the newest schema."""
+    url = postgres.create()
+    asyncio.run(in_one_transaction(url, migrate.upgrade))
+    yield str(make_url(url).database)
+    postgres.drop(url)
+
+
+@pytest.fixture
+def another_postgres(postgres: PostgresServer, template_postgres: str) -> Iterator[Callable[[], str]]:
+    """Makes databases of the newest schema on PostgreSQL; gives their URLs."""
+    made: list[str] = []
+
+    def make() -> str:
+        made.append(postgres.create(template=template_postgres))
+        return made[-1]
+
+    yield make
+    for url in made:
+        postgres.drop(url)

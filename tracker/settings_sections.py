@@ -48,10 +48,12 @@ def _network(value: Any) -> IPv4Network | IPv6Network:
 
 def _database_url(url: SecretStr) -> SecretStr:
     text = url.get_secret_value()
-    if text.startswith("postgres"):
-        raise ValueError("names PostgreSQL, which comes with a later version; use sqlite:///FILE")
+    if text.startswith("postgresql://"):
+        if not urlsplit(text).path.strip("/"):
+            raise ValueError("should name a database, as in postgresql://user@host/consents")
+        return url
     if not text.startswith("sqlite:///"):
-        raise ValueError("should be sqlite:///FILE, with three slashes and no driver")
+        raise ValueError("should be sqlite:///FILE, with three slashes, or postgresql://user@host/database; no driver")
     file = text.removeprefix("sqlite:///")
     if not file or file.startswith(":") or "?" in file:
         raise ValueError("should name a file on disk and no options; a consent in memory is lost with the process")
@@ -118,8 +120,8 @@ class DatabaseSettings(Section):
     """`[database]`.
 
     Attributes:
-        url: `sqlite:///FILE`, relative to the working directory, or `sqlite:////FILE`. Secret, because the URLs of
-            other databases hold passwords.
+        url: `sqlite:///FILE`, relative to the working directory, or `sqlite:////FILE`; or `postgresql://user:pass@host/db`,
+            with what libpq takes behind a question mark. Secret, because it may hold a password.
     """
 
     url: Annotated[SecretStr, AfterValidator(_database_url)] = SecretStr("sqlite:///tracker.db")

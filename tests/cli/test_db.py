@@ -69,7 +69,7 @@ def test_a_database_of_another_program_is_left_alone(run, folder, arguments):
     execute(folder / "tracker.db", "CREATE TABLE theirs (a)")
     done = run("db", *arguments)
     assert done.status == 2
-    assert done.says == "The database tracker.db is another program's; name a file of its own in [database] url."
+    assert done.says == "The database tracker.db is another program's; name one of its own in [database] url."
     assert tables(folder / "tracker.db") == {"theirs"}
     assert run("consents", "list").says == done.says
 

@@ -9,6 +9,7 @@ import pytest_asyncio
 
 from tests.contract.facts import NewDatabase, OpenStore
 from tracker.adapters.clock import SystemIds
+from tracker.adapters.store.postgres import PostgresDatabase
 from tracker.adapters.store.sqlite import SqliteDatabase
 from tracker.adapters.store.store import SqlStore
 from tracker.ports import Ids
@@ -25,7 +26,20 @@ def _sqlite(request: pytest.FixtureRequest) -> NewDatabase:
     return new
 
 
-IMPLEMENTATIONS: dict[str, Callable[[pytest.FixtureRequest], NewDatabase]] = {"sqlite": _sqlite}
+def _postgres(request: pytest.FixtureRequest) -> NewDatabase:
+    another: Callable[[], str] = request.getfixturevalue("another_postgres")
+
+    def new(ids: Ids | None = None) -> OpenStore:
+        url = another()
+        return lambda: SqlStore(PostgresDatabase(url), ids or SystemIds())
+
+    return new
+
+
+IMPLEMENTATIONS: dict[str, Callable[[pytest.FixtureRequest], NewDatabase]] = {
+    "sqlite": _sqlite,
+    "postgres": _postgres,
+}
 
 
 @pytest.fixture(params=IMPLEMENTATIONS)

@@ -107,8 +107,8 @@ def test_tables_that_are_not_of_the_form_are_refused(refusal, text, sentence):
             "tracker.toml: [[provider]] no. 1 issuer should begin with https://; http:// is for loopback hosts only.",
         ),
         (
-            '[database]\nurl = "postgresql://user:hunter2@host/db"',
-            "tracker.toml: [database] url names PostgreSQL, which comes with a later version; use sqlite:///FILE.",
+            '[database]\nurl = "postgresql+psycopg://user:hunter2@host/db"',
+            "tracker.toml: [database] url should be sqlite:///FILE, with three slashes, or postgresql://user@host/database; no driver.",
         ),
         (
             '[http]\nport = -1\n[log]\nlevel = "x"\nformat = "y"',

@@ -137,9 +137,27 @@ def test_a_sqlite_file_is_accepted(url):
     assert DatabaseSettings(url=url).url.get_secret_value() == url
 
 
-@pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+asyncpg"])
-def test_postgresql_is_said_to_come_later(scheme):
-    assert "later version" in problem(DatabaseSettings, url=f"{scheme}://user:hunter2@host/db")
+@pytest.mark.parametrize(
+    "url",
+    ["postgresql://u:p@host/db", "postgresql://host:5433/db?sslmode=verify-full", "postgresql:///db?host=/run/pg"],
+)
+def test_a_postgresql_database_is_accepted(url):
+    assert DatabaseSettings(url=url).url.get_secret_value() == url
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("postgres://user:hunter2@host/db", "no driver"),
+        ("postgresql+asyncpg://user:hunter2@host/db", "no driver"),
+        ("postgresql://user:hunter2@host", "should name a database"),
+        ("postgresql://user:hunter2@host/", "should name a database"),
+    ],
+)
+def test_other_ways_to_name_postgresql_are_refused(url, expected):
+    found = problem(DatabaseSettings, url=url)
+    assert expected in found
+    assert "hunter2" not in found
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from tracker.app.checks import check_all
 from tracker.app.composition import Tracker, World, build
-from tracker.app.database import database_file, downgrade_database, require_schema, schema_revisions, upgrade_database
+from tracker.app.database import database_place, downgrade_database, require_schema, schema_revisions, upgrade_database
 from tracker.app.findings import Finding
 from tracker.app.key_making import make_key_file, public_keys
 from tracker.app.our_keys import keys_in_use
@@ -14,7 +14,7 @@ __all__ = [
     "World",
     "build",
     "check_all",
-    "database_file",
+    "database_place",
     "downgrade_database",
     "keys_in_use",
     "make_key_file",

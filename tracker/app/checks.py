@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from tracker.app.certificate_checks import certificate_findings
 from tracker.app.composition import Tracker, World, build
-from tracker.app.database import database_file, schema_revisions
+from tracker.app.database import database_place, schema_revisions
 from tracker.app.findings import Finding
 from tracker.app.our_keys import load_our_keys
 from tracker.domain.errors import TrackerError
@@ -47,13 +47,13 @@ def _database(settings: Settings) -> tuple[Finding, bool]:
         has, needs = schema_revisions(settings)
     except TrackerError as error:
         return Finding("database", str(error), ok=False, stops=True), False
-    file = database_file(settings)
-    if has is None:
-        return Finding("database", f"{file} is empty; `tracker serve` makes it", ok=True), False
+    place = database_place(settings)
+    if has is None and place.begins_by_itself:
+        return Finding("database", f"{place.told} is empty; `tracker serve` makes it", ok=True), False
     if has != needs:
-        text = f"{file} is at schema {has}, this version works on {needs}; run `tracker db upgrade`"
-        return Finding("database", text, ok=False, stops=True), True
-    return Finding("database", f"{file}, schema {has}", ok=True), True
+        text = f"{place.told} is at schema {has or 'none'}, this version works on {needs}; run `tracker db upgrade`"
+        return Finding("database", text, ok=False, stops=True), has is not None
+    return Finding("database", f"{place.told}, schema {has}", ok=True), True
 
 
 async def _keys_and_what_needs_them(settings: Settings, found: Callable[[Finding], None], *, has_tables: bool) -> None:

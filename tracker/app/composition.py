@@ -16,10 +16,9 @@ from tracker.adapters.hub.holders import HolderConnection, Holders
 from tracker.adapters.jose import JwcryptoEventCrypto
 from tracker.adapters.metrics.counters import Counters
 from tracker.adapters.sender import open_sender
-from tracker.adapters.store.sqlite import SqliteDatabase
 from tracker.adapters.store.store import SqlStore
 from tracker.app.certificates import Certificates
-from tracker.app.database import database_file
+from tracker.app.database import database_place
 from tracker.app.observatory import Observatory, WatchedHolders, WatchedSender
 from tracker.app.our_keys import OurKeys, load_our_keys
 from tracker.domain.consent import ProviderId
@@ -155,7 +154,7 @@ async def build(settings: Settings, world: World | None = None) -> AsyncIterator
     meters = Counters(registry)
     trail = Trail(meters)
     async with AsyncExitStack() as stack:
-        store = SqlStore(SqliteDatabase(database_file(settings)), world.ids)
+        store = SqlStore(database_place(settings).open(), world.ids)
         stack.push_async_callback(store.close)
         connections = [
             HolderConnection(

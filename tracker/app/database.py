@@ -1,35 +1,42 @@
 """The database that the configuration names, and its schema."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from sqlalchemy import Connection
 
 from tracker.adapters.store import migrate
-from tracker.adapters.store.service_lock import ServiceLock
-from tracker.adapters.store.sqlite import one_transaction
+from tracker.adapters.store.place import Place
+from tracker.adapters.store.postgres_place import PostgresPlace
+from tracker.adapters.store.sqlite_place import SqlitePlace
 from tracker.domain.errors import ConfigurationError
 from tracker.settings import Settings
 
+T = TypeVar("T")
 _SQLITE = "sqlite:///"
 
 
-def database_file(settings: Settings) -> Path:
-    """The SQLite file that the configuration names."""
-    return Path(settings.database.url.get_secret_value().removeprefix(_SQLITE))
+def database_place(settings: Settings) -> Place:
+    """The place that the configuration names."""
+    url = settings.database.url.get_secret_value()
+    return SqlitePlace(Path(url.removeprefix(_SQLITE))) if url.startswith(_SQLITE) else PostgresPlace(url)
 
 
 def require_schema(settings: Settings) -> None:
     """See to it that the database has the schema that this version works on; an empty file is given it.
 
     Raises:
-        ConfigurationError: It has another one, or the file cannot be used.
+        ConfigurationError: It has another one, or the database cannot be used.
     """
-    with _transaction(settings) as connection:
-        if migrate.is_empty(connection):
+    place = database_place(settings)
+
+    def look(connection: Connection) -> tuple[str | None, str]:
+        if place.begins_by_itself and migrate.is_empty(connection):
             migrate.upgrade(connection)
-        revision, newest = migrate.current(connection), migrate.newest()
+        return migrate.current(connection), migrate.newest()
+
+    revision, newest = place.run(_ours(place, look))
     if revision != newest:
         raise ConfigurationError(
             f"The database is at schema {revision or 'none'} and this version works on {newest}; run `tracker db upgrade`."
@@ -37,27 +44,30 @@ def require_schema(settings: Settings) -> None:
 
 
 def schema_revisions(settings: Settings) -> tuple[str | None, str]:
-    """Which schema the database has, and which one this version works on. No file is made by asking.
+    """Which schema the database has, and which one this version works on. Nothing is made by asking.
 
     Raises:
-        ConfigurationError: The file cannot be used.
+        ConfigurationError: The database cannot be used.
     """
-    if not _place(settings).exists():
+    place = database_place(settings)
+    if not place.is_there():
         return None, migrate.newest()
-    with _transaction(settings) as connection:
-        return migrate.current(connection), migrate.newest()
+    return place.run(_ours(place, migrate.current)), migrate.newest()
 
 
 def upgrade_database(settings: Settings, revision: str) -> str | None:
     """Bring the database to a newer schema, and say to which.
 
     Raises:
-        ConfigurationError: There is no such schema, a service is running on the file, or it cannot be used.
+        ConfigurationError: There is no such schema, a service is running on the file, or the database cannot be used.
     """
-    _place(settings)
-    with ServiceLock(database_file(settings)), _transaction(settings) as connection:
+    place = database_place(settings)
+
+    def work(connection: Connection) -> str | None:
         migrate.upgrade(connection, revision)
         return migrate.current(connection)
+
+    return place.migrate(_ours(place, work))
 
 
 def downgrade_database(settings: Settings, revision: str, *, delete_journal: bool) -> str | None:
@@ -70,11 +80,13 @@ def downgrade_database(settings: Settings, revision: str, *, delete_journal: boo
 
     Raises:
         ConfigurationError: There is no such schema, it has no place for the journal, a service is running on the file, or
-            it cannot be used.
+            the database cannot be used.
     """
-    if not _place(settings).exists():
-        raise ConfigurationError(f"There is no database {database_file(settings)}; correct [database] url.")
-    with ServiceLock(database_file(settings)), _transaction(settings) as connection:
+    place = database_place(settings)
+    if not place.is_there():
+        raise ConfigurationError(f"There is no database {place.told}; correct [database] url.")
+
+    def work(connection: Connection) -> str | None:
         entries = migrate.count_entries(connection)
         migrate.downgrade(connection, revision)
         if entries and not migrate.count_entries(connection) and not delete_journal:
@@ -84,32 +96,23 @@ def downgrade_database(settings: Settings, revision: str, *, delete_journal: boo
             )
         return migrate.current(connection)
 
-
-def _place(settings: Settings) -> Path:
-    """Where the database is, or can be made."""
-    path = database_file(settings)
-    if not path.parent.is_dir():
-        raise ConfigurationError(f"The folder of the database {path} is not there; make it, or change [database] url.")
-    if path.is_dir():
-        raise ConfigurationError(f"The database {path} is a folder; name a file in [database] url.")
-    return path
+    return place.migrate(_ours(place, work))
 
 
-@contextmanager
-def _transaction(settings: Settings) -> Iterator[Connection]:
-    path = _place(settings)
-    if not path.exists():
-        path.touch(
-            mode=0o600
-        )  # it will hold secrets of subscriptions and terms of consents; its log files get its mode
-    with one_transaction(path) as connection:
+def _ours(place: Place, work: Callable[[Connection], T]) -> Callable[[Connection], T]:
+    """Do nothing to a database that another program, or a newer version, has made."""
+
+    def checked(connection: Connection) -> T:
         revision = migrate.current(connection)
         if revision is None and not migrate.is_empty(connection):
             raise ConfigurationError(
-                f"The database {path} is another program's; name a file of its own in [database] url."
+                f"The database {place.told} is another program's; name one of its own in [database] url."
             )
         if revision is not None and not migrate.knows(revision):
             raise ConfigurationError(
-                f"The database {path} is at schema {revision} of a newer version; install that one, or restore a copy."
+                f"The database {place.told} is at schema {revision} of a newer version; install that one, or restore a "
+                "copy."
             )
-        yield connection
+        return work(connection)
+
+    return checked

@@ -7,9 +7,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
-from tracker.adapters.store.service_lock import ServiceLock
 from tracker.app.composition import Tracker, World, build
-from tracker.app.database import database_file, require_schema
+from tracker.app.database import database_place, require_schema
 from tracker.app.listening import listening
 from tracker.settings import Settings
 from tracker.worker import Loop, Tick, Worker
@@ -91,12 +90,12 @@ async def running(tracker: Tracker) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def service(settings: Settings, world: World | None = None) -> AsyncIterator[tuple[Tracker, str]]:
-    """Run the whole service on its database; one service a file.
+    """Run the whole service on its database; one service a SQLite file.
 
     Raises:
         ConfigurationError: Something that the configuration names cannot be used, or another service has the file.
     """
-    with ServiceLock(database_file(settings)):
+    with database_place(settings).occupy():
         require_schema(settings)
         async with build(settings, world) as tracker, running(tracker) as url:
             yield tracker, url

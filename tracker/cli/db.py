@@ -13,10 +13,10 @@ app = typer.Typer(help="The schema of the database.", epilog="Example: tracker d
 @app.command(epilog="Example: tracker db upgrade")
 def upgrade(revision: Annotated[str, typer.Argument(help="How far.")] = "head") -> None:
     """Bring the database to the newest schema, or to one on the way."""
-    from tracker.app import database_file, upgrade_database  # noqa: PLC0415
+    from tracker.app import database_place, upgrade_database  # noqa: PLC0415
 
     settings = load()
-    print_line(f"{database_file(settings)} is at schema {upgrade_database(settings, revision)}.")
+    print_line(f"{database_place(settings).told} is at schema {upgrade_database(settings, revision)}.")
 
 
 @app.command(
@@ -29,23 +29,23 @@ def downgrade(
     ] = False,
 ) -> None:
     """Take the database back to an older schema."""
-    from tracker.app import database_file, downgrade_database  # noqa: PLC0415
+    from tracker.app import database_place, downgrade_database  # noqa: PLC0415
 
     settings = load()
     reached = downgrade_database(settings, revision, delete_journal=delete_journal)
-    print_line(f"{database_file(settings)} is at schema {reached or 'none'}.")
+    print_line(f"{database_place(settings).told} is at schema {reached or 'none'}.")
 
 
 @app.command(epilog="Example: tracker db current")
 def current(json: Json = False) -> None:
     """Say which schema the database has, and which one this version works on. Exit status 1 if they differ."""
-    from tracker.app import database_file, schema_revisions  # noqa: PLC0415
+    from tracker.app import database_place, schema_revisions  # noqa: PLC0415
 
     settings = load()
     has, needs = schema_revisions(settings)
     if json:
-        print_json({"database": str(database_file(settings)), "schema": has, "needed": needs})
+        print_json({"database": database_place(settings).told, "schema": has, "needed": needs})
     else:
-        print_line(f"{database_file(settings)} is at schema {has or 'none'}; this version works on {needs}.")
+        print_line(f"{database_place(settings).told} is at schema {has or 'none'}; this version works on {needs}.")
     if has != needs:
         raise typer.Exit(1)

@@ -34,14 +34,14 @@ def do(deed: "Callable[[Tracker], Coroutine[Any, Any, T]]", *, may_begin: bool =
     Raises:
         ConfigurationError: The configuration or the database cannot be used.
     """
-    from tracker.app import database_file, with_tracker  # noqa: PLC0415
+    from tracker.app import database_place, with_tracker  # noqa: PLC0415
 
     logging.basicConfig(level=logging.ERROR, stream=sys.stderr, format="tracker: %(message)s")
     settings = load()
-    file = database_file(settings)
-    if not may_begin and not file.exists():
+    place = database_place(settings)
+    if not may_begin and not place.is_there():
         raise ConfigurationError(
-            f"There is no database {file}: correct [database] url or the working directory, or begin with `tracker serve`."
+            f"There is no database {place.told}: correct [database] url or the working directory, or begin with `tracker serve`."
         )
     return asyncio.run(with_tracker(settings, deed))
 

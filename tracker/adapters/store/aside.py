@@ -17,10 +17,10 @@ from sqlalchemy import (
     literal,
     select,
 )
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from tracker.adapters.store import rows
 from tracker.adapters.store.columns import Instant
+from tracker.adapters.store.differences import upsert
 from tracker.adapters.store.tables import inbox, quarantine
 from tracker.ports import Quarantined, QuarantineFilter
 
@@ -35,7 +35,7 @@ _AT_ONCE = 400  # rows read at a time while making room
 
 def put_aside(connection: Connection, events: Sequence[rows.Values]) -> None:
     """Keep events; one that is there already stays as it is."""
-    connection.execute(upsert(quarantine).on_conflict_do_nothing(), list(events))
+    connection.execute(upsert(connection, quarantine).on_conflict_do_nothing(), list(events))
     if not all(event["verified"] for event in events):
         _make_room(connection)
 

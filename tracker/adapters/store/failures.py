@@ -13,6 +13,8 @@ from sqlalchemy.exc import (
 from tracker.domain.errors import StorageError
 
 _FOR_GOOD = (IntegrityError, DataError, NotSupportedError, ProgrammingError)
+# Of SQL's own states: the data are wrong, they break a constraint, they are too large. PostgreSQL tells no more than that.
+_FOR_GOOD_CLASSES = frozenset({"22", "23", "54"})
 
 
 class NotStorableError(StorageError):
@@ -25,7 +27,9 @@ class NotStorableError(StorageError):
 def storage_error(error: BaseException) -> StorageError:
     """Say in our words what a database or its driver said. To be raised from the error itself."""
     if isinstance(error, DBAPIError):
-        kind = NotStorableError if isinstance(error, _FOR_GOOD) else StorageError
+        state: str = getattr(error.orig, "sqlstate", None) or ""
+        is_for_good = isinstance(error, _FOR_GOOD) or state[:2] in _FOR_GOOD_CLASSES
+        kind = NotStorableError if is_for_good else StorageError
         return kind(f"The database could not do it: {error.orig}.")
     if isinstance(error, StatementError):  # a value that cannot even be handed over; its words may be the value's
         return NotStorableError(f"A value cannot be stored ({type(error.orig).__name__}).")

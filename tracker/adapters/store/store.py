@@ -6,9 +6,9 @@ from functools import partial
 from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection, delete, insert, update
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from tracker.adapters.store import aside, readings, rows, surveys
+from tracker.adapters.store.differences import upsert
 from tracker.adapters.store.tables import api_key, batch, confirmation, dead_letter, inbox, parked, subscription
 from tracker.adapters.store.transaction import SqlTransaction
 from tracker.domain.consent import TrackingId
@@ -247,7 +247,7 @@ def _write_parked(connection: Connection, progress: Progress) -> None:
     if gone:
         connection.execute(delete(parked).where(parked.c.subscription_id == mine, parked.c.sequence.in_(gone)))
     if progress.park:
-        new = upsert(parked)
+        new = upsert(connection, parked)
         connection.execute(
             new.on_conflict_do_update(
                 index_elements=["subscription_id", "sequence"],
@@ -257,7 +257,7 @@ def _write_parked(connection: Connection, progress: Progress) -> None:
         )
     if progress.given_up:
         connection.execute(
-            upsert(dead_letter).on_conflict_do_nothing(),
+            upsert(connection, dead_letter).on_conflict_do_nothing(),
             [
                 {
                     "subscription_id": mine,

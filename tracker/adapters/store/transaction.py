@@ -17,10 +17,10 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from tracker.adapters.store import aside, rows
 from tracker.adapters.store.columns import UNREADABLE
+from tracker.adapters.store.differences import hold_names, upsert
 from tracker.adapters.store.tables import (
     batch,
     confirmation,
@@ -85,6 +85,7 @@ class SqlTransaction:
     def lock_named(self, names: Collection[Name]) -> dict[Name, TrackedConsent]:
         """Hold these names until the end, registered or not, and give the consents that have them."""
         found: dict[Name, TrackedConsent] = {}
+        hold_names(self._connection, names)
         for provider, chunk in _by_provider(names):
             query = (
                 select(consent)
@@ -143,6 +144,7 @@ class SqlTransaction:
     ) -> list[TrackedConsent]:
         order = due if order is None else order
         query = select(consent).where(due.is_not(None), due <= now, *conditions).order_by(order).limit(limit)
+        query = query.with_for_update(of=consent, skip_locked=True)
         found, damaged = rows.sorted_out(self._connection.execute(query), rows.to_consent)
         if damaged:  # they must neither stop the others nor stay in front of them
             keys = [row.tracking_id for row in damaged]
@@ -151,7 +153,8 @@ class SqlTransaction:
         return self._held_now(found)
 
     def _hold(self, query: Select[Any]) -> list[TrackedConsent]:
-        return self._held_now([rows.to_consent(row) for row in self._connection.execute(query)])
+        held = query.order_by(consent.c.tracking_id).with_for_update(of=consent)
+        return self._held_now([rows.to_consent(row) for row in self._connection.execute(held)])
 
     def _held_now(self, found: list[TrackedConsent]) -> list[TrackedConsent]:
         self._held |= {c.tracking_id: c.last_sequence for c in found}
@@ -344,9 +347,11 @@ class SqlTransaction:
     def _write_reports(self) -> None:
         proofs = list(self._evidence.values())
         if proofs:
-            self._connection.execute(upsert(evidence).on_conflict_do_nothing(), [token for token, _ in proofs])
+            self._connection.execute(
+                upsert(self._connection, evidence).on_conflict_do_nothing(), [token for token, _ in proofs]
+            )
             keys = {(key["provider"], key["jwk_thumbprint"]): key for _, key in proofs}
-            self._connection.execute(upsert(holder_key).on_conflict_do_nothing(), list(keys.values()))
+            self._connection.execute(upsert(self._connection, holder_key).on_conflict_do_nothing(), list(keys.values()))
             self._evidence.clear()
         self._insert(report, self._reports)
         self._insert(other_event, self._other_events)

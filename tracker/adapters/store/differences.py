@@ -1,0 +1,37 @@
+"""What the two databases say differently inside a statement. All else is the same SQLAlchemy Core for both.
+
+Locks of rows need nothing here: `with_for_update` is left out of statements for SQLite, whose one writer holds everything.
+"""
+
+import hashlib
+from collections.abc import Collection
+from typing import Any
+
+from sqlalchemy import BigInteger, Connection, Table, func, literal, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from tracker.ports import Name
+
+POSTGRES = "postgresql"
+
+
+def upsert(connection: Connection, table: Table) -> Any:
+    """An insert that knows `on_conflict_…`; both dialects spell it alike and share no class for it."""
+    return postgresql.insert(table) if connection.dialect.name == POSTGRES else sqlite.insert(table)
+
+
+def hold_names(connection: Connection, names: Collection[Name]) -> None:
+    """Hold names until the end of the transaction, whether or not any row has them yet.
+
+    All who hold several take them in one order, that of their numbers: two names may share one.
+    """
+    if connection.dialect.name != POSTGRES or not names:
+        return
+    numbers = literal(sorted({_number(name) for name in names}), postgresql.ARRAY(BigInteger))
+    connection.execute(select(func.pg_advisory_xact_lock(func.unnest(numbers).column_valued("number"))))
+
+
+def _number(name: Name) -> int:
+    provider, consent_id = name
+    hashed = hashlib.sha256(f"{provider}/{consent_id}".encode()).digest()
+    return int.from_bytes(hashed[:8], signed=True)

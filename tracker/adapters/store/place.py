@@ -1,0 +1,54 @@
+"""Where a database is, and how it is reached before the store is: to look at its schema, and to change that."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Protocol, TypeVar
+
+from sqlalchemy import Connection
+
+from tracker.adapters.store.store import Database
+
+T = TypeVar("T")
+
+
+class Place(Protocol):
+    """A database as the configuration names it.
+
+    Attributes:
+        told: How it is called in messages; nothing secret.
+        begins_by_itself: Whether a service gives an empty one its schema.
+    """
+
+    told: str
+    begins_by_itself: bool
+
+    def is_there(self) -> bool:
+        """Whether there is anything at the place that could hold a schema. Nothing is made by asking.
+
+        Raises:
+            ConfigurationError: There can never be.
+        """
+
+    def run(self, work: Callable[[Connection], T]) -> T:
+        """Do something in one transaction, on a connection of its own.
+
+        Raises:
+            ConfigurationError: There is no database that can be used.
+        """
+
+    def migrate(self, work: Callable[[Connection], T]) -> T:
+        """The same with nobody beside us who migrates, or who could not bear it.
+
+        Raises:
+            ConfigurationError: A service runs that could not bear it, or there is no database that can be used.
+        """
+
+    def occupy(self) -> AbstractContextManager[object]:
+        """Hold the place while a service runs, if it bears only one.
+
+        Raises:
+            ConfigurationError: Another service has it.
+        """
+
+    def open(self) -> Database:
+        """Open it for the store."""

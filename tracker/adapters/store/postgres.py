@@ -1,0 +1,197 @@
+"""PostgreSQL: many writers in many processes, each piece of work in a transaction of its own.
+
+Scripts are synchronous and run on SQLAlchemy's bridge over asyncpg, on the event loop. What is begun is finished, whether or
+not its caller still waits. Scripts may be run again from the start, so whatever ends a transaction before its commit was asked
+for is simply tried again: a deadlock, two who put the same row in, a server that went away. Only a commit that gave no answer is
+looked into: its batch id stands in the database, or it never will.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any, Final, TypeVar
+
+import asyncpg
+from sqlalchemy import Connection, make_url, text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from tracker.adapters.store.failures import storage_error
+from tracker.adapters.store.tables import batch
+from tracker.domain.errors import ConfigurationError, StorageError
+
+T = TypeVar("T")
+_log = logging.getLogger(__name__)
+
+_TRIES: Final = 5
+_CONNECT_SECONDS: Final = 10
+_COMMAND_SECONDS: Final = 60
+_AGAIN: Final = frozenset({"40001", "40P01", "23505"})
+"""Serialization failure, deadlock, and two who put the same row in: the second one finds it there when it is run again."""
+
+# The driver's own errors come out as they are while a connection is made.
+_TROUBLE: Final = (SQLAlchemyError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+
+Work = Callable[[Connection], tuple[T, str | None]]
+
+
+def engine_for(url: str, *, connections: int | None = None) -> AsyncEngine:
+    """Make an engine whose connections are set up as the tracker needs them.
+
+    Args:
+        url: `postgresql://…`.
+        connections: How many it keeps; None: none.
+    """
+    pool: dict[str, Any] = (
+        {"poolclass": NullPool} if connections is None else {"pool_size": connections, "max_overflow": 0}
+    )
+    return create_async_engine(
+        "postgresql+asyncpg://",
+        async_creator=partial(  # the driver reads the URL itself, and so knows all that libpq knows: sslmode, several hosts, …
+            asyncpg.connect,
+            url,
+            timeout=_CONNECT_SECONDS,
+            command_timeout=_COMMAND_SECONDS,
+            server_settings={"application_name": "tracker", "timezone": "UTC"},
+        ),
+        hide_parameters=True,  # they may be personal, and errors end up in logs
+        **pool,
+    )
+
+
+async def in_one_transaction(url: str, work: Callable[[Connection], T]) -> T:
+    """Do something in one transaction on a connection of its own. For migrations and look-ups by operators.
+
+    Raises:
+        ConfigurationError: There is no database that can be used.
+    """
+    engine = engine_for(url)
+    try:
+        async with engine.begin() as connection:
+            return await connection.run_sync(work)
+    except (*_TROUBLE, ValueError) as error:
+        reason = error.orig if isinstance(error, DBAPIError) else error
+        raise ConfigurationError(f"{told(url)} cannot be used: {reason}.") from error
+    finally:
+        await engine.dispose()
+
+
+def told(url: str) -> str:
+    """A URL as it may be shown: where, and which database; no user, no password."""
+    read = make_url(url)
+    host = read.host or read.query.get("host") or "localhost"
+    return f"PostgreSQL {read.database} at {host if isinstance(host, str) else ', '.join(host)}"
+
+
+class PostgresDatabase:
+    """A PostgreSQL database with a few connections of this process.
+
+    Args:
+        url: `postgresql://user:pass@host/db`.
+        connections: How many.
+    """
+
+    def __init__(self, url: str, *, connections: int = 10) -> None:
+        self._engine = engine_for(url, connections=connections)
+        self._reading = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._writing: set[asyncio.Task[Any]] = set()
+        self._closed = False
+
+    async def write(self, work: Work[T]) -> T:
+        """Run work in a transaction, and give its answer after the commit. It is done even if the caller is cancelled.
+
+        Raises:
+            StorageError: The database could not do it; nothing of it is kept.
+        """
+        if self._closed:
+            raise StorageError("The database is closed.")
+        writing = asyncio.create_task(self._write(work))
+        self._writing.add(writing)
+        writing.add_done_callback(self._done)
+        return await asyncio.shield(writing)
+
+    def _done(self, writing: asyncio.Task[Any]) -> None:
+        self._writing.discard(writing)
+        if not writing.cancelled():
+            writing.exception()  # its caller may be gone
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """Run a query; on a connection that turns out to be broken once more, on another one."""
+        if self._closed:
+            raise StorageError("The database is closed.")
+        for is_last in (False, True):
+            try:
+                async with self._reading.connect() as connection:
+                    return await connection.run_sync(work)
+            except DBAPIError as error:
+                if is_last or not error.connection_invalidated:
+                    raise storage_error(error) from error
+            except _TROUBLE as error:
+                raise storage_error(error) from error
+        raise AssertionError
+
+    async def close(self) -> None:
+        """Finish what is under way, then close. What comes later is refused."""
+        self._closed = True
+        while self._writing:
+            await asyncio.wait(self._writing)
+        await self._engine.dispose()
+
+    # ------------------------------------------------------------------------------------------ inside
+
+    async def _write(self, work: Work[T]) -> T:
+        for left in reversed(range(_TRIES)):
+            try:
+                return await self._write_once(work)
+            except _TROUBLE as error:
+                if not left or not _may_succeed(error):
+                    raise storage_error(error) from error
+        raise AssertionError
+
+    async def _write_once(self, work: Work[T]) -> T:
+        async with self._engine.connect() as connection:
+            async with _rolled_back_on_failure(connection):
+                answer, batch_id = await connection.run_sync(work)
+            try:
+                await connection.commit()
+            except _TROUBLE as error:
+                if batch_id is None or not await self._did_commit(batch_id):
+                    # Not to be tried again from here: without a mark nobody knows, and with one the answer is no.
+                    raise storage_error(error) from error
+            return answer
+
+    async def _did_commit(self, batch_id: str) -> bool:
+        """Whether a commit that gave no answer took place: who puts the same mark in waits for it, and finds it or does not."""
+        try:
+            async with self._engine.connect() as connection:
+                mark = insert(batch).values(id=batch_id, recorded_at=text("now()")).on_conflict_do_nothing()
+                found = await connection.execute(mark)
+                await connection.rollback()
+                return found.rowcount == 0
+        except _TROUBLE:
+            _log.exception("The outcome of a commit could not be looked up; its callers are told that it failed.")
+            return False
+
+
+@asynccontextmanager
+async def _rolled_back_on_failure(connection: AsyncConnection) -> AsyncIterator[None]:
+    try:
+        yield
+    except BaseException:
+        await connection.rollback()
+        raise
+
+
+def _may_succeed(error: BaseException) -> bool:
+    """Whether the same work, run again from the start, may find things otherwise."""
+    if isinstance(error, IntegrityError):
+        return _sqlstate(error) in _AGAIN
+    return isinstance(error, DBAPIError) and (error.connection_invalidated or _sqlstate(error) in _AGAIN)
+
+
+def _sqlstate(error: DBAPIError) -> str | None:
+    return getattr(error.orig, "sqlstate", None)

@@ -49,14 +49,23 @@ def _network(value: Any) -> IPv4Network | IPv6Network:
 def _database_url(url: SecretStr) -> SecretStr:
     text = url.get_secret_value()
     if text.startswith("postgresql://"):
-        if not urlsplit(text).path.strip("/"):
-            raise ValueError("should name a database, as in postgresql://user@host/consents")
-        return url
+        return _require_database(url, text)
     if not text.startswith("sqlite:///"):
-        raise ValueError("should be sqlite:///FILE, with three slashes, or postgresql://user@host/database; no driver")
+        raise ValueError("should be sqlite:///FILE, with three slashes, or postgresql://user@host/db; no driver")
     file = text.removeprefix("sqlite:///")
     if not file or file.startswith(":") or "?" in file:
         raise ValueError("should name a file on disk and no options; a consent in memory is lost with the process")
+    return url
+
+
+def _require_database(url: SecretStr, text: str) -> SecretStr:
+    try:
+        parts = urlsplit(text)
+        is_named = bool(parts.path.strip("/")) and parts.port != 0
+    except ValueError:
+        is_named = False
+    if not is_named:
+        raise ValueError("should name a database, as in postgresql://user@host:5432/consents")
     return url
 
 

@@ -1,4 +1,4 @@
-"""A file with something in every table."""
+"""A database with something in every table."""
 
 import sqlite3
 from pathlib import Path
@@ -18,16 +18,15 @@ from tests.contract.facts import (
     stored,
 )
 from tracker.adapters.clock import SystemIds
-from tracker.adapters.store.sqlite import SqliteDatabase
-from tracker.adapters.store.store import SqlStore
+from tracker.adapters.store.store import Database, SqlStore
 from tracker.adapters.store.tables import metadata
 from tracker.domain.consent import Channel, Status
 from tracker.ports import ApiKey, Confirmation, Progress, Transaction
 
 
-async def fill(database: Path) -> None:
-    """Put at least one row into every table."""
-    store = SqlStore(SqliteDatabase(database), SystemIds())
+async def fill(database: Database) -> None:
+    """Put at least one row into every table, and close."""
+    store = SqlStore(database, SystemIds())
     consent, subscription = a_consent(terms={"name": "Zoë"}), a_subscription()
 
     def script(transaction: Transaction) -> None:
@@ -54,8 +53,6 @@ async def fill(database: Path) -> None:
         ApiKey(id="a", name="n", secret_sha256="0" * 64, scopes=frozenset({"read"}), created_at=START)
     )
     await store.close()
-    empty = [table for table, count in counts(database).items() if not count]
-    assert empty == [], "Fill the new table here too."
 
 
 def counts(path: Path) -> dict[str, int]:

@@ -108,7 +108,7 @@ def test_tables_that_are_not_of_the_form_are_refused(refusal, text, sentence):
         ),
         (
             '[database]\nurl = "postgresql+psycopg://user:hunter2@host/db"',
-            "tracker.toml: [database] url should be sqlite:///FILE, with three slashes, or postgresql://user@host/database; no driver.",
+            "tracker.toml: [database] url should be sqlite:///FILE, with three slashes, or postgresql://user@host/db; no driver.",
         ),
         (
             '[http]\nport = -1\n[log]\nlevel = "x"\nformat = "y"',

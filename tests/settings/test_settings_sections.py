@@ -152,6 +152,8 @@ def test_a_postgresql_database_is_accepted(url):
         ("postgresql+asyncpg://user:hunter2@host/db", "no driver"),
         ("postgresql://user:hunter2@host", "should name a database"),
         ("postgresql://user:hunter2@host/", "should name a database"),
+        ("postgresql://user:hunter2@host:port/db", "should name a database"),
+        ("postgresql://user:hunter2@[host/db", "should name a database"),
     ],
 )
 def test_other_ways_to_name_postgresql_are_refused(url, expected):

@@ -8,6 +8,7 @@ looked into: its batch id stands in the database, or it never will.
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -74,10 +75,17 @@ async def in_one_transaction(url: str, work: Callable[[Connection], T]) -> T:
         async with engine.begin() as connection:
             return await connection.run_sync(work)
     except (*_TROUBLE, ValueError) as error:
-        reason = error.orig if isinstance(error, DBAPIError) else error
-        raise ConfigurationError(f"{told(url)} cannot be used: {reason}.") from error
+        raise ConfigurationError(f"{told(url)} cannot be used: {_reason(error)}.") from error
     finally:
         await engine.dispose()
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return f"it did not answer within {_CONNECT_SECONDS} s"
+    if isinstance(error, OSError) and error.errno:
+        return os.strerror(error.errno)
+    return str(error.orig if isinstance(error, DBAPIError) else error).partition("\n")[0].rstrip(".")
 
 
 def told(url: str) -> str:

@@ -12,7 +12,7 @@ from tracker.ports import EVERYTHING_ASIDE, InboxItem, Quarantined, Transaction
 
 
 async def waiting(store: SqlStore, now: float = 100, limit: int = 100) -> list[str]:
-    return [item.id for item in await store.inbox_waiting(at(now), limit)]
+    return [item.id for item in await store.claim_inbox(at(now), limit, 0)]
 
 
 async def three(store: SqlStore) -> list[str]:
@@ -47,7 +47,7 @@ async def test_postponed_items_wait_for_their_time_and_count_the_attempt(store: 
     assert await waiting(store) == [second]
     await store.postpone([first], at(150))
     assert await waiting(store, now=200) == [second, first, third]
-    assert {item.id: item.attempts for item in await store.inbox_waiting(at(200), 10)} == {
+    assert {item.id: item.attempts for item in await store.claim_inbox(at(200), 10, 0)} == {
         first: 2,
         second: 0,
         third: 1,
@@ -62,7 +62,7 @@ async def test_hastened_items_are_due_at_once_and_others_keep_their_place(store:
     await store.hasten([first, second], at(50))
     assert await waiting(store, now=49) == [first]
     assert await waiting(store, now=50) == [first, second]
-    assert {item.id: item.attempts for item in await store.inbox_waiting(at(50), 10)} == {first: 0, second: 1}
+    assert {item.id: item.attempts for item in await store.claim_inbox(at(50), 10, 0)} == {first: 0, second: 1}
     await store.hasten([first], at(60))  # it was due already
     assert await store.inbox_depth() == (3, at(0))
 
@@ -75,7 +75,7 @@ async def test_items_timed_by_a_clock_that_was_stepped_back_since_do_not_wait_fo
     await store.postpone([put_off.id], at(60))
     assert await waiting(store, now=30) == [ahead.id]
     assert await waiting(store, now=60) == [put_off.id]
-    await store.transact(lambda transaction: transaction.drop_inbox([ahead.id]))
+    await store.transact(lambda transaction: transaction.take_from_inbox([ahead.id]))
     assert await waiting(store, now=30) == []
 
 
@@ -85,7 +85,7 @@ async def test_depth_says_how_many_and_since_when_the_most_overdue_is_due(store:
     assert await store.inbox_depth() == (3, at(0))
     await store.postpone([first, second], at(500))
     assert await store.inbox_depth() == (3, at(2))  # what was put off is not overdue
-    await store.transact(lambda transaction: transaction.drop_inbox([third]))
+    await store.transact(lambda transaction: transaction.take_from_inbox([third]))
     assert await store.inbox_depth() == (2, at(500))
 
 
@@ -93,14 +93,14 @@ async def test_items_leave_in_the_transaction_that_records_what_came_of_them(sto
     ids = await three(store)
 
     def poisoned(transaction: Transaction) -> None:
-        transaction.drop_inbox(ids)
+        transaction.take_from_inbox(ids)
         transaction.append([draft_about(a_consent())], START)
         raise LookupError
 
     with pytest.raises(LookupError):
         await store.transact(poisoned)
     assert await waiting(store) == ids
-    await store.transact(lambda transaction: transaction.drop_inbox([*ids[:2], "unknown"]))
+    await store.transact(lambda transaction: transaction.take_from_inbox([*ids[:2], "unknown"]))
     assert await waiting(store) == ids[2:]
     await append(store, draft_about(a_consent()))
 
@@ -170,7 +170,7 @@ async def test_admitting_and_dropping_race_without_losing_any(store: SqlStore) -
     assert await waiting(store) == [item.id for item in items]
 
     async def drop(item: InboxItem) -> None:
-        await store.transact(lambda transaction: transaction.drop_inbox([item.id]))
+        await store.transact(lambda transaction: transaction.take_from_inbox([item.id]))
 
     await asyncio.gather(
         *(drop(item) for item in items[:50]),

@@ -73,9 +73,9 @@ async def test_a_report(store: SqlStore, report: StoredReport, evidence: Any) ->
 async def test_inbox_items(store: SqlStore, items: list[InboxItem]) -> None:
     for item in items:
         await store.admit(item)
-    waiting = await store.inbox_waiting(datetime.max.replace(tzinfo=UTC), 1000)
+    waiting = await store.claim_inbox(datetime.max.replace(tzinfo=UTC), 1000, 0)
     assert sorted(waiting, key=lambda i: i.id) == sorted(items, key=lambda i: i.id)
-    await store.transact(lambda transaction: transaction.drop_inbox([item.id for item in items]))
+    await store.transact(lambda transaction: transaction.take_from_inbox([item.id for item in items]))
 
 
 @some_examples
@@ -156,7 +156,7 @@ async def test_nothing_is_found_in_an_empty_store(store: SqlStore) -> None:
     assert await store.get_api_key("none") is None
     assert await store.api_keys() == []
     assert await store.quarantined(10) == []
-    assert await store.inbox_waiting(at(0), 10) == []
+    assert await store.claim_inbox(at(0), 10, 0) == []
     assert await store.head() == 0
 
 
@@ -181,7 +181,7 @@ async def test_what_was_written_is_there_after_opening_again(new_database: Any) 
     await first.close()
     second = open_store()
     assert await second.get_consent(consent.tracking_id) == consent
-    assert await second.inbox_waiting(at(0), 10) == [item]
+    assert await second.claim_inbox(at(0), 10, 0) == [item]
     assert len(await second.reports_of(consent.tracking_id)) == 1
     assert await second.journal_id() == journal_id
     await second.close()

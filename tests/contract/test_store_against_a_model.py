@@ -143,7 +143,7 @@ class StoreMachine(RuleBasedStateMachine):
             held = transaction.lock_named([(DEMOBANK, name) for name in names])
             for consent in held.values():
                 transaction.save(consent, a_decision(), next_ask_at=at(5), next_tick_at=None)
-            transaction.drop_inbox(list(self.inbox))
+            transaction.take_from_inbox(list(self.inbox))
             transaction.quarantine(a_quarantined())
             transaction.append([draft_about(consent) for consent in (*held.values(), a_consent())], _LATER)
             raise LookupError
@@ -177,7 +177,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(item=consumes(items))
     def drop(self, item: str) -> None:
-        self._transact(lambda transaction: transaction.drop_inbox([item]))
+        self._transact(lambda transaction: transaction.take_from_inbox([item]))
         self.inbox.pop(item, None)
 
     @rule(item=consumes(items), verified=st.booleans())
@@ -187,7 +187,7 @@ class StoreMachine(RuleBasedStateMachine):
 
         def script(transaction: Transaction) -> None:
             transaction.quarantine(event)
-            transaction.drop_inbox([item])
+            transaction.take_from_inbox([item])
 
         self._transact(script)
         self.quarantine.append(event)
@@ -214,7 +214,7 @@ class StoreMachine(RuleBasedStateMachine):
             theirs = [r for r in self.reports.values() if r.tracking_id == consent.tracking_id]
             assert await store.reports_of(consent.tracking_id) == theirs
         due = sorted(self.inbox.values(), key=lambda waiting: (waiting[0], waiting[1].id))
-        assert await store.inbox_waiting(_LATER, 1_000) == [item for _, item in due]
+        assert await store.claim_inbox(_LATER, 1_000, 0) == [item for _, item in due]
         assert await store.inbox_depth() == (len(due), due[0][0] if due else None)
         assert await store.quarantined(1_000) == self.quarantine[::-1]
         entries = await store.entries_after(0, 1_000)

@@ -21,7 +21,7 @@ from tracker.adapters.clock import SystemIds
 from tracker.adapters.store.store import Database, SqlStore
 from tracker.adapters.store.tables import metadata
 from tracker.domain.consent import Channel, Status
-from tracker.ports import ApiKey, Confirmation, Progress, Transaction
+from tracker.ports import ApiKey, Confirmation, Progress, Transaction, subscription_lease
 
 
 async def fill(database: Database) -> None:
@@ -49,6 +49,7 @@ async def fill(database: Database) -> None:
     await store.admit(an_item())
     await store.add_subscription(subscription)
     await store.save_progress(Progress(subscription=subscription, park=(parked(1),), given_up=(parked(2),)))
+    await store.hold_leases("somebody", [subscription_lease(subscription.id)], 60)
     await store.add_api_key(
         ApiKey(id="a", name="n", secret_sha256="0" * 64, scopes=frozenset({"read"}), created_at=START)
     )

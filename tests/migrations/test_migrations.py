@@ -161,7 +161,7 @@ def test_the_configured_database_goes_up_and_down(settings: Settings, tmp_path: 
     assert downgrade_database(settings, "base", delete_journal=False) is None
     assert schema_revisions(settings) == (None, newest)
     assert upgrade_database(settings, REVISIONS[0]) == REVISIONS[0]
-    assert tables(tmp_path / "chosen.db") == set(metadata.tables)
+    assert "journal" in tables(tmp_path / "chosen.db") < set(metadata.tables)
 
 
 def test_a_database_that_we_make_is_nobody_elses(settings: Settings, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.contract.facts import IDS, an_item
 from tests.domain.test_judge_agrees_with_model import (
     Model,
     contradiction,
@@ -114,10 +115,9 @@ class Story:
     def events(self, reports: list[Any]) -> None:
         """One batch of events; before registration they are kept."""
         self.bench.clock.set(instant(reports[0].recorded_at))
-        batch = [
-            Opened(inbox_id=f"{self.name}/{n}", interaction_id="i", outcome=self._heard(r))
-            for n, r in enumerate(reports)
-        ]
+        batch = [Opened(inbox_id=IDS.ordered(), interaction_id="i", outcome=self._heard(r)) for r in reports]
+        for opened in batch:
+            self._do(self.bench.store.admit(an_item(id=opened.inbox_id)))
         self._do(self.bench.recorder.record(batch))
         if self.tracked is not None:
             for r in reports:

@@ -22,6 +22,7 @@ TrackerError
 │   ├── ConsentNotStagedError         the holder does not know the consent
 │   └── ConsentApiContractError       an answer outside the standard
 ├── DeliveryError                 a subscriber was not told
+├── LeaseLostError                another process does this now
 └── StorageError                  the database is away or cannot do it
     ├── InconsistentRowError      a row says what the domain cannot
     └── NotStorableError          the database will never take this; in the store itself
@@ -192,6 +193,12 @@ class DeliveryError(TrackerError):
 
     code = "delivery_failed"
     retryable = True
+
+
+class LeaseLostError(TrackerError):
+    """Another process has taken over what this one was doing."""
+
+    code = "lease_lost"
 
 
 class StorageError(TrackerError):

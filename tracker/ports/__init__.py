@@ -23,10 +23,12 @@ from tracker.ports.meters import Meters
 from tracker.ports.records import (
     EVERYTHING_ASIDE,
     MOST_KEYS_SHOWN,
+    PROCESS_PREFIX,
     ApiKey,
     Confirmation,
     ConsentQuery,
     Evidence,
+    Held,
     InboxItem,
     Name,
     OtherEvent,
@@ -34,6 +36,7 @@ from tracker.ports.records import (
     Quarantined,
     QuarantineFilter,
     StoredReport,
+    subscription_lease,
 )
 from tracker.ports.store import Store
 from tracker.ports.survey import DueAsks, HolderTally, Standing, Survey
@@ -43,6 +46,7 @@ from tracker.ports.world import Clock, Entropy, Ids
 __all__ = [
     "EVERYTHING_ASIDE",
     "MOST_KEYS_SHOWN",
+    "PROCESS_PREFIX",
     "Answer",
     "ApiKey",
     "AskLine",
@@ -56,6 +60,7 @@ __all__ = [
     "Entropy",
     "EventCrypto",
     "Evidence",
+    "Held",
     "HolderApi",
     "HolderKeys",
     "HolderTally",
@@ -76,4 +81,5 @@ __all__ = [
     "Token",
     "Transaction",
     "VerificationKey",
+    "subscription_lease",
 ]

@@ -207,18 +207,42 @@ class ConsentQuery:
     limit: int = 100
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A lease that one process holds: it alone does what the lease is for.
+
+    Attributes:
+        name: What for.
+        epoch: Rises with each new holder; a write that names an older one is refused.
+    """
+
+    name: str
+    epoch: int
+
+
+PROCESS_PREFIX = "process "
+"""Names of leases by which a process says that it is alive begin so."""
+
+
+def subscription_lease(subscription_id: str) -> str:
+    """The lease of whoever tells a subscriber."""
+    return f"subscription {subscription_id}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
     """How far a subscription has come.
 
     Attributes:
         subscription: As it now is: cursor, state, failures.
+        held: By what right it is written; None: nobody else can be at it.
         park: Entries to park, or parked ones with a new time.
         settled: Parked entries that were delivered.
         given_up: Parked entries that became dead letters.
     """
 
     subscription: Subscription
+    held: Held | None = None
     park: tuple[Parked, ...] = ()
     settled: tuple[int, ...] = ()
     given_up: tuple[Parked, ...] = ()

@@ -12,6 +12,7 @@ from tracker.ports.records import (
     EVERYTHING_ASIDE,
     ApiKey,
     ConsentQuery,
+    Held,
     InboxItem,
     Name,
     Progress,
@@ -36,9 +37,11 @@ class Store(Protocol):
     async def admit(self, item: InboxItem) -> None:
         """Keep an event before it is answered for; many callers share one flush."""
 
-    async def inbox_waiting(self, now: datetime, limit: int) -> list[InboxItem]:
-        """Read what is due to be opened, in order of arrival.
+    async def claim_inbox(self, now: datetime, limit: int, seconds: float) -> list[InboxItem]:
+        """Give what is due to be opened and nobody else is at, in order of arrival, and lease it for so long.
 
+        The lease runs by the database's clock, and spares others the work: what came of an event is recorded by whoever takes
+        it out of the inbox, however many have opened it. 0 seconds lease nothing, where nobody else can be at it.
         If more is due than the limit, a quarter of it is what came last: so that a queue of one provider's holds up nobody.
         If nothing is, then what a clock that was since stepped back has timed for later than anything ever waits.
         """
@@ -115,7 +118,22 @@ class Store(Protocol):
         """What a subscription has parked, in sequence."""
 
     async def save_progress(self, progress: Progress) -> bool:
-        """Write how far a subscription has come, all in one; False when it is gone."""
+        """Write how far a subscription has come, all in one; False when it is gone.
+
+        Raises:
+            LeaseLostError: Another process tells this subscriber now.
+        """
+
+    # leases
+
+    async def hold_leases(self, holder: str, names: Collection[str], seconds: float) -> dict[str, Held]:
+        """Take or renew those leases that nobody else holds, for so long by the database's clock; give what is held now."""
+
+    async def release_leases(self, holder: str, names: Collection[str]) -> None:
+        """Let others have them at once."""
+
+    async def count_leases(self, prefix: str) -> int:
+        """How many leases whose names begin so are held now, by anybody."""
 
     # how things stand
 

@@ -30,8 +30,9 @@ class Transaction(Protocol):
 
     Rows that cannot be read do not stop the others: `lock_due_…` leave them out, log them and put them off.
 
-    Order: one `lock_…` first, then everything else, `append` last of all: it takes the journal's head, which nobody may
-    hold while waiting for anything. A script may be run again from the start; it must have no effect but through this.
+    Order: one `lock_…` first, then `take_from_inbox`, then everything else, `append` last of all: it takes the journal's head,
+    which nobody may hold while waiting for anything. A script may be run again from the start; it must have no effect but
+    through this.
     """
 
     def lock_named(self, names: Collection[Name]) -> dict[Name, TrackedConsent]:
@@ -100,8 +101,11 @@ class Transaction(Protocol):
         Their time of receipt stays, and they are counted as retried once more.
         """
 
-    def drop_inbox(self, ids: Collection[str]) -> None:
-        """Take inbox items out: what came of them is in this same transaction."""
+    def take_from_inbox(self, ids: Collection[str]) -> set[str]:
+        """Take items out of the inbox, and give those that were there: what came of them belongs into this transaction.
+
+        What is not given has been recorded by another, and must not be recorded again.
+        """
 
     def append(self, drafts: Sequence[Draft], now: datetime) -> list[Entry]:
         """Take the head, seal the drafts in order, append them. Last of all, at most once."""

@@ -36,7 +36,21 @@ class Opening:
         recorder: Recorder,
         threads: Executor,
         suspects: Suspects,
+        *,
+        lease_seconds: float = 0,
     ) -> None:
+        """Take what there is to work with.
+
+        Args:
+            store: The database.
+            clock: Ours.
+            opener: Opens one event.
+            key_wait: Those that wait for a key.
+            recorder: Puts opened events on record.
+            threads: Where events are opened.
+            suspects: Who sent what could not be believed.
+            lease_seconds: So long other processes leave alone what this one has in hand; 0: there are no others.
+        """
         self._store = store
         self._clock = clock
         self._opener = opener
@@ -44,6 +58,7 @@ class Opening:
         self._recorder = recorder
         self._threads = threads
         self._suspects = suspects
+        self._lease_seconds = lease_seconds
 
     async def run_once(self) -> int:
         """Open and record one batch of what is due; say how many events it was.
@@ -52,7 +67,7 @@ class Opening:
             StorageError: The database is away; everything is still in the inbox.
         """
         await self.key_wait.release(BATCH // 2)
-        items = await self._store.inbox_waiting(self._clock.now(), BATCH)
+        items = await self._store.claim_inbox(self._clock.now(), BATCH, self._lease_seconds)
         if not items:
             return 0
         outcomes = await self._open_all(items)

@@ -1,7 +1,7 @@
 """Record what was opened: one transaction for a batch of events, and the inbox items gone in the same one."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 
@@ -46,47 +46,77 @@ class Recorder:
 def _record(office: Office, doubtful: Trickle, batch: Sequence[Opened], transaction: Transaction) -> Recorded:
     names = {name for opened in batch if (name := name_of(opened)) is not None}
     held = transaction.lock_named(names)
+    taken = transaction.take_from_inbox([opened.inbox_id for opened in batch])
     recording = Recording(transaction, office, held.values())
     recording.load_claims()
     known = transaction.known_digests({d for o in batch if (d := _digest_of(o)) is not None})
     tracking_ids = {name: consent.tracking_id for name, consent in held.items()}
-    repeats: list[str] = []
-    outcomes: list[str] = []
-    for opened in batch:
+    desk = _Desk(transaction, recording, doubtful, tracking_ids, known)
+    # What is not there any more had been leased to us for too long, and another process was quicker.
+    outcomes = [desk.put(opened) if opened.inbox_id in taken else "elsewhere" for opened in batch]
+    for digest in desk.repeats:
+        transaction.count_repeat(digest)
+    return Recorded(recording.finish(), outcomes)
+
+
+@dataclass(slots=True)
+class _Desk:
+    """Where a batch is put on record, one by one.
+
+    Attributes:
+        tracking_ids: The consents that are held.
+        known: Digests that are on record, those of this batch too.
+        repeats: Digests that came again and moved nothing.
+    """
+
+    transaction: Transaction
+    recording: Recording
+    doubtful: Trickle
+    tracking_ids: Mapping[Name, TrackingId]
+    known: set[str]
+    repeats: list[str] = field(default_factory=list)
+
+    def put(self, opened: Opened) -> str:
+        """Put one on record, and say in a word what it was."""
         match opened.outcome:
             case HeardReport() as heard:
-                digest = heard.stored.report.digest
-                tracking_id = tracking_ids.get(heard.name)
-                if tracking_id is not None:
-                    verdict = recording.hear(tracking_id, heard.stored, heard.evidence, is_repeat=digest in known)
-                    outcomes.append("confirmed" if verdict is None else verdict.value.lower())
-                elif digest in known:
-                    repeats.append(digest)
-                    outcomes.append("duplicate")
-                else:  # not registered yet: kept until it is
-                    stored = replace(heard.stored, report=replace(heard.stored.report, recorded_at=recording.now))
-                    transaction.add_report(stored, heard.evidence)
-                    outcomes.append("waiting")
-                known.add(digest)
+                return self._report(heard)
             case HeardOther(event=event, evidence=evidence, asks_about=asks_about):
-                outcomes.append("duplicate" if event.digest in known else "other")
-                if event.digest in known:
-                    repeats.append(event.digest)
-                else:
-                    transaction.add_other_event(replace(event, recorded_at=recording.now), evidence)
-                known.add(event.digest)
-                if asks_about in tracking_ids:
-                    _ask_soon(recording, tracking_ids[asks_about])
+                self._ask_about(asks_about)
+                if self._is_repeat(event.digest):
+                    return "duplicate"
+                self.transaction.add_other_event(replace(event, recorded_at=self.recording.now), evidence)
+                return "other"
             case Refused(quarantined=quarantined, asks_about=asks_about):
-                transaction.quarantine(replace(quarantined, quarantined_at=recording.now))
-                outcomes.append("quarantined")
-                if asks_about in tracking_ids:
-                    trickle = None if quarantined.verified else doubtful
-                    _ask_soon(recording, tracking_ids[asks_about], trickle)
-    for digest in repeats:
-        transaction.count_repeat(digest)
-    transaction.drop_inbox([opened.inbox_id for opened in batch])
-    return Recorded(recording.finish(), outcomes)
+                self.transaction.quarantine(replace(quarantined, quarantined_at=self.recording.now))
+                self._ask_about(asks_about, None if quarantined.verified else self.doubtful)
+                return "quarantined"
+
+    def _report(self, heard: HeardReport) -> str:
+        digest = heard.stored.report.digest
+        tracking_id = self.tracking_ids.get(heard.name)
+        if tracking_id is not None:
+            is_repeat = digest in self.known
+            self.known.add(digest)
+            verdict = self.recording.hear(tracking_id, heard.stored, heard.evidence, is_repeat=is_repeat)
+            return "confirmed" if verdict is None else verdict.value.lower()
+        if self._is_repeat(digest):
+            return "duplicate"
+        # Not registered yet: kept until it is.
+        stored = replace(heard.stored, report=replace(heard.stored.report, recorded_at=self.recording.now))
+        self.transaction.add_report(stored, heard.evidence)
+        return "waiting"
+
+    def _is_repeat(self, digest: str) -> bool:
+        is_repeat = digest in self.known
+        if is_repeat:
+            self.repeats.append(digest)
+        self.known.add(digest)
+        return is_repeat
+
+    def _ask_about(self, name: Name | None, trickle: Trickle | None = None) -> None:
+        if name is not None and (tracking_id := self.tracking_ids.get(name)) is not None:
+            _ask_soon(self.recording, tracking_id, trickle)
 
 
 def name_of(opened: Opened) -> Name | None:

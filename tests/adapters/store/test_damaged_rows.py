@@ -177,7 +177,7 @@ async def test_a_damaged_inbox_item_does_not_stop_the_others(
     await store.admit(first)
     await store.admit(second)
     edit("UPDATE inbox SET received_at = ? WHERE id = ?", SECRET, first.id)
-    assert await store.inbox_waiting(at(5), 10) == [second]
+    assert await store.claim_inbox(at(5), 10, 0) == [second]
     assert f"Row {first.id} of inbox" in caplog.text
     assert SECRET not in caplog.text
     edit("UPDATE inbox SET due_at = '2026-03-02T05' WHERE id = ?", first.id)

@@ -55,7 +55,7 @@ async def test_all_that_share_a_transaction_without_space_have_true_answers(
     assert isinstance(results[5], StorageError)
     assert all(result is None or (isinstance(result, StorageError) and result.retryable) for result in results)
     kept = {item.id for item, result in zip(items, results, strict=True) if result is None}
-    assert {item.id for item in await store.inbox_waiting(items[-1].received_at, 100)} == kept
+    assert {item.id for item in await store.claim_inbox(items[-1].received_at, 100, 0)} == kept
     was_told = not isinstance((await asyncio.gather(told, return_exceptions=True))[0], BaseException)
     assert await store.head() == int(was_told)
     await limit_pages(sqlite, None)

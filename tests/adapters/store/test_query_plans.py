@@ -79,9 +79,12 @@ async def test_a_recording_goes_through_no_table(
         transaction.add_other_event(an_other_event(), an_evidence())
         transaction.count_repeat("a")
         transaction.quarantine(a_quarantined())
-        transaction.drop_inbox(["a", "b"])
+        transaction.take_from_inbox(["a", "b"])
         transaction.append([draft_about(consent)], START)
 
+    for item in ("a", "b"):
+        await store.admit(an_item(id=item))
+    executed.clear()
     await store.transact(script)
     steps = await plans(sqlite, executed)
     assert len(steps) > 12
@@ -95,7 +98,7 @@ async def test_due_work_is_found_by_its_index_in_its_order(
     await store.transact(lambda transaction: transaction.lock_due_ticks(START, 10))
     await store.transact(lambda transaction: transaction.lock_due_ticks(START, 10, [DEMOBANK, OTHERBANK]))
     await store.admit(an_item())
-    await store.inbox_waiting(START, 10)
+    await store.claim_inbox(START, 10, 0)
     found = [step for steps in (await plans(sqlite, executed)).values() for step in steps]
     indexes = ["ix_consent_next_ask_at", "ix_consent_next_tick_at", "ix_consent_next_tick_at", "ix_inbox_due_at_id"]
     assert len(found) == len(indexes), found  # nothing is sorted

@@ -5,9 +5,10 @@ Locks of rows need nothing here: `with_for_update` is left out of statements for
 
 import hashlib
 from collections.abc import Collection
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Table, func, literal, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, Table, func, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from tracker.ports import Name
@@ -29,6 +30,14 @@ def hold_names(connection: Connection, names: Collection[Name]) -> None:
         return
     numbers = literal(sorted({_number(name) for name in names}), postgresql.ARRAY(BigInteger))
     connection.execute(select(func.pg_advisory_xact_lock(func.unnest(numbers).column_valued("number"))))
+
+
+def database_now(connection: Connection, seconds: float = 0) -> ColumnElement[Any]:
+    """The database's clock, and so many seconds later."""
+    if connection.dialect.name == POSTGRES:
+        return func.clock_timestamp() + timedelta(seconds=seconds)
+    # In the form in which `columns.Instant` keeps them there.
+    return func.strftime("%Y-%m-%dT%H:%M:%f000+00:00", "now", f"{seconds:+.3f} seconds")
 
 
 def _number(name: Name) -> int:

@@ -4,10 +4,11 @@ from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, or_, select, update
 
 from tracker.adapters.store import rows
 from tracker.adapters.store.columns import Unreadable
+from tracker.adapters.store.differences import database_now
 from tracker.adapters.store.tables import (
     api_key,
     consent,
@@ -33,9 +34,19 @@ _NEW_AND_AHEAD = timedelta(seconds=5)
 _LONGER_THAN_ANY_WAIT = timedelta(hours=1)
 
 
-def inbox_waiting(connection: Connection, now: datetime, limit: int) -> list[InboxItem]:
-    """Read what is due to be opened, in order of arrival; of a long queue its end as well."""
-    query = select(inbox).order_by(inbox.c.due_at, inbox.c.id)
+def claim_inbox(connection: Connection, now: datetime, limit: int, seconds: float) -> list[InboxItem]:
+    """Give what is due to be opened and nobody is at, and lease it if that is wanted."""
+    found = _due_in_inbox(connection, now, limit)
+    if found and seconds > 0:
+        mine = inbox.c.id.in_([item.id for item in found])
+        connection.execute(update(inbox).where(mine).values(leased_until=database_now(connection, seconds)))
+    return found
+
+
+def _due_in_inbox(connection: Connection, now: datetime, limit: int) -> list[InboxItem]:
+    """In order of arrival; of a long queue its end as well."""
+    is_free = or_(inbox.c.leased_until.is_(None), inbox.c.leased_until <= database_now(connection))
+    query = select(inbox).where(is_free).order_by(inbox.c.due_at, inbox.c.id).with_for_update(skip_locked=True)
     due = list(connection.execute(query.where(inbox.c.due_at <= now).limit(limit)))
     if len(due) == limit:
         # More is due than fits, and whoever sent it: what has just come must not wait for all of it.

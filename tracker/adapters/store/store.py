@@ -7,9 +7,9 @@ from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection, delete, insert, update
 
-from tracker.adapters.store import aside, readings, rows, surveys
+from tracker.adapters.store import aside, leases, readings, rows, surveys
 from tracker.adapters.store.differences import upsert
-from tracker.adapters.store.tables import api_key, batch, confirmation, dead_letter, inbox, parked, subscription
+from tracker.adapters.store.tables import api_key, batch, confirmation, dead_letter, inbox, lease, parked, subscription
 from tracker.adapters.store.transaction import SqlTransaction
 from tracker.domain.consent import TrackingId
 from tracker.domain.subscription import Parked, Subscription
@@ -19,6 +19,7 @@ from tracker.ports import (
     EVERYTHING_ASIDE,
     ApiKey,
     ConsentQuery,
+    Held,
     Ids,
     InboxItem,
     Name,
@@ -28,6 +29,7 @@ from tracker.ports import (
     StoredReport,
     Survey,
     Transaction,
+    subscription_lease,
 )
 
 T = TypeVar("T")
@@ -82,13 +84,15 @@ class SqlStore:
         values = rows.inbox_values(item)
         await self._write(lambda connection: connection.execute(insert(inbox), values))
 
-    async def inbox_waiting(self, now: datetime, limit: int) -> list[InboxItem]:
-        """Read what is due to be opened."""
-        return await self._database.read(partial(readings.inbox_waiting, now=now, limit=limit))
+    async def claim_inbox(self, now: datetime, limit: int, seconds: float) -> list[InboxItem]:
+        """Give what is due to be opened and nobody is at, and lease it."""
+        claim = partial(readings.claim_inbox, now=now, limit=limit, seconds=seconds)
+        return await (self._write(claim) if seconds > 0 else self._database.read(claim))
 
     async def postpone(self, ids: Collection[str], until: datetime) -> None:
         """Put off opening some items, and count the attempt."""
         statement = update(inbox).where(inbox.c.id.in_(sorted(ids))).values(due_at=until, attempts=inbox.c.attempts + 1)
+        statement = statement.values(leased_until=None)
         await self._write(lambda connection: connection.execute(statement))
 
     async def hasten(self, ids: Collection[str], now: datetime) -> None:
@@ -174,9 +178,10 @@ class SqlStore:
         return await self._database.read(partial(readings.get_subscription, subscription_id=subscription_id))
 
     async def delete_subscription(self, subscription_id: str) -> bool:
-        """Forget one, and what it had parked or lost."""
+        """Forget one, what it had parked or lost, and who told it."""
 
         def work(connection: Connection) -> bool:
+            connection.execute(delete(lease).where(lease.c.name == subscription_lease(subscription_id)))
             for table in (parked, dead_letter):
                 connection.execute(delete(table).where(table.c.subscription_id == subscription_id))
             return connection.execute(delete(subscription).where(subscription.c.id == subscription_id)).rowcount > 0
@@ -192,6 +197,8 @@ class SqlStore:
 
         def work(connection: Connection) -> bool:
             mine = progress.subscription
+            if progress.held is not None:
+                leases.require(connection, progress.held)
             values = rows.subscription_values(mine)
             for fixed in ("id", "secret", "created_at"):
                 del values[fixed]
@@ -202,6 +209,20 @@ class SqlStore:
             return True
 
         return await self._write(work)
+
+    # ------------------------------------------------------------------------------------------ leases
+
+    async def hold_leases(self, holder: str, names: Collection[str], seconds: float) -> dict[str, Held]:
+        """Take or renew those leases that nobody else holds."""
+        return await self._write(partial(leases.hold, holder=holder, names=names, seconds=seconds))
+
+    async def release_leases(self, holder: str, names: Collection[str]) -> None:
+        """Let others have them at once."""
+        await self._write(partial(leases.let_go, holder=holder, names=names))
+
+    async def count_leases(self, prefix: str) -> int:
+        """How many leases whose names begin so are held now."""
+        return await self._database.read(partial(leases.count_holders, prefix=prefix))
 
     # ------------------------------------------------------------------------------------------ how things stand
 
@@ -236,6 +257,7 @@ class SqlStore:
 
         def work(connection: Connection) -> None:
             connection.execute(delete(confirmation).where(confirmation.c.recorded_at < now - _CONFIRMATIONS_KEPT))
+            leases.forget_the_dead(connection)
             connection.execute(delete(batch).where(batch.c.recorded_at < now - _BATCHES_KEPT))
 
         await self._write(work)

@@ -46,6 +46,7 @@ inbox = Table(
     Column("attempts", Integer, nullable=False),
     Column("due_at", Instant, nullable=False),
     Column("retries", Integer, nullable=False),
+    Column("leased_until", Instant),  # by the database's clock: somebody is at it
     Index("ix_inbox_due_at_id", "due_at", "id"),
 )
 
@@ -259,6 +260,16 @@ batch = Table(
     metadata,
     Column("id", String(36), primary_key=True),
     Column("recorded_at", Instant, nullable=False, index=True),
+)
+
+# Who does what only one may do at a time. Times are by the database's clock; the epoch rises with each new holder.
+lease = Table(
+    "lease",
+    metadata,
+    Column("name", String(128), primary_key=True),
+    Column("holder", String(64), nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("leased_until", Instant, nullable=False),
 )
 
 subscription = Table(

@@ -76,7 +76,6 @@ class SqlTransaction:
         self._confirmations: list[rows.Values] = []
         self._repeats: dict[str, int] = defaultdict(int)
         self._quarantined: list[rows.Values] = []
-        self._dropped: list[str] = []
         self._waiting: set[str] = set()
         self.appended = False
 
@@ -258,9 +257,17 @@ class SqlTransaction:
         """Take events out of the quarantine and back into the inbox."""
         return [moved for chunk in _chunks(set(ids)) for moved in aside.release(self._connection, chunk, now)]
 
-    def drop_inbox(self, ids: Collection[str]) -> None:
-        """Take inbox items out."""
-        self._dropped.extend(ids)
+    def take_from_inbox(self, ids: Collection[str]) -> set[str]:
+        """Take items out of the inbox, and give those that were there."""
+        taken: set[str] = set()
+        for chunk in _chunks(set(ids)):
+            # Held in one order first: a delete takes them as it finds them, and two of those might wait crosswise.
+            query = select(inbox.c.id).where(inbox.c.id.in_(chunk)).order_by(inbox.c.id).with_for_update()
+            held = list(self._connection.execute(query).scalars())
+            if held:
+                self._connection.execute(delete(inbox).where(inbox.c.id.in_(held)))
+                taken.update(held)
+        return taken
 
     def append(self, drafts: Sequence[Draft], now: datetime) -> list[Entry]:
         """Take the head, seal the drafts in order, append them."""
@@ -308,9 +315,6 @@ class SqlTransaction:
         self._write_reports()
         self._write_quarantine()
         self._insert(confirmation, self._confirmations)
-        for chunk in _chunks(set(self._dropped)):
-            self._connection.execute(delete(inbox).where(inbox.c.id.in_(chunk)))
-        self._dropped.clear()
 
     def _insert(self, table: Any, values: list[rows.Values]) -> None:
         if values:

@@ -108,7 +108,7 @@ def test_help_imports_no_heavy_library():
         (("consents", "show", "/x"), "Name a consent as PROVIDER/CONSENT_ID, not '/x'."),
         (("consents", "show", "demobank/"), "Name a consent as PROVIDER/CONSENT_ID, not 'demobank/'."),
         (("serve", "--roles", "worker"), "On SQLite one process has all roles: leave --roles out."),
-        (("serve", "--roles", "cook"), "leave --roles out."),
+        (("serve", "--roles", "cook"), "--roles takes receiver, api, worker, separated by commas."),
         (("sandbox", "hub", "--port", "65536"), "--port"),
         (("\x1b[2J",), "No such command"),
     ],

@@ -44,8 +44,11 @@ async def issuer() -> AsyncIterator[str]:
 class Service:
     """`tracker serve` on a database in a folder; it can be killed and started again."""
 
-    def __init__(self, folder: Path, issuer_url: str, sections: str = "") -> None:
+    def __init__(
+        self, folder: Path, issuer_url: str, sections: str = "", *, database_url: str = "", roles: str = ""
+    ) -> None:
         self.folder = folder
+        self.roles = roles
         self.database = folder / "tracker.db"
         self.process: asyncio.subprocess.Process | None = None
         self.url = ""
@@ -54,7 +57,7 @@ class Service:
         (folder / "tracker.toml").write_text(
             f"""
 [database]
-url = "sqlite:///{self.database}"
+url = "{database_url or f"sqlite:///{self.database}"}"
 [http]
 port = 0
 [[client]]
@@ -79,7 +82,8 @@ resource_url = "{issuer_url}"
 
     @property
     def command(self) -> tuple[str, ...]:
-        return sys.executable, "-m", "tracker", "serve"
+        chosen = ("--roles", self.roles) if self.roles else ()
+        return sys.executable, "-m", "tracker", "serve", *chosen
 
     async def start(self) -> None:
         with (self.folder / "log.txt").open("ab") as log:
@@ -92,9 +96,11 @@ resource_url = "{issuer_url}"
         self.url = line.split()[3]
 
     async def kill(self) -> None:
+        """Kill it, if it is not dead yet."""
         assert self.process is not None
-        self.process.kill()
-        await self.process.wait()
+        if self.process.returncode is None:
+            self.process.kill()
+            await self.process.wait()
 
     async def terminate(self) -> int:
         assert self.process is not None

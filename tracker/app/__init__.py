@@ -6,10 +6,11 @@ from tracker.app.database import database_place, downgrade_database, require_sch
 from tracker.app.findings import Finding
 from tracker.app.key_making import make_key_file, public_keys
 from tracker.app.our_keys import keys_in_use
-from tracker.app.service import running, service, with_tracker, worker_for
+from tracker.app.service import Role, running, service, with_tracker, worker_for
 
 __all__ = [
     "Finding",
+    "Role",
     "Tracker",
     "World",
     "build",

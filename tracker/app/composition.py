@@ -16,7 +16,9 @@ from tracker.adapters.hub.holders import HolderConnection, Holders
 from tracker.adapters.jose import JwcryptoEventCrypto
 from tracker.adapters.metrics.counters import Counters
 from tracker.adapters.sender import open_sender
+from tracker.adapters.store.place import Wakeups
 from tracker.adapters.store.store import SqlStore
+from tracker.app.bells import Bells
 from tracker.app.certificates import Certificates
 from tracker.app.database import database_place
 from tracker.app.observatory import Observatory, WatchedHolders, WatchedSender
@@ -37,6 +39,7 @@ from tracker.usecases.expire import Expiry
 from tracker.usecases.export import Exporting
 from tracker.usecases.feed import Feed
 from tracker.usecases.key_wait import KeyWait
+from tracker.usecases.leasing import LEASE_SECONDS, Leasing
 from tracker.usecases.notify import Notifier
 from tracker.usecases.open import Opening
 from tracker.usecases.opening import Opener
@@ -51,7 +54,6 @@ from tracker.usecases.subscribe import Subscriptions
 from tracker.usecases.suspects import Suspects
 from tracker.usecases.timeline import Timelines
 from tracker.usecases.trail import Trail
-from tracker.usecases.wake import Bell
 from tracker.web.peers import Peers
 from tracker.web.services import Services
 
@@ -82,6 +84,7 @@ class Tracker:
     """Everything, made and wired, not running yet.
 
     Attributes:
+        wakeups: What wakes other services on the same database, if there can be any.
         listens_at: While it runs, the URL of each listener by its section: `http`, and `receiver` if that has its own.
     """
 
@@ -98,11 +101,10 @@ class Tracker:
     opening: Opening
     expiry: Expiry
     notifier: Notifier
-    inbox_bell: Bell
-    journal_bell: Bell
-    ask_bell: Bell
+    bells: Bells
     registry: CollectorRegistry
     meters: Counters
+    wakeups: Wakeups | None
 
     @property
     def api_keys(self) -> ApiKeys:
@@ -154,7 +156,8 @@ async def build(settings: Settings, world: World | None = None) -> AsyncIterator
     meters = Counters(registry)
     trail = Trail(meters)
     async with AsyncExitStack() as stack:
-        store = SqlStore(database_place(settings).open(), world.ids)
+        place = database_place(settings)
+        store = SqlStore(place.open(), world.ids)
         stack.push_async_callback(store.close)
         connections = [
             HolderConnection(
@@ -170,17 +173,28 @@ async def build(settings: Settings, world: World | None = None) -> AsyncIterator
         stack.callback(threads.shutdown)
         networks = settings.notifications.allow_networks
         sender = await stack.enter_async_context(open_sender(networks))
-        inbox_bell, journal_bell, ask_bell, subscriptions_bell = Bell(), Bell(), Bell(), Bell()
+        bells = Bells()
+        wakeups = bells.connect(place)
         office = Office(
             providers=providers, clock=world.clock, ids=world.ids, entropy=world.entropy, pace=_pace(settings)
         )
-        recorder = Recorder(store, office, journal_bell, ask_bell, trail)
+        recorder = Recorder(store, office, bells.journal, bells.asks, trail)
         suspects = Suspects()
         most_each = max(1, settings.receiver.inbox_max_events // (2 * max(1, len(settings.provider))))
         key_wait = KeyWait(store, world.clock, holders, most_each=most_each)
         stack.push_async_callback(key_wait.close)
         opener = Opener(providers, crypto, holders)
-        opening = Opening(store, world.clock, opener, key_wait, recorder, threads, suspects)
+        opening = Opening(
+            store,
+            world.clock,
+            opener,
+            key_wait,
+            recorder,
+            threads,
+            suspects,
+            lease_seconds=LEASE_SECONDS if place.is_shared else 0,
+        )
+        leasing = Leasing(store, world.clock, world.ids.random()) if place.is_shared else None
         api_keys = ApiKeys(store, world.clock, world.entropy)
         budget = Budget(world.clock)
         observatory = Observatory(
@@ -196,12 +210,12 @@ async def build(settings: Settings, world: World | None = None) -> AsyncIterator
                 world.ids,
                 crypto,
                 providers.profiles,
-                inbox_bell,
+                bells.inbox,
                 suspects,
                 max_events=settings.receiver.inbox_max_events,
                 max_age_seconds=settings.receiver.inbox_max_age_seconds,
             ),
-            registrar=Registrar(store, office, journal_bell, ask_bell),
+            registrar=Registrar(store, office, bells.journal, bells.asks),
             consulting=Consulting(store, providers, world.clock),
             timelines=Timelines(store, providers),
             asker=Asker(
@@ -209,8 +223,8 @@ async def build(settings: Settings, world: World | None = None) -> AsyncIterator
                 office,
                 WatchedHolders(holders, meters, world.clock),
                 budget,
-                journal_bell,
-                ask_bell,
+                bells.journal,
+                bells.asks,
                 trail,
             ),
             feed=Feed(store),
@@ -218,7 +232,7 @@ async def build(settings: Settings, world: World | None = None) -> AsyncIterator
                 store,
                 world.clock,
                 crypto.knows_key,
-                inbox_bell,
+                bells.inbox,
                 max_events=settings.receiver.inbox_max_events,
             ),
             subscriptions=Subscriptions(
@@ -227,7 +241,7 @@ async def build(settings: Settings, world: World | None = None) -> AsyncIterator
                 ids=world.ids,
                 entropy=world.entropy,
                 check_url=partial(check_url, allow_networks=networks),
-                changed=subscriptions_bell,
+                changed=bells.subscriptions,
             ),
             api_keys=api_keys,
             meters=meters,
@@ -239,7 +253,7 @@ async def build(settings: Settings, world: World | None = None) -> AsyncIterator
         )
         watched_sender = WatchedSender(sender, meters, world.clock, trail)
         ports = StreamPorts(
-            store=store, sender=watched_sender, clock=world.clock, entropy=world.entropy, news=journal_bell
+            store=store, sender=watched_sender, clock=world.clock, entropy=world.entropy, news=bells.journal
         )
         yield Tracker(
             settings=settings,
@@ -252,13 +266,12 @@ async def build(settings: Settings, world: World | None = None) -> AsyncIterator
             services=services,
             exporting=Exporting(store, origin=settings.audit.origin, signer=keys.signer),
             opening=opening,
-            expiry=Expiry(store, office, journal_bell, ask_bell),
-            notifier=Notifier(ports, subscriptions_bell),
-            inbox_bell=inbox_bell,
-            journal_bell=journal_bell,
-            ask_bell=ask_bell,
+            expiry=Expiry(store, office, bells.journal, bells.asks),
+            notifier=Notifier(ports, bells.subscriptions, leasing),
+            bells=bells,
             registry=registry,
             meters=meters,
+            wakeups=wakeups,
         )
 
 

@@ -5,6 +5,7 @@ import logging
 from asyncio.sslproto import SSLProtocol
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from typing import Final
 
 from aiohttp import web
@@ -103,6 +104,19 @@ class Listener:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """Which doors a process opens. Health, and metrics unless they are elsewhere, are behind that of `[http]` in any case.
+
+    Attributes:
+        receiver: For events.
+        api: For the back office, with the documentation.
+    """
+
+    receiver: bool = True
+    api: bool = True
+
+
 class _HangUp(asyncio.BaseProtocol):
     """For who was let in just when the door was closed."""
 
@@ -111,7 +125,7 @@ class _HangUp(asyncio.BaseProtocol):
 
 
 @asynccontextmanager
-async def listening(tracker: Tracker, services: Services) -> AsyncIterator[None]:
+async def listening(tracker: Tracker, services: Services, doors: Doors | None = None) -> AsyncIterator[None]:
     """Open the listeners of the configuration, write their URLs to `listens_at`; close them at the end.
 
     Raises:
@@ -119,7 +133,7 @@ async def listening(tracker: Tracker, services: Services) -> AsyncIterator[None]
     """
     async with AsyncExitStack() as stack:
         stack.callback(tracker.listens_at.clear)
-        for section, listener in _listeners(tracker, services).items():
+        for section, listener in _listeners(tracker, services, doors or Doors()).items():
             stack.push_async_callback(listener.stop)
             await listener.start()
             tracker.listens_at[section] = listener.url
@@ -128,13 +142,18 @@ async def listening(tracker: Tracker, services: Services) -> AsyncIterator[None]
         yield
 
 
-def _listeners(tracker: Tracker, services: Services) -> dict[str, Listener]:
+def _listeners(tracker: Tracker, services: Services, doors: Doors) -> dict[str, Listener]:
     http, receiver = tracker.settings.http, tracker.settings.receiver
     contexts = tracker.certificates.of_listener
     metrics = tracker.settings.metrics
-    application = web_application(services, has_receiver=receiver.port is None, with_metrics=metrics.port is None)
+    application = web_application(
+        services,
+        has_api=doors.api,
+        has_receiver=doors.receiver and receiver.port is None,
+        with_metrics=metrics.port is None,
+    )
     found = {"http": Listener("http", application, http.host, http.port, contexts("http"))}
-    if receiver.port is not None:
+    if doors.receiver and receiver.port is not None:
         found["receiver"] = Listener(
             "receiver",
             receiver_application(services),

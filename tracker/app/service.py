@@ -1,15 +1,17 @@
 """Running everything, and taking it down in order."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine
+from contextlib import asynccontextmanager
 from dataclasses import replace
+from enum import StrEnum
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from tracker.app.composition import Tracker, World, build
 from tracker.app.database import database_place, require_schema
-from tracker.app.listening import listening
+from tracker.app.listening import Doors, listening
+from tracker.domain.errors import ConfigurationError
 from tracker.settings import Settings
 from tracker.worker import Loop, Tick, Worker
 
@@ -22,15 +24,32 @@ _TRIM_EVERY_SECONDS = 3600.0
 _CERTIFICATES_EVERY_SECONDS = 10.0
 
 
-def worker_for(tracker: Tracker) -> Worker:
-    """Make the worker of a tracker: what runs when."""
+class Role(StrEnum):
+    """What a process does; one may do all."""
+
+    RECEIVER = "receiver"
+    """Takes events in."""
+    API = "api"
+    """Answers the back office."""
+    WORKER = "worker"
+    """Opens events, asks holders, watches the clock, tells subscribers."""
+
+
+ALL_ROLES: Final = frozenset(Role)
+
+
+def worker_for(tracker: Tracker, roles: Collection[Role] = ALL_ROLES) -> Worker:
+    """Make the worker of a tracker: what runs when. Without the role there is little of it."""
+    certificates = [_certificates(tracker)] if tracker.certificates else []
+    if Role.WORKER not in roles:
+        return Worker(ticks=certificates, loops=[])
     clock, asker = tracker.world.clock, tracker.services.asker
     asks = [
         Tick(
             name=f"asking {provider.id}",
             run=partial(asker.run_once, provider.id),
             every_seconds=_ASK_EVERY_SECONDS,
-            bell=tracker.ask_bell,
+            bell=tracker.bells.asks,
         )
         for provider in tracker.providers
     ]
@@ -46,7 +65,7 @@ def worker_for(tracker: Tracker) -> Worker:
         ticks=[
             *asks,
             *keys,
-            *([_certificates(tracker)] if tracker.certificates else []),
+            *certificates,
             Tick(name="the clock", run=tracker.expiry.run_once, every_seconds=_TICK_EVERY_SECONDS),
             Tick(
                 name="housekeeping",
@@ -54,7 +73,7 @@ def worker_for(tracker: Tracker) -> Worker:
                 every_seconds=_TRIM_EVERY_SECONDS,
             ),
         ],
-        loops=[Loop(name="opening", run=tracker.opening.run_once, bell=tracker.inbox_bell)],
+        loops=[Loop(name="opening", run=tracker.opening.run_once, bell=tracker.bells.inbox)],
     )
 
 
@@ -65,39 +84,50 @@ def _certificates(tracker: Tracker) -> Tick:
 
 
 @asynccontextmanager
-async def running(tracker: Tracker) -> AsyncIterator[str]:
+async def running(tracker: Tracker, roles: Collection[Role] = ALL_ROLES) -> AsyncIterator[str]:
     """Run a tracker: HTTP, the worker, the notifications. Gives the URL where it listens.
 
     On leaving, nothing new is taken in, what is under way is finished, and what was answered for is in the database.
     """
-    worker = worker_for(tracker)
-    notifying = asyncio.create_task(tracker.notifier.run(), name="notifications")
+    worker = worker_for(tracker, roles)
+    standing: list[asyncio.Task[None]] = []
+    if Role.WORKER in roles:
+        standing.append(asyncio.create_task(tracker.notifier.run(), name="notifications"))
+    if tracker.wakeups is not None:
+        standing.append(asyncio.create_task(tracker.wakeups.run(), name="wake-ups"))
 
     async def is_ready() -> bool:
-        return worker.is_working and not notifying.done() and await tracker.services.is_ready()
+        is_working = worker.is_working and not any(task.done() for task in standing)
+        return is_working and await tracker.services.is_ready()
 
     try:
         # Leaving it, the doors are closed first, and requests under way are answered.
-        async with listening(tracker, replace(tracker.services, is_ready=is_ready)):
+        doors = Doors(receiver=Role.RECEIVER in roles, api=Role.API in roles)
+        async with listening(tracker, replace(tracker.services, is_ready=is_ready), doors):
             worker.start()
             yield tracker.listens_at["http"]
     finally:
         await worker.stop()
-        notifying.cancel()
-        with suppress(asyncio.CancelledError):
-            await notifying
+        for task in standing:
+            task.cancel()
+        await asyncio.gather(*standing, return_exceptions=True)
 
 
 @asynccontextmanager
-async def service(settings: Settings, world: World | None = None) -> AsyncIterator[tuple[Tracker, str]]:
-    """Run the whole service on its database; one service a SQLite file.
+async def service(
+    settings: Settings, world: World | None = None, roles: Collection[Role] = ALL_ROLES
+) -> AsyncIterator[tuple[Tracker, str]]:
+    """Run the service on its database, or some roles of it; one service a SQLite file.
 
     Raises:
         ConfigurationError: Something that the configuration names cannot be used, or another service has the file.
     """
-    with database_place(settings).occupy():
+    place = database_place(settings)
+    if not place.is_shared and set(roles) != ALL_ROLES:
+        raise ConfigurationError("On SQLite one process has all roles: leave --roles out.")
+    with place.occupy():
         require_schema(settings)
-        async with build(settings, world) as tracker, running(tracker) as url:
+        async with build(settings, world) as tracker, running(tracker, roles) as url:
             yield tracker, url
 
 

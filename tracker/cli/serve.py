@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import signal
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_ROLES = ("receiver", "api", "worker")
+_ROLES = "receiver,api,worker"
 
 
 def register(app: typer.Typer) -> None:
@@ -26,27 +27,34 @@ def register(app: typer.Typer) -> None:
 
 
 def serve(
-    roles: Annotated[str, typer.Option(help="On SQLite one process has all roles.")] = ",".join(_ROLES),
+    roles: Annotated[str, typer.Option(help="What this process does; on SQLite one process has all roles.")] = _ROLES,
 ) -> None:
     """Run the service until SIGTERM; then what was begun is finished, and it exits with 0. SIGHUP reads key files again."""
-    if {role.strip() for role in roles.split(",")} != set(_ROLES):
-        raise ConfigurationError("On SQLite one process has all roles: leave --roles out.")
+    chosen = frozenset(role.strip() for role in roles.split(","))
     settings = load()
     logs.set_up(settings.log.level, settings.log.format)
-    asyncio.run(_run(settings))
+    asyncio.run(_run(settings, chosen))
 
 
-async def _run(settings: "Settings") -> None:
-    from tracker.app import service  # noqa: PLC0415
+async def _run(settings: "Settings", names: Collection[str]) -> None:
+    from tracker.app import Role, service  # noqa: PLC0415 - the help should come at once
+
+    try:
+        roles = {Role(name) for name in names}
+    except ValueError as error:
+        raise ConfigurationError(f"--roles takes {_ROLES.replace(',', ', ')}, separated by commas.") from error
 
     stop, reload = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     for sign in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(sign, stop.set)
     loop.add_signal_handler(signal.SIGHUP, reload.set)
-    async with service(settings) as (tracker, url):
+    async with service(settings, roles=roles) as (tracker, url):
         reloading = asyncio.create_task(_reload_whenever(reload, tracker), name="reloading")
-        print(f"tracker listens on {url}  (API: {url}/docs)", flush=True)
+        print(
+            f"tracker listens on {url}  (API: {url}/docs)" if Role.API in roles else f"tracker listens on {url}",
+            flush=True,
+        )
         if own := tracker.listens_at.get("receiver"):
             print(f"events are received on {own}", flush=True)
         await stop.wait()

@@ -3,10 +3,13 @@
 import asyncio
 import logging
 from collections.abc import Collection
+from contextlib import suppress
 from datetime import datetime, timedelta
 
-from tracker.domain.errors import StorageError, SubscriptionNotFoundError
+from tracker.domain.errors import LeaseLostError, StorageError, SubscriptionNotFoundError
 from tracker.domain.subscription import SubscriptionState
+from tracker.ports import subscription_lease
+from tracker.usecases.leasing import Leasing
 from tracker.usecases.stream import Stream, StreamPorts, Turn
 from tracker.usecases.wake import Bell
 
@@ -21,14 +24,16 @@ _LONGEST_BACKOFF_SECONDS = 60
 class Notifier:
     """Keeps a loop running for every subscription that is not disabled."""
 
-    def __init__(self, ports: StreamPorts, subscriptions_changed: Bell) -> None:
+    def __init__(self, ports: StreamPorts, subscriptions_changed: Bell, leasing: Leasing | None = None) -> None:
         """Take what there is to work with.
 
         Args:
             ports: What the streams work with; its bell rings when the journal has grown.
             subscriptions_changed: Rings when a subscription came or went. Without it that is seen within a second.
+            leasing: Which subscribers are told by this process, if there are others; None: all.
         """
         self._ports = ports
+        self._leasing = leasing
         self._subscriptions_changed = subscriptions_changed
         self._streams: dict[str, Stream] = {}
         self._loops: dict[str, asyncio.Task[None]] = {}
@@ -43,10 +48,14 @@ class Notifier:
                     await self._look_at_head()
                 except StorageError:
                     _log.exception("The subscriptions could not be read; trying again.")
+                    self._stop_what_has_run_out()
                 await self._subscriptions_changed.wait(_LOOK_AGAIN_SECONDS)
         finally:
             await _stop(self._loops.values())
             self._loops.clear()
+            if self._leasing is not None:
+                with suppress(StorageError):  # then the others wait until the time is over
+                    await self._leasing.leave()
 
     async def run_once(self, subscription_id: str) -> Turn:
         """Do all that can be done now for one subscription. Its loop, if it runs, must not be disturbed by this.
@@ -61,16 +70,26 @@ class Notifier:
             turn = await stream.turn()
         except SubscriptionNotFoundError:
             return Turn(is_over=True)
+        except LeaseLostError:
+            if self._leasing is not None:
+                self._leasing.lost(subscription_lease(subscription_id))
+            return Turn(is_over=True)
         # Only what came through unharmed is remembered; after an error the store's word counts.
         if not turn.is_over:
             self._streams[subscription_id] = stream
         return turn
 
     async def _load(self, subscription_id: str) -> Stream | None:
+        # First by what right, then where it stands: what is read under a lease is the newest there is.
+        held = None
+        if self._leasing is not None:
+            held = self._leasing.held.get(subscription_lease(subscription_id))
+            if held is None:
+                return None
         subscription = await self._ports.store.get_subscription(subscription_id)
         if subscription is None:
             return None
-        return Stream(subscription, await self._ports.store.parked(subscription_id), self._ports)
+        return Stream(subscription, await self._ports.store.parked(subscription_id), self._ports, held)
 
     # ------------------------------------------------------------------------------------------ loops
 
@@ -78,13 +97,31 @@ class Notifier:
         subscriptions = await self._ports.store.subscriptions()
         wanted = {found.id for found in subscriptions if found.state is not SubscriptionState.DISABLED}
         known = {found.id for found in subscriptions}
-        for subscription_id, loop in self._loops.items():
-            if subscription_id not in known and not loop.cancelling():
-                loop.cancel()  # it leaves in its own time; the others are not kept waiting for it
-        self._loops = {key: loop for key, loop in self._loops.items() if not loop.done()}
+        if self._leasing is not None:
+            ours = await self._leasing.share([subscription_lease(one) for one in wanted])
+            wanted = {one for one in wanted if subscription_lease(one) in ours}
+            known = wanted
+        self._stop_loops_but(known)
+        over = [key for key, loop in self._loops.items() if loop.done()]
+        for key in over:
+            del self._loops[key]
+            self._streams.pop(key, None)
+        if self._leasing is not None:
+            await self._leasing.release([subscription_lease(key) for key in over if key not in wanted])
         for subscription_id in wanted - self._loops.keys():
             name = f"notify {subscription_id}"
             self._loops[subscription_id] = asyncio.create_task(self._follow(subscription_id), name=name)
+
+    def _stop_loops_but(self, subscription_ids: Collection[str]) -> None:
+        for subscription_id, loop in self._loops.items():
+            if subscription_id not in subscription_ids and not loop.cancelling():
+                loop.cancel()  # it leaves in its own time; the others are not kept waiting for it
+
+    def _stop_what_has_run_out(self) -> None:
+        """Another process may be telling them by now."""
+        if self._leasing is not None:
+            held = self._leasing.held
+            self._stop_loops_but([key for key in self._loops if subscription_lease(key) in held])
 
     async def _look_at_head(self) -> None:
         """Ring for entries that nobody rang for, such as another process's; one look for all the loops."""

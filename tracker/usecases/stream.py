@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from tracker.domain.errors import StorageError, SubscriptionNotFoundError
+from tracker.domain.errors import LeaseLostError, StorageError, SubscriptionNotFoundError
 from tracker.domain.subscription import Parked, Subscription, SubscriptionState
 from tracker.journal.entry import Entry, base64url
-from tracker.ports import Clock, Delivery, Entropy, Progress, Sender, Store
+from tracker.ports import Clock, Delivery, Entropy, Held, Progress, Sender, Store
 from tracker.usecases.backlog import MOST_PARKED, Backlog, Waiting
 from tracker.usecases.endpoint import Endpoint
 from tracker.usecases.wake import Bell
@@ -64,8 +64,19 @@ class StreamPorts:
 class Stream:
     """One subscription at work; nobody else writes its progress meanwhile."""
 
-    def __init__(self, subscription: Subscription, rows: Iterable[Parked], ports: StreamPorts) -> None:
+    def __init__(
+        self, subscription: Subscription, rows: Iterable[Parked], ports: StreamPorts, held: Held | None = None
+    ) -> None:
+        """Begin where the subscription stands.
+
+        Args:
+            subscription: As it was read.
+            rows: What it has parked.
+            ports: What there is to work with.
+            held: By what right; None: no other process can be at it.
+        """
         self._ports = ports
+        self._held = held
         self._backlog = Backlog(subscription.cursor, rows, most_parked=ports.most_parked)
         self._endpoint = Endpoint(subscription, self._backlog, ports.clock, ports.entropy)
         self._saved = subscription
@@ -79,6 +90,7 @@ class Stream:
         Raises:
             StorageError: The database is away. What was delivered and not written will be delivered again.
             SubscriptionNotFoundError: The subscription was deleted meanwhile.
+            LeaseLostError: Another process tells this subscriber now.
         """
         self._heard = -1
         try:
@@ -232,7 +244,7 @@ class Stream:
         if only_moved and lazily and now - self._saved_at < _SAVE_CURSOR_ALONE_AFTER:
             return
         park, settled, given_up = self._backlog.changes()
-        progress = Progress(subscription=current, park=park, settled=settled, given_up=given_up)
+        progress = Progress(subscription=current, held=self._held, park=park, settled=settled, given_up=given_up)
         if not await self._ports.store.save_progress(progress):
             raise SubscriptionNotFoundError
         self._backlog.saved()
@@ -243,6 +255,8 @@ class Stream:
             await self._save()
         except SubscriptionNotFoundError:
             return  # that is why we were asked to leave
+        except LeaseLostError:
+            return  # what was delivered and not written is delivered again, by another
         except StorageError as error:
             _log.warning("The last steps of subscription %s were not written: %s", self._saved.id, error)
 

@@ -1,6 +1,7 @@
 """Waking those who wait for something to do. A lost ring would cost latency only: every waiter also looks by itself."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -13,15 +14,23 @@ class Bell:
 
     Attributes:
         rings: How often it rang.
+        pass_on: Called with each ring of ours, to wake other processes.
     """
 
     def __init__(self) -> None:
         self.rings = 0
+        self.pass_on: Callable[[], None] | None = None
         self._heard: WeakKeyDictionary[asyncio.Task[Any], int] = WeakKeyDictionary()
         self._listening: set[asyncio.Future[None]] = set()
 
     def ring(self) -> None:
-        """Wake all who wait, and those who will wait next."""
+        """Wake all who wait, and those who will wait next; in other processes too."""
+        self.ring_here()
+        if self.pass_on is not None:
+            self.pass_on()
+
+    def ring_here(self) -> None:
+        """Wake those of this process."""
         self.rings += 1
         for ring in self._listening:
             if not ring.done():

@@ -27,17 +27,20 @@ OPERATIONS = (
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def web_application(services: Services, *, has_receiver: bool = True, with_metrics: bool = True) -> web.Application:
-    """Make the application; without the door for events and the metrics, where these have listeners of their own."""
+def web_application(
+    services: Services, *, has_api: bool = True, has_receiver: bool = True, with_metrics: bool = True
+) -> web.Application:
+    """Make the application; without the API, the door for events or the metrics, where these are elsewhere."""
     application = _bounded(services)
-    application[consents.ASKS] = set()
-    application.on_cleanup.append(consents.finish_asks)
-    application.add_routes([operation.route() for operation in OPERATIONS])
+    if has_api:
+        application[consents.ASKS] = set()
+        application.on_cleanup.append(consents.finish_asks)
+        application.add_routes([operation.route() for operation in OPERATIONS])
+        application.add_routes([web.get("/openapi.json", _openapi), web.get("/docs", _docs)])
     if has_receiver:
         application.add_routes(receiver.routes())
     application.add_routes(health.routes())
     application.add_routes(metrics.routes() if with_metrics else [])
-    application.add_routes([web.get("/openapi.json", _openapi), web.get("/docs", _docs)])
     return application
 
 

@@ -11,16 +11,28 @@ from tracker.adapters.store.store import Database
 T = TypeVar("T")
 
 
+class Wakeups(Protocol):
+    """Passes rings on to other processes, and theirs to us."""
+
+    def tell(self, name: str) -> None:
+        """Wake the others; soon, and without waiting for it."""
+
+    async def run(self) -> None:
+        """Keep at it until cancelled."""
+
+
 class Place(Protocol):
     """A database as the configuration names it.
 
     Attributes:
         told: How it is called in messages; nothing secret.
         begins_by_itself: Whether a service gives an empty one its schema.
+        is_shared: Whether several services may run on it.
     """
 
     told: str
     begins_by_itself: bool
+    is_shared: bool
 
     def is_there(self) -> bool:
         """Whether there is anything at the place that could hold a schema. Nothing is made by asking.
@@ -52,3 +64,6 @@ class Place(Protocol):
 
     def open(self) -> Database:
         """Open it for the store."""
+
+    def wakeups(self, heard: Callable[[str], None], names: frozenset[str]) -> Wakeups | None:
+        """What wakes other services on it, and is woken by them; None: there are none."""

@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 from sqlalchemy import Connection, func, select
 
 from tracker.adapters.store.postgres import PostgresDatabase, in_one_transaction, told
+from tracker.adapters.store.wakeups import PostgresWakeups
 
 T = TypeVar("T")
 
@@ -19,6 +20,7 @@ class PostgresPlace:
     """Implements `Place` for a URL."""
 
     begins_by_itself = False
+    is_shared = True
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -49,3 +51,7 @@ class PostgresPlace:
     def open(self) -> PostgresDatabase:
         """Open it."""
         return PostgresDatabase(self._url)
+
+    def wakeups(self, heard: Callable[[str], None], names: frozenset[str]) -> PostgresWakeups:
+        """By a connection of its own."""
+        return PostgresWakeups(self._url, heard, names)

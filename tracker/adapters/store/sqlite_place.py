@@ -17,6 +17,7 @@ class SqlitePlace:
     """Implements `Place` for a file."""
 
     begins_by_itself = True
+    is_shared = False
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -53,3 +54,6 @@ class SqlitePlace:
     def open(self) -> SqliteDatabase:
         """Open the file."""
         return SqliteDatabase(self._path)
+
+    def wakeups(self, heard: Callable[[str], None], names: frozenset[str]) -> None:
+        """There is no other service."""

@@ -1,0 +1,91 @@
+"""Several processes share standing work: each holds leases on its part, and takes over what a dead one held.
+
+A lease runs by the database's clock and is renewed at a third of its time. Who cannot renew stops by its own clock when the time
+is over, and every write names the lease's epoch: so whoever only believes to hold one changes nothing.
+"""
+
+from collections.abc import Collection
+from math import ceil
+
+from tracker.ports import PROCESS_PREFIX, Clock, Held, Store
+
+LEASE_SECONDS = 6.0
+
+
+class Leasing:
+    """One process's leases among those of all."""
+
+    def __init__(self, store: Store, clock: Clock, holder: str) -> None:
+        """Begin with nothing.
+
+        Args:
+            store: Where the leases are.
+            clock: Ours.
+            holder: What this process goes by; no other ever does.
+        """
+        self._store = store
+        self._clock = clock
+        self._holder = holder
+        self._held: dict[str, Held] = {}
+        self._asked_for: frozenset[str] = frozenset()
+        self._renewed_at: float | None = None
+
+    @property
+    def held(self) -> dict[str, Held]:
+        """What may be done now: nothing once the time is over."""
+        if self._renewed_at is None or self._clock.monotonic() - self._renewed_at >= LEASE_SECONDS:
+            return {}
+        return dict(self._held)
+
+    async def share(self, names: Collection[str]) -> dict[str, Held]:
+        """Give our part of these names: as many as each living process would have, and whatever nobody else has.
+
+        What is to be given up is missing from the answer, and still held until `release`: there is something to finish first.
+
+        Raises:
+            StorageError: The database is away; `held` says what may still be done.
+        """
+        wanted, now = frozenset(names), self._clock.monotonic()
+        is_fresh = self._renewed_at is not None and now - self._renewed_at < LEASE_SECONDS / 3
+        if not is_fresh or wanted != self._asked_for:
+            await self._renew(wanted, now)
+        return self.held
+
+    async def _renew(self, wanted: frozenset[str], now: float) -> None:
+        us = PROCESS_PREFIX + self._holder
+        held = await self._store.hold_leases(self._holder, [us, *wanted], LEASE_SECONDS)
+        processes = await self._store.count_leases(PROCESS_PREFIX)
+        held.pop(us, None)
+        fair = ceil(len(wanted) / max(1, processes))
+        ours = [name for name in self._held if name in held]
+        new = sorted(held.keys() - self._held.keys())
+        keep = [*ours, *new][:fair]
+        self._held = {name: held[name] for name in keep}
+        self._asked_for, self._renewed_at = wanted, now
+        # What was taken just now and is too much has nothing to finish.
+        await self._store.release_leases(self._holder, [name for name in new if name not in self._held])
+
+    async def release(self, names: Collection[str]) -> None:
+        """Let others have what is finished here.
+
+        Raises:
+            StorageError: The database is away; they have it when the time is over.
+        """
+        for name in names:
+            self._held.pop(name, None)
+        if names:
+            await self._store.release_leases(self._holder, names)
+
+    def lost(self, name: str) -> None:
+        """Note that another process has a lease that we thought was ours."""
+        self._held.pop(name, None)
+
+    async def leave(self) -> None:
+        """Let others have all of it at once.
+
+        Raises:
+            StorageError: The database is away; they have it when the time is over.
+        """
+        names = [PROCESS_PREFIX + self._holder, *self._held]
+        self._held, self._renewed_at = {}, None
+        await self._store.release_leases(self._holder, names)

@@ -4,7 +4,7 @@ from tracker.app.checks import check_all
 from tracker.app.composition import Tracker, World, build
 from tracker.app.database import database_file, downgrade_database, require_schema, schema_revisions, upgrade_database
 from tracker.app.findings import Finding
-from tracker.app.key_making import make_key_file, public_keys
+from tracker.app.key_making import make_key_file, public_keys, take_key_over
 from tracker.app.our_keys import keys_in_use
 from tracker.app.service import running, service, with_tracker, worker_for
 
@@ -23,6 +23,7 @@ __all__ = [
     "running",
     "schema_revisions",
     "service",
+    "take_key_over",
     "upgrade_database",
     "with_tracker",
     "worker_for",

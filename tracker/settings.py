@@ -121,9 +121,9 @@ def load_settings(
     variables = {
         name: text for name, text in (os.environ if environ is None else environ).items() if name.startswith(_PREFIX)
     }
+    file = configuration_file(variables, cwd)
     named = variables.pop(_FILE_VARIABLE, None)
     overridden: dict[Key, str] = {_overridden(name): name for name in variables}
-    file = (Path.cwd() if cwd is None else cwd) / (_FILE if named is None else named)
     document = _read(file, named)
     _override_values(document, variables)
     origin = Origin(printable(named or _FILE), file.parent, overridden)
@@ -134,6 +134,12 @@ def load_settings(
     if known_profiles is not None:
         _check_profiles(settings, known_profiles, origin)
     return _with_files(settings, origin)
+
+
+def configuration_file(environ: Mapping[str, str] | None = None, cwd: Path | None = None) -> Path:
+    """Say which file the configuration is in, whether it is there or not; as `load_settings` finds it."""
+    named = (os.environ if environ is None else environ).get(_FILE_VARIABLE, _FILE)
+    return (Path.cwd() if cwd is None else cwd) / named
 
 
 def _overridden(variable: str) -> tuple[str, str]:
@@ -213,7 +219,11 @@ def _found(section: Section, key: Key, origin: Origin) -> Section:
     for name, file in files.items():
         if not _is_there(file):
             # What stands in place of the name may be the key itself, so it is not repeated.
-            fix = f"; make it with `tracker keys make {_MADE[name]} --out FILE`" if name in _MADE else ""
+            fix = (
+                f"; correct it, or make the file with `tracker keys make {_MADE[name]} --out FILE`"
+                if name in _MADE
+                else ""
+            )
             raise origin.error(
                 (*key, name), f"names no file; relative paths count from {origin.folder.absolute()}{fix}"
             )

@@ -271,7 +271,7 @@ def test_half_a_transport_identity_is_refused(refusal, half):
 def test_a_missing_file_is_refused(refusal, folder, name, path):
     (folder / "keys" / name).unlink()
     kind = name.partition(".")[0] if "jwk" in name else None
-    fix = "" if kind is None else f"; make it with `tracker keys make {kind} --out FILE`"
+    fix = "" if kind is None else f"; correct it, or make the file with `tracker keys make {kind} --out FILE`"
     sentence = f"tracker.toml: {path} names no file; relative paths count from {folder}{fix}."
     assert refusal(WHOLE) == sentence
     (folder / "keys" / name).mkdir()

@@ -17,8 +17,9 @@ from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from tracker.adapters.jose import DecryptionKey, EventKeys, SigningKey
+from tracker.adapters.key_faults import no_json, no_set
 from tracker.adapters.locked_jwcrypto import JWK, refusing
-from tracker.adapters.pem_keys import load_pem_rsa, pem_labels
+from tracker.adapters.pem_keys import load_pem_rsa
 from tracker.adapters.private_files import ModePolicy, read_private
 from tracker.adapters.public_keys import is_sound_rsa
 from tracker.domain import strict_json
@@ -120,7 +121,7 @@ def _load_set(path: Path, purpose: _Purpose, mode_policy: ModePolicy) -> Iterato
     document = _read_json(path, purpose.kind, mode_policy)
     members = document.get("keys") if isinstance(document, dict) else None
     if not isinstance(members, list) or not members:
-        raise ConfigurationError(f"The key file {path} {_no_set(document, purpose.kind)}.")
+        raise ConfigurationError(f"The key file {path} {no_set(document, purpose.kind)}.")
     seen: set[str] = set()
     for position, member in enumerate(members, start=1):
         kid = member.get("kid") if isinstance(member, dict) else None
@@ -161,17 +162,6 @@ def _private_rsa(member: Mapping[str, Any], subject: str, purpose: _Purpose) -> 
     return jwk
 
 
-def _no_set(document: Any, kind: Kind) -> str:
-    """Say what a file is that is JSON and no JWK Set, and what to do; in continuation of its name."""
-    if isinstance(document, dict) and "kty" in document:
-        return 'is not a JWK Set but one JWK; put {"keys": [ before it and ]} after it'
-    if isinstance(document, list) and document:
-        return 'is not a JWK Set but a list; put {"keys": before it and } after it'
-    return (
-        f'is not a JWK Set with a list "keys"; put the private keys there, or make one with `tracker keys make {kind}`'
-    )
-
-
 def _is_for(member: Mapping[str, Any], purpose: _Purpose) -> bool:
     """Whether what a key says of itself allows a purpose; it need not say anything."""
     use, alg = member.get("use", purpose.use), member.get("alg", purpose.algorithms[0])
@@ -196,19 +186,7 @@ def _read_json(path: Path, kind: str, mode_policy: ModePolicy) -> Any:
     try:
         return strict_json.loads(data)
     except strict_json.NotStrictJsonError as error:
-        raise ConfigurationError(f"The key file {path} {_no_json(data, path, kind)}.") from error
-
-
-def _no_json(data: bytes, path: Path, kind: str) -> str:
-    """Say what a file is that is not JSON, and what to do; in continuation of its name."""
-    labels = pem_labels(data)
-    if kind in _PURPOSES and any(label.endswith("PRIVATE KEY") for label in labels):
-        made = path.with_suffix(".jwks.json")
-        command = f"tracker keys make {kind} --from {path} --kid KID --out {made}"
-        return f"is PEM and not a JWK Set; write it as one, under the id that the directory gave it: `{command}`"
-    if labels:
-        return f"holds {labels[0].lower()} in PEM; put our private key there, as JWK"
-    return f"is not JSON; put the private key there as JWK, or make a new one with `tracker keys make {kind}`"
+        raise ConfigurationError(f"The key file {path} {no_json(data, path, kind)}.") from error
 
 
 # ---------------------------------------------------------------------------------------------- making and writing

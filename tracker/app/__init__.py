@@ -1,6 +1,6 @@
 """The composition root: what is made of what (`composition`), how it runs (`service`), and what operators do with it."""
 
-from tracker.app.checks import check_all
+from tracker.app.checks import TO_COPY, check_all
 from tracker.app.composition import Tracker, World, build
 from tracker.app.database import database_file, downgrade_database, require_schema, schema_revisions, upgrade_database
 from tracker.app.findings import Finding
@@ -9,6 +9,7 @@ from tracker.app.our_keys import keys_in_use
 from tracker.app.service import running, service, with_tracker, worker_for
 
 __all__ = [
+    "TO_COPY",
     "Finding",
     "Tracker",
     "World",

@@ -84,8 +84,12 @@ UNUSABLE = {
     "empty": (b"", "is not JSON"),
     "PEM": (b"-----BEGIN PRIVATE KEY-----\nMIIE", "is PEM and not a JWK Set; write it as one, .* --from .* --kid KID"),
     "PEM with a password": (b"-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIE", "is PEM and not a JWK Set"),
-    "certificate": (b"-----BEGIN CERTIFICATE-----\nMIIE", "holds certificate in PEM; put our private key there"),
-    "public PEM": (b"-----BEGIN PUBLIC KEY-----\nMIIE", "holds public key in PEM; put our private key there"),
+    "certificate": (b"-----BEGIN CERTIFICATE-----\nMIIE", r"is PEM \(CERTIFICATE\) and not our private key"),
+    "public PEM": (b"-----BEGIN PUBLIC KEY-----\nMIIE", r"is PEM \(PUBLIC KEY\) and not our private key"),
+    "DER": (
+        b"\x30\x82\x04\xbd\x02\x01",
+        "is DER or PKCS#12 and not a JWK Set; .* --from PEM --kid KID --out .*keys.jwks.json",
+    ),
     "name twice": (b'{"keys": [], "keys": []}', "is not JSON"),
     "one JWK, no set": (lambda: json.dumps(one_key()).encode(), r'is not a JWK Set but one JWK; put {"keys": \['),
     "a list, no set": (lambda: json.dumps([one_key()]).encode(), 'is not a JWK Set but a list; put {"keys": before'),
@@ -372,3 +376,11 @@ def test_uint_of_the_builders_is_what_the_library_reads():
     assert isinstance(read, rsa.RSAPublicKey)
     assert read.public_numbers() == numbers
     assert uint(65537) == "AQAB"
+
+
+def test_the_command_for_a_pem_file_can_be_copied(file, tmp_path):
+    path = file("-----BEGIN PRIVATE KEY-----", name="own.key.pem")
+    command = f"`tracker keys make signing --from {path} --kid KID --out {tmp_path / 'own.jwks.json'}`."
+    with pytest.raises(ConfigurationError) as caught:
+        load_signing_keys(path)
+    assert str(caught.value).endswith(command)

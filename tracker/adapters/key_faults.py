@@ -1,9 +1,12 @@
 """What a key file holds instead of what it should, and what to do: in continuation of its name, no part of a key in it."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from tracker.adapters.pem_keys import pem_labels
+
+_SEQUENCE: Final = b"\x30\x82"
+"""How DER begins that is as long as an RSA key."""
 
 
 def no_set(document: Any, kind: str) -> str:
@@ -21,9 +24,20 @@ def no_json(data: bytes, path: Path, kind: str) -> str:
     """Say it of a file that is not JSON."""
     labels = pem_labels(data)
     if kind != "checkpoint" and any(label.endswith("PRIVATE KEY") for label in labels):
-        made = path.with_suffix(".jwks.json")
-        command = f"tracker keys make {kind} --from {path} --kid KID --out {made}"
-        return f"is PEM and not a JWK Set; write it as one, under the id that the directory gave it: `{command}`"
+        command = _take_over(path, kind, path)
+        return (
+            f"is PEM and not a JWK Set; write it as one, under the id that the directory has, and name that: {command}"
+        )
     if labels:
-        return f"holds {labels[0].lower()} in PEM; put our private key there, as JWK"
+        return f"is PEM ({labels[0]}) and not our private key as JWK; put that there"
+    if kind != "checkpoint" and data.startswith(_SEQUENCE):
+        return (
+            "is DER or PKCS#12 and not a JWK Set; write its private key as PEM with `openssl pkey -inform DER` or "
+            f"`openssl pkcs12 -nocerts -nodes`, and that as a JWK Set: {_take_over(path, kind, None)}"
+        )
     return f"is not JSON; put the private key there as JWK, or make a new one with `tracker keys make {kind}`"
+
+
+def _take_over(path: Path, kind: str, source: Path | None) -> str:
+    made = path.with_name(path.name.partition(".")[0] + ".jwks.json")
+    return f"`tracker keys make {kind} --from {source or 'PEM'} --kid KID --out {made if path != made else 'FILE'}`"

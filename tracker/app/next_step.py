@@ -5,6 +5,7 @@ from typing import Final
 
 from tracker.app.composition import Tracker
 from tracker.app.findings import Finding
+from tracker.app.provider_checks import is_simulated
 from tracker.ports import ConsentQuery
 
 _FIRST_ENTRIES: Final = 100
@@ -48,8 +49,10 @@ async def _first_event(tracker: Tracker) -> str:
     if survey.quarantine_verified or survey.quarantine_unverified:
         return "events have come and were put aside: `tracker quarantine list` says why"
     doors = " and ".join(sorted({f"/webhooks/{provider.profile.name}" for provider in tracker.providers}))
+    simulated = all(is_simulated(provider) for provider in tracker.providers)
+    how = ", with the commands that the simulated hub printed" if simulated else ""
     return (
-        "let the consent be staged and authorized: no event has come yet; the provider should send them to "
+        f"let the consent be staged and authorized{how}: no event has come yet; the provider should send them to "
         f"{_url(tracker, 'receiver')}{doors}, as it is reached from there"
     )
 

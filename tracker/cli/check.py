@@ -50,7 +50,7 @@ def check(json: Json = False) -> None:
         settings = load()
     except TrackerError as error:
         show(Finding("configuration", str(error), ok=False, stops=True))
-        show(Finding("next", f"correct {file}, then `tracker check` again", ok=True))
+        show(Finding("next", "put right what is said of the configuration, then `tracker check` again", ok=True))
     else:
         if file.exists():
             counts = f"{len(settings.client)} client(s), {len(settings.provider)} provider(s)"

@@ -176,7 +176,9 @@ def _read(file: Path, named: str | None) -> dict[str, Any]:
             return {}
         raise ConfigurationError(f"{_FILE_VARIABLE} names {name}, which does not exist; correct it.") from error
     except OSError as error:
-        raise ConfigurationError(f"{name} cannot be read: {error.strerror}.") from error
+        raise ConfigurationError(
+            f"{name} cannot be read: {error.strerror}; put a file there that this user can read."
+        ) from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"{name} is not valid TOML: {error}.") from error
     except (ValueError, RecursionError) as error:

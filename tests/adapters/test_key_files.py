@@ -384,3 +384,17 @@ def test_the_command_for_a_pem_file_can_be_copied(file, tmp_path):
     with pytest.raises(ConfigurationError) as caught:
         load_signing_keys(path)
     assert str(caught.value).endswith(command)
+
+
+def test_a_file_of_another_user_is_not_to_be_made_again(file):
+    path = file(jwk_set(one_key()), mode=0)
+    was = os.geteuid()
+    if was == 0:  # whom no mode stops
+        os.seteuid(65534)
+    try:
+        with pytest.raises(
+            ConfigurationError, match=r"Permission denied\); make the user that runs the tracker its owner"
+        ):
+            load_signing_keys(path)
+    finally:
+        os.seteuid(was)

@@ -1,9 +1,11 @@
 """`tracker check`: a line for each thing, what to do next, and an exit status that says how bad it is."""
 
 import json
+import os
 import re
 import socket
 import sqlite3
+from pathlib import Path
 
 import pytest
 
@@ -278,6 +280,16 @@ def test_a_missing_folder_of_the_database_is_not_taken_for_an_empty_database(run
         file.write('[database]\nurl = "sqlite:///away/tracker.db"\n')
     done = run("check")
     assert (done.status, findings(done)["database"][0]) == (2, "FAIL")
+
+
+@pytest.mark.parametrize(("place", "what"), [(".", "folder of the database"), ("tracker.db", "database")])
+def test_a_database_that_cannot_be_written_is_not_taken_for_well(run, filled, monkeypatch, place, what):
+    """It can be read, so that the check was content, and the service did not start."""
+    refused = Path(place)
+    monkeypatch.setattr("os.access", lambda path, mode: (path, mode) != (refused, os.W_OK))
+    done = run("check")
+    text = f"The {what} {refused.absolute()} cannot be written to; make the user that runs the tracker its owner."
+    assert (done.status, findings(done)["database"]) == (2, ("FAIL", text))
 
 
 def test_a_schema_behind_names_the_command(run, filled, monkeypatch):

@@ -217,7 +217,7 @@ def test_an_empty_tracker_config_is_refused(tmp_path):
 
 def test_a_folder_instead_of_the_file_is_refused(tmp_path):
     (tmp_path / "tracker.toml").mkdir()
-    with pytest.raises(ConfigurationError, match=r"^tracker\.toml cannot be read: Is a directory\.$"):
+    with pytest.raises(ConfigurationError, match=r"^tracker\.toml cannot be read: Is a directory; put a file there"):
         load_settings({}, tmp_path)
 
 

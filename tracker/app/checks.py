@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from tracker.app.certificate_checks import certificate_findings
 from tracker.app.composition import Tracker, World, build
-from tracker.app.database import database_file, schema_revisions
+from tracker.app.database import database_file, require_writable, schema_revisions
 from tracker.app.findings import Finding
 from tracker.app.listener_checks import service_finding
 from tracker.app.next_step import next_step, to_put_right
@@ -51,6 +51,7 @@ async def check_all(settings: Settings, show: Callable[[Finding], None]) -> list
 def _database(settings: Settings) -> tuple[Finding, bool]:
     """Look at the database; say too whether there is anything in it."""
     try:
+        require_writable(settings)
         has, needs = schema_revisions(settings)
     except TrackerError as error:
         return Finding("database", str(error), ok=False, stops=True), False

@@ -1,5 +1,6 @@
 """The database that the configuration names, and its schema."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -46,6 +47,21 @@ def schema_revisions(settings: Settings) -> tuple[str | None, str]:
         return None, migrate.newest()
     with _transaction(settings) as connection:
         return migrate.current(connection), migrate.newest()
+
+
+def require_writable(settings: Settings) -> None:
+    """See to it that the database can be written, by this user; nothing is made by asking.
+
+    Raises:
+        ConfigurationError: It cannot.
+    """
+    path = _place(settings)
+    for one in (path.parent, path):
+        if one.exists() and not os.access(one, os.W_OK):
+            what = "database" if one == path else "folder of the database"
+            raise ConfigurationError(
+                f"The {what} {one.absolute()} cannot be written to; make the user that runs the tracker its owner."
+            )
 
 
 def upgrade_database(settings: Settings, revision: str) -> str | None:

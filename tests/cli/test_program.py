@@ -101,6 +101,21 @@ def test_help_imports_no_heavy_library():
         (("consents", "list", "--limit", "0"), "--limit"),
         (("consents", "list", "--limit", "many"), "--limit"),
         (("consents", "list", "--status", "Foo"), "There is no status 'Foo'; there are NotStaged, "),
+        (("consents", "list", "--effective-status", "Foo"), "There is no status 'Foo'; there are NotStaged, "),
+        (("consents", "list", "--holder-status", "Foo"), "There is no status 'Foo'; there are NotStaged, "),
+        (
+            ("consents", "list", "--status", "Expired", "--effective-status", "Revoked"),
+            "--status is short for --effective-status: give one of them.",
+        ),
+        (
+            ("consents", "list", "--expiring-before", "2026-03-02"),
+            "--expiring-before '2026-03-02' is no time with an offset; write 2026-03-02T10:15:00Z, or ",
+        ),
+        (
+            ("consents", "list", "--updated-since", "2026-02-30T10:15:00Z"),
+            "--updated-since '2026-02-30T10:15:00Z' is no",
+        ),
+        (("consents", "list", "--updated-since", "a\x1b[2J"), "is no time with an offset"),
         (("consents", "list", "--provider", "Demo Bank"), "No consent can have this --provider; correct it."),
         (("consents", "list", "--user-ref", "a\x1b[2J"), "No consent can have this --user-ref; correct it."),
         (("consents", "list", "--cursor", "AAAA"), "This --cursor is not of this list"),

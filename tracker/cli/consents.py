@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
+from tracker.cli.completion import kinds, providers, statuses
 from tracker.cli.output import Json, console, print_json, print_line, print_table, printable, status_text, time_text
 from tracker.cli.running import do, split_name
 
@@ -25,14 +26,18 @@ Name = Annotated[str, typer.Argument(metavar="PROVIDER/CONSENT_ID", help="Split 
 
 @app.command("list", epilog="Example: tracker consents list --status Authorized --limit 20")
 def listing(
-    provider: Annotated[str | None, typer.Option(help="Only this provider's.")] = None,
-    kind: Annotated[str | None, typer.Option(help="Only this kind.")] = None,
+    provider: Annotated[str | None, typer.Option(help="Only this provider's.", autocompletion=providers)] = None,
+    kind: Annotated[str | None, typer.Option(help="Only this kind.", autocompletion=kinds)] = None,
     effective_status: Annotated[
-        str | None, typer.Option(help="Only with this status: the holder's, with our clock added.")
+        str | None,
+        typer.Option(help="Only with this status: the holder's, with our clock added.", autocompletion=statuses),
     ] = None,
-    status: Annotated[str | None, typer.Option(help="Short for --effective-status.")] = None,
+    status: Annotated[str | None, typer.Option(help="Short for --effective-status.", autocompletion=statuses)] = None,
     holder_status: Annotated[
-        str | None, typer.Option(help="Only those of which the holder last said this; the API calls it `status`.")
+        str | None,
+        typer.Option(
+            help="Only those of which the holder last said this; the API calls it `status`.", autocompletion=statuses
+        ),
     ] = None,
     user_ref: Annotated[str | None, typer.Option(help="Only this user's.")] = None,
     base_consent_id: Annotated[str | None, typer.Option(help="Only this chain of renewals.")] = None,

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tracker.cli.completion import kinds, providers, statuses
 from tracker.cli.output import Json, print_json, print_line, print_table, time_text
 from tracker.cli.running import do
 
@@ -18,9 +19,15 @@ app = typer.Typer(help="Who is told of every move.", epilog="Example: tracker su
 def add(
     url: Annotated[str, typer.Argument(help="Where notifications are posted.")],
     type_: Annotated[list[str] | None, typer.Option("--type", help="Which entries; may be repeated.")] = None,
-    to: Annotated[list[str] | None, typer.Option(help="Only moves to this status; may be repeated.")] = None,
-    provider: Annotated[list[str] | None, typer.Option(help="Only this provider; may be repeated.")] = None,
-    kind: Annotated[list[str] | None, typer.Option(help="Only this kind; may be repeated.")] = None,
+    to: Annotated[
+        list[str] | None, typer.Option(help="Only moves to this status; may be repeated.", autocompletion=statuses)
+    ] = None,
+    provider: Annotated[
+        list[str] | None, typer.Option(help="Only this provider; may be repeated.", autocompletion=providers)
+    ] = None,
+    kind: Annotated[
+        list[str] | None, typer.Option(help="Only this kind; may be repeated.", autocompletion=kinds)
+    ] = None,
     description: Annotated[str, typer.Option(help="For people.")] = "",
     from_sequence: Annotated[int | None, typer.Option(min=1, help="Begin with this entry.")] = None,
     json: Json = False,

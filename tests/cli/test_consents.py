@@ -5,6 +5,7 @@ import sqlite3
 
 import pytest
 
+from tests import crowd
 from tests.cli.histories import CONSENT, DEMOBANK, authorized, hear, tell
 from tracker.web.api.shapes.consents import ConsentOut, ConsentsQuery
 
@@ -99,6 +100,19 @@ def test_list_says_that_there_is_more_and_goes_on_there(run, consents):
 def test_list_of_nothing_says_so(run, filled):
     assert run("consents", "list").lines == ["No consents found."]
     assert json.loads(run("consents", "list", "--json").out) == {"items": [], "next_cursor": None}
+
+
+def test_a_list_of_ten_thousand_is_whole_and_can_be_taken_in_two(run, filled, key_folder):
+    tell(filled / "tracker.db", key_folder, lambda bench: bench.register(crowd.name(0), user_ref="u"))
+    crowd.gather(filled / "tracker.db", 10_000)
+    names = [crowd.name(n) for n in range(10_000)]
+    heading, *rows = run("consents", "list", "--limit", "10000").lines
+    assert heading.startswith("consent ")
+    assert [row.split()[0] for row in rows] == [f"demobank/{name}" for name in names]
+    first = run("consents", "list", "--json", "--user-ref", "u", "--limit", "6000")
+    cursor = json.loads(first.out)["next_cursor"]
+    rest = run("consents", "list", "--json", "--user-ref", "u", "--limit", "6000", "--cursor", cursor)
+    assert (ids(first) + ids(rest), json.loads(rest.out)["next_cursor"]) == (names, None)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.text import Text
 
 from tracker.cli.completion import kinds, providers, statuses
 from tracker.cli.output import Json, print_json, print_line, print_table, time_text
@@ -10,7 +11,7 @@ from tracker.cli.running import do
 
 if TYPE_CHECKING:
     from tracker.app import Tracker
-    from tracker.domain.subscription import Subscription
+    from tracker.domain.subscription import EntryFilter, Subscription
 
 app = typer.Typer(help="Who is told of every move.", epilog="Example: tracker subscriptions list", no_args_is_help=True)
 
@@ -75,16 +76,25 @@ def listing(json: Json = False) -> None:
             one.id,
             one.url,
             ",".join(one.entry_filter.types),
-            one.state.value,
+            _only(one.entry_filter),
+            Text(one.state.value, _STYLES[one.state.value]),
             str(head - one.cursor),
             time_text(one.last_delivered_at),
             one.last_error or "",
         )
         for one in found
     )
-    print_table(
-        ("id", "url", "types", "state", "behind", "last told (UTC)", "error"), rows, empty="There are no subscriptions."
-    )
+    headings = ("id", "url", "types", "only", "state", "behind", "last told (UTC)", "error")
+    print_table(headings, rows, empty="There are no subscriptions.")
+
+
+_STYLES = {"active": "green", "failing": "yellow", "disabled": "red"}
+
+
+def _only(wanted: "EntryFilter") -> str:
+    """What is heard of the types."""
+    parts = {"to": wanted.to, "from": wanted.provider, "of": wanted.kind}
+    return ", ".join(f"{word} {' or '.join(sorted(names))}" for word, names in parts.items() if names)
 
 
 @app.command(epilog="Example: tracker subscriptions delete 0198f1c2-7e0a-7c3e-9d1b-2f6a8b0c4d5e")

@@ -1,10 +1,13 @@
 """What holds for every command: its help, its exit status, and that what goes wrong is told in one sentence."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -262,8 +265,11 @@ def test_ctrl_c_is_told_in_a_sentence(filled):
     )
     try:
         _until_it_waits(process, filled / "tracker.db")
+        before = _switches(process)
         process.send_signal(signal.SIGINT)
-        time.sleep(0.2)
+        _until(
+            lambda: _switches(process) > before
+        )  # it has woken up, seen the signal, and waits for the database again
         holder.execute("ROLLBACK")
         out, err = process.communicate(timeout=30)
     finally:
@@ -275,10 +281,28 @@ def test_ctrl_c_is_told_in_a_sentence(filled):
 
 def _until_it_waits(process: "subprocess.Popen[str]", database: Path) -> None:
     """Wait until the process has the database open."""
+
+    def is_open() -> bool:
+        for link in Path(f"/proc/{process.pid}/fd").iterdir():
+            with suppress(OSError):  # it is closed by now
+                if link.readlink() == database.resolve():
+                    return True
+        return False
+
+    _until(is_open)
+
+
+def _switches(process: "subprocess.Popen[str]") -> int:
+    """How often its main thread has gone to sleep, when it sleeps; -1 while it is awake."""
+    status = Path(f"/proc/{process.pid}/task/{process.pid}/status").read_text()
+    sleeps = re.search(r"^State:\s+S", status, re.MULTILINE)
+    switches = re.search(r"^voluntary_ctxt_switches:\s+(\d+)", status, re.MULTILINE)
+    assert switches is not None
+    return int(switches[1]) if sleeps else -1
+
+
+def _until(is_so: Callable[[], bool]) -> None:
     end = time.monotonic() + 20
-    while time.monotonic() < end:
-        links = (link.resolve() for link in Path(f"/proc/{process.pid}/fd").iterdir())
-        if database.resolve() in list(links):
-            return
-        time.sleep(0.02)
-    raise AssertionError("the command never opened the database")
+    while not is_so():
+        assert time.monotonic() < end
+        time.sleep(0.005)

@@ -14,6 +14,18 @@ from tracker.adapters.store.service_lock import ServiceLock
 
 pytestmark = pytest.mark.usefixtures("port")
 
+SUBJECTS = [
+    "configuration",
+    "database",
+    "keys",
+    "service",
+    "clock",
+    "provider demobank",
+    "access to demobank",
+    "consents of demobank",
+    "next",
+]
+
 
 def use(folder, issuer):
     file = folder / "tracker.toml"
@@ -44,17 +56,7 @@ def test_all_is_well(run, joined, hub):
     done = run("check")
     found = findings(done)
     assert done.status == 0
-    assert list(found) == [
-        "configuration",
-        "database",
-        "keys",
-        "service",
-        "clock",
-        "provider demobank",
-        "access to demobank",
-        "consents of demobank",
-        "next",
-    ]
+    assert list(found) == SUBJECTS
     assert {mark for mark, _ in found.values()} == {"ok", "next"}
     assert found["access to demobank"][1] == "tokens are given for account-access, payment, insurance"
     assert found["provider demobank"][1] == f"discovery and 1 signing key(s) found at {hub}"
@@ -170,17 +172,7 @@ def test_json_says_the_same(run, joined):
     done = run("check", "--json")
     answer = json.loads(done.out)
     assert (done.status, done.err, answer["ok"]) == (0, "", True)
-    assert [one["subject"] for one in answer["findings"]] == [
-        "configuration",
-        "database",
-        "keys",
-        "service",
-        "clock",
-        "provider demobank",
-        "access to demobank",
-        "consents of demobank",
-        "next",
-    ]
+    assert [one["subject"] for one in answer["findings"]] == SUBJECTS
     (joined / "keys" / "signing.jwks.json").chmod(0o644)
     done = run("check", "--json")
     assert (done.status, json.loads(done.out)["ok"]) == (2, False)

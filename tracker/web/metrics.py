@@ -11,7 +11,8 @@ from tracker.web.services import SERVICES, Services
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _UNMATCHED = "unmatched"
-_DOOR = "/webhooks/"
+DOOR = "/webhooks/"
+"""How the routes of the door begin."""
 
 
 def routes() -> list[web.RouteDef]:
@@ -43,6 +44,6 @@ async def counted(request: web.Request, handler: Handler) -> web.StreamResponse:
     route = _UNMATCHED if resource is None else resource.canonical
     seconds = services.clock.monotonic() - began
     services.meters.request_answered(method=request.method, route=route, status=response.status, seconds=seconds)
-    if route.startswith(_DOOR):
+    if route.startswith(DOOR):
         services.meters.event_answered(status=response.status, reason=request.get(REASON, ""))
     return response

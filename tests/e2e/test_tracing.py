@@ -107,7 +107,9 @@ async def test_a_collector_that_never_answers_holds_up_nothing(tmp_path: Path) -
             await collector.until(lambda: bool(collector.bodies))  # it is trying by now
             slowest = 0.0
             for n in range(40):
-                body = an_event(issuer_url, "c-1", ("Authorized", "Suspended")[n % 2], f"2026-03-02T15:{n:02}:00Z", time.time())
+                body = an_event(
+                    issuer_url, "c-1", ("Authorized", "Suspended")[n % 2], f"2026-03-02T15:{n:02}:00Z", time.time()
+                )
                 began = time.monotonic()
                 async with http.post(f"{service.url}/webhooks/uae-v2.1", data=body) as response:
                     assert response.status == 202

@@ -40,6 +40,7 @@ def test_no_file_and_no_variables_give_the_defaults(tmp_path):
     assert (settings.audit.origin, settings.audit.checkpoint_key) == ("tracker.example/journal", None)
     assert settings.security.key_file_mode == "refuse"
     assert (settings.metrics.host, settings.metrics.port) == ("127.0.0.1", None)
+    assert (settings.tracing.endpoint, settings.tracing.sample_ratio) == (None, 1.0)
     assert (settings.log.level, settings.log.format) == ("info", "text")
 
 

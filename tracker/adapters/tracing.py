@@ -52,7 +52,7 @@ class OtlpSpans:
             sample_ratio: Which part of all traces is kept, over 0 to 1.
             version: Ours.
         """
-        self._bound = round(sample_ratio * (1 << _RANDOM_BITS))
+        self._bound = _bound(sample_ratio)
         ours = Resource({SERVICE_NAME: "consent-tracker", SERVICE_VERSION: version})
         self._places = _Places()
         self._provider = TracerProvider(
@@ -113,6 +113,10 @@ class OtlpSpans:
             return []
         theirs = span_of(self._propagator.extract({"traceparent": traceparent})).get_span_context()
         return [Link(theirs)] if theirs.is_valid else []
+
+
+def _bound(ratio: float) -> int:
+    return round(ratio * (1 << _RANDOM_BITS))
 
 
 def _context(place: Place | None) -> SpanContext:

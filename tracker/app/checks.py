@@ -8,6 +8,7 @@ from tracker.app.composition import Tracker, World, build
 from tracker.app.database import database_file, schema_revisions
 from tracker.app.findings import Finding
 from tracker.app.our_keys import load_our_keys
+from tracker.app.tracing import require_extra
 from tracker.domain.errors import TrackerError
 from tracker.ports import Provider
 from tracker.settings import Settings
@@ -35,6 +36,8 @@ async def check_all(settings: Settings, show: Callable[[Finding], None]) -> list
         found(finding)
     if database.ok and not any(finding.stops for finding in certificates):
         await _keys_and_what_needs_them(settings, found, has_tables=has_tables)
+    if settings.tracing.endpoint is not None:
+        found(_tracing(settings))
     if not settings.provider:
         text = "there are none; add [[client]] and [[provider]] tables to the configuration"
         found(Finding("providers", text, ok=False))
@@ -54,6 +57,16 @@ def _database(settings: Settings) -> tuple[Finding, bool]:
         text = f"{file} is at schema {has}, this version works on {needs}; run `tracker db upgrade`"
         return Finding("database", text, ok=False, stops=True), True
     return Finding("database", f"{file}, schema {has}", ok=True), True
+
+
+def _tracing(settings: Settings) -> Finding:
+    try:
+        require_extra(settings.tracing)
+    except TrackerError as error:
+        return Finding("tracing", str(error), ok=False, stops=True)
+    return Finding(
+        "tracing", f"spans go to {settings.tracing.endpoint}; nothing waits for whether they are taken", ok=True
+    )
 
 
 async def _keys_and_what_needs_them(settings: Settings, found: Callable[[Finding], None], *, has_tables: bool) -> None:

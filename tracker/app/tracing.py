@@ -50,5 +50,5 @@ def require_extra(tracing: TracingSettings) -> None:
     if missing:
         raise ConfigurationError(
             "[tracing] endpoint needs OpenTelemetry, which is not installed; "
-            'install "consent-tracker[otel]", or take the endpoint out.'
+            'install it with `python3 -m pip install ".[otel]"` in the checkout, or take the endpoint out.'
         )

@@ -248,13 +248,14 @@ async def test_what_is_not_believed_is_followed_into_the_quarantine(town: Town) 
 
 
 async def test_an_event_about_something_else_is_followed_too(town: Town) -> None:
-    told = message(data(), EventType="Resource.Created", EventResource="/other")
-    told["Meta"].pop("ConsentId", None)
-    body = town.event(Status="SomethingNew")
+    body = tokens.jwe(tokens.jws(tokens.claims(iss=town.hub.issuer, message=message(None))))
     async with town.up() as tracker:
+        await register(tracker)
         await receive(tracker, body)
         await work_off(tracker)
-    assert town.sink.the("record event").place.trace_id == trace_of(body)
+    record = town.sink.the("record event", outcome="other")
+    assert record.place.trace_id == trace_of(body)
+    assert town.sink.named("open event")[-1].facts["tracker.provider"] == "demobank"
 
 
 async def test_what_the_clock_tells_is_a_trace_of_its_own(town: Town) -> None:

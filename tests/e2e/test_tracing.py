@@ -1,6 +1,8 @@
 """The real service and a real OTLP collector: one webhook, one trace, down to what the subscriber got."""
 
+import asyncio
 import hashlib
+import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -124,3 +126,50 @@ async def test_a_collector_that_never_answers_holds_up_nothing(tmp_path: Path) -
     log = (tmp_path / "log.txt").read_text()
     assert "Traceback" not in log
     assert "The last spans were not taken by the collector in time, and are lost" in log
+
+
+WITHOUT_THE_EXTRA = """
+import sys
+
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {"opentelemetry", "requests", "google"}:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Missing())
+from tracker.cli import main
+sys.argv[0] = "tracker"
+sys.exit(main())
+"""
+
+
+class Bare(Service):
+    """A service where the extra is not installed."""
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        return sys.executable, "-c", WITHOUT_THE_EXTRA, "serve"
+
+
+async def test_without_the_extra_the_service_runs(tmp_path: Path) -> None:
+    async with issuer() as issuer_url:
+        service = Bare(tmp_path, issuer_url)
+        await service.start()
+        async with aiohttp.ClientSession() as http:
+            body = an_event(issuer_url, "c-1", "Authorized", AT, time.time())
+            async with http.post(f"{service.url}/webhooks/uae-v2.1", data=body) as response:
+                assert response.status == 202
+        assert await service.terminate() == 0
+
+
+async def test_tracing_without_the_extra_says_what_to_install(tmp_path: Path) -> None:
+    service = Bare(tmp_path, "https://auth1.bank.example", tracing("http://127.0.0.1:4318"))
+    process = await asyncio.create_subprocess_exec(
+        *service.command, stderr=asyncio.subprocess.PIPE, env=service.environment
+    )
+    _, told = await asyncio.wait_for(process.communicate(), 30)
+    assert process.returncode == 2
+    assert told.decode() == (
+        "tracker: [tracing] endpoint needs OpenTelemetry, which is not installed; "
+        'install it with `python3 -m pip install ".[otel]"` in the checkout, or take the endpoint out.\n'
+    )

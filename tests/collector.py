@@ -1,4 +1,4 @@
-"""A collector on a loopback port that takes OTLP over HTTP, decodes it and remembers; and one that never answers."""
+"""A collector on a loopback port that takes OTLP over HTTP, decodes it and remembers, or never answers; and one in memory."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -9,6 +9,8 @@ from typing import Any
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from tracker.ports import Span
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,27 @@ class Collector:
             self.resources.append(_facts(resource.resource.attributes))
             self.spans += [_taken(span) for scope in resource.scope_spans for span in scope.spans]
         return web.Response(content_type="application/x-protobuf")
+
+
+class Sink:
+    """`ports.Spans` in memory."""
+
+    def __init__(self) -> None:
+        self.spans: list[Span] = []
+
+    def keeps(self, trace_id: int) -> bool:
+        return True
+
+    def take(self, span: Span) -> None:
+        self.spans.append(span)
+
+    def named(self, name: str, **facts: Any) -> list[Span]:
+        wanted = {f"tracker.{key}": value for key, value in facts.items()}
+        return [span for span in self.spans if span.name == name and wanted.items() <= span.facts.items()]
+
+    def the(self, name: str, **facts: Any) -> Span:
+        (found,) = self.named(name, **facts)
+        return found
 
 
 @asynccontextmanager

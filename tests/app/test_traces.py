@@ -14,6 +14,7 @@ from aiohttp.test_utils import TestServer
 from tests import tokens
 from tests.adapters.hub.scripted_hub import ScriptedHub
 from tests.clocks import ManualClock
+from tests.collector import Sink
 from tests.usecases.bench import CONSENT, NOW, data, message
 from tests.web.site import settings_for
 from tracker.adapters.store.store import SqlStore
@@ -30,27 +31,6 @@ from tracker.web.application import web_application
 UAE = PROFILES["uae-v2.1"]
 LOOPBACK = {"notifications": {"allow_networks": ["127.0.0.0/8"]}}
 REGISTRATION = Registration(provider="demobank", kind="account-access", consent_id=CONSENT)
-
-
-class Sink:
-    """`ports.Spans` in memory."""
-
-    def __init__(self) -> None:
-        self.spans: list[Span] = []
-
-    def keeps(self, trace_id: int) -> bool:
-        return True
-
-    def take(self, span: Span) -> None:
-        self.spans.append(span)
-
-    def named(self, name: str, **facts: Any) -> list[Span]:
-        wanted = {f"tracker.{key}": value for key, value in facts.items()}
-        return [span for span in self.spans if span.name == name and wanted.items() <= span.facts.items()]
-
-    def the(self, name: str, **facts: Any) -> Span:
-        (found,) = self.named(name, **facts)
-        return found
 
 
 class Town:

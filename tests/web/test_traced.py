@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.app.test_traces import Sink
-from tests.collector import a_collector
+from tests.collector import Sink, a_collector
 from tests.usecases.bench import CONSENT
 from tests.web.site import DOOR, open_site
 from tests.web.test_trail import ACCOUNT, IBAN, LOOPBACK, NAME, everything_goes_wrong

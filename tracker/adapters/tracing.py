@@ -38,6 +38,7 @@ _CLOSE_SECONDS: Final = 3.0
 _RANDOM_BITS: Final = 56  # the part of a trace id that others too take for random: Trace Context level 2, §3.2.2.3
 _LONGEST_TRACEPARENT: Final = 55
 _NANOSECONDS: Final = 1_000_000_000
+_PROPAGATOR: Final = TraceContextTextMapPropagator()
 _KINDS: Final = {"server": SpanKind.SERVER, "internal": SpanKind.INTERNAL, "client": SpanKind.CLIENT}
 
 
@@ -52,7 +53,7 @@ class OtlpSpans:
             sample_ratio: Which part of all traces is kept, over 0 to 1.
             version: Ours.
         """
-        self._bound = _bound(sample_ratio)
+        self._bound = round(sample_ratio * (1 << _RANDOM_BITS))
         ours = Resource({SERVICE_NAME: "consent-tracker", SERVICE_VERSION: version})
         self._places = _Places()
         self._provider = TracerProvider(
@@ -70,7 +71,6 @@ class OtlpSpans:
             )
         )
         self._tracer = self._provider.get_tracer("tracker", version)
-        self._propagator = TraceContextTextMapPropagator()
 
     def keeps(self, trace_id: int) -> bool:
         """Whether the spans of a trace are kept; the answer for one trace never changes."""
@@ -88,7 +88,7 @@ class OtlpSpans:
             parent,
             _KINDS[span.kind],
             dict(span.facts),
-            self._links(span.link),
+            links_to(span.link),
             began,
         )
         if span.has_failed:
@@ -107,16 +107,13 @@ class OtlpSpans:
         if closing.is_alive():
             _log.warning("The last spans were not taken by the collector in time, and are lost")
 
-    def _links(self, traceparent: str | None) -> list[Link]:
-        """What the sender's header names: a stranger says that, so nothing follows from it but a link."""
-        if traceparent is None or len(traceparent) > _LONGEST_TRACEPARENT:
-            return []
-        theirs = span_of(self._propagator.extract({"traceparent": traceparent})).get_span_context()
-        return [Link(theirs)] if theirs.is_valid else []
 
-
-def _bound(ratio: float) -> int:
-    return round(ratio * (1 << _RANDOM_BITS))
+def links_to(traceparent: str | None) -> list[Link]:
+    """What a sender's header names, if it names anything. A stranger says that, so nothing but a link follows from it."""
+    if traceparent is None or len(traceparent) > _LONGEST_TRACEPARENT:
+        return []
+    theirs = span_of(_PROPAGATOR.extract({"traceparent": traceparent})).get_span_context()
+    return [Link(theirs)] if theirs.is_valid else []
 
 
 def _context(place: Place | None) -> SpanContext:

@@ -118,11 +118,11 @@ async def test_a_collector_that_never_answers_holds_up_nothing(tmp_path: Path) -
                 slowest = max(slowest, time.monotonic() - began)
             await service.until_worked_off()
             (head,) = service.rows("SELECT max(sequence) FROM entry")[0]
-            await collector.until(lambda: len(got) == head)
-            assert slowest < 2
+            await collector.until(lambda: len(got) >= head)
+            assert slowest < 4
         began = time.monotonic()
         assert await service.terminate() == 0
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 15
     log = (tmp_path / "log.txt").read_text()
     assert "Traceback" not in log
     assert "The last spans were not taken by the collector in time, and are lost" in log

@@ -39,7 +39,7 @@ async def test_requests_at_once_are_not_mixed_up(database, keys) -> None:
     assert all(stores[span.facts["tracker.event_id"]].parent == span.place for span in receives)
 
 
-async def test_what_is_refused_at_the_door_and_what_is_no_event_has_no_span(database, keys) -> None:
+async def test_what_is_refused_at_the_door_and_what_is_no_event_has_no_span(database, keys, caplog) -> None:
     sink = Sink()
     async with open_site(database, keys, spans=sink, http={"port": 0}) as site:
         for body in (b"hello", b"", site.token()):
@@ -48,6 +48,7 @@ async def test_what_is_refused_at_the_door_and_what_is_no_event_has_no_span(data
         await site.get("/v1/journal")
         await site.call_bare("GET", "/nowhere")
     assert sink.spans == []
+    assert "could not be told" not in caplog.text
 
 
 async def test_an_event_that_cannot_be_kept_is_a_failed_request(

@@ -50,7 +50,7 @@ def receiver_application(services: Services) -> web.Application:
 
 
 def _bounded(services: Services) -> web.Application:
-    follow = [] if services.traces is None else [traced(services.traces, metrics.DOOR)]
+    follow = [] if services.traces is None else [traced(services.traces)]
     application = web.Application(
         middlewares=[watch, *follow, metrics.counted, problems], client_max_size=LARGEST_BODY_BYTES
     )

@@ -11,8 +11,7 @@ from tracker.web.services import SERVICES, Services
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _UNMATCHED = "unmatched"
-DOOR = "/webhooks/"
-"""How the routes of the door begin."""
+_DOOR = "/webhooks/"
 
 
 def routes() -> list[web.RouteDef]:
@@ -44,6 +43,6 @@ async def counted(request: web.Request, handler: Handler) -> web.StreamResponse:
     route = _UNMATCHED if resource is None else resource.canonical
     seconds = services.clock.monotonic() - began
     services.meters.request_answered(method=request.method, route=route, status=response.status, seconds=seconds)
-    if route.startswith(DOOR):
+    if route.startswith(_DOOR):
         services.meters.event_answered(status=response.status, reason=request.get(REASON, ""))
     return response

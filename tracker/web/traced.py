@@ -1,4 +1,4 @@
-"""Following an event from the first byte of its request. Without `[tracing]` this is not in the way of any request."""
+"""Following an event from the head of its request on. Without `[tracing]` this is not in the way of any request."""
 
 from collections.abc import Awaitable, Callable
 
@@ -12,15 +12,11 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _TRACEPARENT = "traceparent"
 
 
-def traced(traces: Traces, door: str) -> Middleware:
-    """Make the middleware that tells of requests at the door, whose routes begin in this way."""
+def traced(traces: Traces) -> Middleware:
+    """Make the middleware that tells of requests which bring an event; others tell nothing."""
 
     @web.middleware
     async def follow(request: web.Request, handler: Handler) -> web.StreamResponse:
-        resource = request.match_info.route.resource
-        route = "" if resource is None else resource.canonical
-        if not route.startswith(door):
-            return await handler(request)
         arrival, status = Arrival(traces.begin()), None
         token = ARRIVAL.set(arrival)
         try:
@@ -28,6 +24,8 @@ def traced(traces: Traces, door: str) -> Middleware:
             status = response.status
         finally:
             ARRIVAL.reset(token)
+            resource = request.match_info.route.resource
+            route = "" if resource is None else resource.canonical
             traces.arrived(arrival, route=route, status=status, link=request.headers.get(_TRACEPARENT))
         return response
 

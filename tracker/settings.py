@@ -33,6 +33,7 @@ from tracker.settings_sections import (
     ReceiverSettings,
     Section,
     SecuritySettings,
+    TracingSettings,
 )
 
 _PREFIX = "TRACKER_"
@@ -59,6 +60,7 @@ class Settings(Section):
     audit: AuditSettings = AuditSettings()
     security: SecuritySettings = SecuritySettings()
     metrics: MetricsSettings = MetricsSettings()
+    tracing: TracingSettings = TracingSettings()
     log: LogSettings = LogSettings()
 
     @model_validator(mode="after")

@@ -35,7 +35,7 @@ def use(folder, issuer):
 def findings(done):
     """Mark and text of each line, by subject."""
     assert done.err == "", done
-    subjects = r"configuration|database|keys|service|clock|providers|provider \w+|access to \w+|consents of \w+"
+    subjects = r"configuration|database|keys|service|clock|tracing|providers|provider \w+|access to \w+|consents of \w+"
     lines = [
         re.fullmatch(rf"(ok  |warn|FAIL|next)  (?:({subjects})\s+)?(.*)", line.rstrip())
         for line in done.out.splitlines()
@@ -305,3 +305,16 @@ def test_a_warning_about_an_open_key_is_given_and_is_no_failure(filled, hub):
     done = subprocess.run((*PROGRAM, "check"), capture_output=True, text=True, check=False)
     assert done.returncode == 0
     assert re.fullmatch(r"(tracker: The key file .* run `chmod 600 .*`\.\n)+", done.stderr)
+
+
+def test_tracing_is_told_and_that_it_lacks_its_extra(run, joined, monkeypatch):
+    file = joined / "tracker.toml"
+    file.write_text(file.read_text() + '\n[tracing]\nendpoint = "http://127.0.0.1:4318/"\n')
+    done = run("check")
+    text = "spans go to http://127.0.0.1:4318; nothing waits for whether they are taken"
+    assert (done.status, findings(done)["tracing"]) == (0, ("ok", text))
+    monkeypatch.setattr("tracker.app.tracing.find_spec", lambda _: None)
+    done = run("check")
+    mark, text = findings(done)["tracing"]
+    assert (done.status, mark) == (2, "FAIL")
+    assert 'pip install ".[otel]"' in text

@@ -10,6 +10,7 @@ from tracker.app.listener_checks import service_finding
 from tracker.app.next_step import next_step, to_put_right
 from tracker.app.our_keys import load_our_keys, unusable_key_files
 from tracker.app.provider_checks import provider_findings
+from tracker.app.tracing import require_extra
 from tracker.domain.errors import TrackerError
 from tracker.settings import Settings
 
@@ -35,6 +36,8 @@ async def check_all(settings: Settings, show: Callable[[Finding], None]) -> list
     found(database)
     for finding in certificate_findings(settings, World().clock.now()):
         found(finding)
+    if settings.tracing.endpoint is not None:
+        found(_tracing(settings))
     service, is_running = service_finding(settings)
     step: str | None = None
     if not any(finding.stops for finding in findings):
@@ -63,6 +66,16 @@ def _database(settings: Settings) -> tuple[Finding, bool]:
         remedy = "stop the service if it runs, make a backup, then `tracker db upgrade`"
         return Finding("database", text, ok=False, stops=True, remedy=remedy), True
     return Finding("database", f"{file}, schema {has}", ok=True), True
+
+
+def _tracing(settings: Settings) -> Finding:
+    try:
+        require_extra(settings.tracing)
+    except TrackerError as error:
+        return Finding("tracing", str(error), ok=False, stops=True)
+    return Finding(
+        "tracing", f"spans go to {settings.tracing.endpoint}; nothing waits for whether they are taken", ok=True
+    )
 
 
 async def _with_the_tracker(

@@ -11,6 +11,7 @@ from tracker.adapters.store.service_lock import ServiceLock
 from tracker.app.composition import Tracker, World, build
 from tracker.app.database import database_file, require_schema
 from tracker.app.listening import listening
+from tracker.app.tracing import following
 from tracker.settings import Settings
 from tracker.worker import Loop, Tick, Worker
 
@@ -98,8 +99,13 @@ async def service(settings: Settings, world: World | None = None) -> AsyncIterat
     """
     with ServiceLock(database_file(settings)):
         require_schema(settings)
-        async with build(settings, world) as tracker, running(tracker) as url:
-            yield tracker, url
+        # What is followed is told to the end: the last spans come while everything else is taken down.
+        async with following(settings) as spans:
+            watched = world or World()
+            if spans is not None:
+                watched = replace(watched, spans=spans)
+            async with build(settings, watched) as tracker, running(tracker) as url:
+                yield tracker, url
 
 
 async def with_tracker(settings: Settings, deed: Callable[[Tracker], Coroutine[Any, Any, T]]) -> T:

@@ -25,16 +25,23 @@ from tracker.ports.transaction import Transaction
 T = TypeVar("T")
 
 
-class Store(Protocol):
+class Inbox(Protocol):
+    """What the door needs of the store. Every method raises `StorageError` when it is away."""
+
+    async def admit(self, item: InboxItem) -> None:
+        """Keep an event before it is answered for; many callers share one flush."""
+
+    async def inbox_depth(self) -> tuple[int, datetime | None]:
+        """How many items wait, and since when the most overdue one should have been opened."""
+
+
+class Store(Inbox, Protocol):
     """The database. Every method raises `StorageError` when it is away."""
 
     async def transact(self, script: Callable[[Transaction], T]) -> T:
         """Run a script in one transaction and give its answer after the commit. Nothing is kept if it raises."""
 
     # inbox
-
-    async def admit(self, item: InboxItem) -> None:
-        """Keep an event before it is answered for; many callers share one flush."""
 
     async def inbox_waiting(self, now: datetime, limit: int) -> list[InboxItem]:
         """Read what is due to be opened, in order of arrival.
@@ -48,9 +55,6 @@ class Store(Protocol):
 
     async def hasten(self, ids: Collection[str], now: datetime) -> None:
         """Make items due at once that were put off."""
-
-    async def inbox_depth(self) -> tuple[int, datetime | None]:
-        """How many items wait, and since when the most overdue one should have been opened."""
 
     async def quarantined(
         self, limit: int, before: str | None = None, only: QuarantineFilter = EVERYTHING_ASIDE

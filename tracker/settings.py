@@ -33,6 +33,7 @@ from tracker.settings_sections import (
     ReceiverSettings,
     Section,
     SecuritySettings,
+    TracingSettings,
 )
 
 _PREFIX = "TRACKER_"
@@ -59,6 +60,7 @@ class Settings(Section):
     audit: AuditSettings = AuditSettings()
     security: SecuritySettings = SecuritySettings()
     metrics: MetricsSettings = MetricsSettings()
+    tracing: TracingSettings = TracingSettings()
     log: LogSettings = LogSettings()
 
     @model_validator(mode="after")
@@ -121,9 +123,9 @@ def load_settings(
     variables = {
         name: text for name, text in (os.environ if environ is None else environ).items() if name.startswith(_PREFIX)
     }
+    file = configuration_file(variables, cwd)
     named = variables.pop(_FILE_VARIABLE, None)
     overridden: dict[Key, str] = {_overridden(name): name for name in variables}
-    file = (Path.cwd() if cwd is None else cwd) / (_FILE if named is None else named)
     document = _read(file, named)
     _override_values(document, variables)
     origin = Origin(printable(named or _FILE), file.parent, overridden)
@@ -134,6 +136,12 @@ def load_settings(
     if known_profiles is not None:
         _check_profiles(settings, known_profiles, origin)
     return _with_files(settings, origin)
+
+
+def configuration_file(environ: Mapping[str, str] | None = None, cwd: Path | None = None) -> Path:
+    """Say which file the configuration is in, whether it is there or not; as `load_settings` finds it."""
+    named = (os.environ if environ is None else environ).get(_FILE_VARIABLE, _FILE)
+    return (Path.cwd() if cwd is None else cwd) / named
 
 
 def _overridden(variable: str) -> tuple[str, str]:
@@ -170,7 +178,9 @@ def _read(file: Path, named: str | None) -> dict[str, Any]:
             return {}
         raise ConfigurationError(f"{_FILE_VARIABLE} names {name}, which does not exist; correct it.") from error
     except OSError as error:
-        raise ConfigurationError(f"{name} cannot be read: {error.strerror}.") from error
+        raise ConfigurationError(
+            f"{name} cannot be read: {error.strerror}; put a file there that this user can read."
+        ) from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"{name} is not valid TOML: {error}.") from error
     except (ValueError, RecursionError) as error:
@@ -213,7 +223,11 @@ def _found(section: Section, key: Key, origin: Origin) -> Section:
     for name, file in files.items():
         if not _is_there(file):
             # What stands in place of the name may be the key itself, so it is not repeated.
-            fix = f"; make it with `tracker keys make {_MADE[name]} --out FILE`" if name in _MADE else ""
+            fix = (
+                f"; correct it, or make the file with `tracker keys make {_MADE[name]} --out FILE`"
+                if name in _MADE
+                else ""
+            )
             raise origin.error(
                 (*key, name), f"names no file; relative paths count from {origin.folder.absolute()}{fix}"
             )

@@ -69,7 +69,7 @@ def _require_database(url: SecretStr, text: str) -> SecretStr:
     return url
 
 
-def _base_url(text: str) -> str:
+def _url(text: str) -> str:
     try:
         parts = urlsplit(text)
         host, has_user = parts.hostname, "@" in parts.netloc
@@ -80,7 +80,12 @@ def _base_url(text: str) -> str:
         raise ValueError("should be a URL such as https://auth1.bank.example")
     if has_user or "?" in text or "#" in text:
         raise ValueError("should have no user name, query or fragment")
-    if parts.scheme == "http" and not _is_loopback(host):
+    return text
+
+
+def _base_url(text: str) -> str:
+    parts = urlsplit(_url(text))
+    if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
         raise ValueError("should begin with https://; http:// is for loopback hosts only")
     return text
 
@@ -99,6 +104,7 @@ def _without_trailing_slash(url: str) -> str:
 Interval = Annotated[timedelta, BeforeValidator(_interval)]
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
 Issuer = Annotated[str, AfterValidator(_base_url)]
+CollectorUrl = Annotated[str, AfterValidator(_url), AfterValidator(_without_trailing_slash)]
 ResourceUrl = Annotated[str, AfterValidator(_base_url), AfterValidator(_without_trailing_slash)]
 ProfileName = Annotated[str, Field(pattern=r"^[a-z0-9.-]{1,64}$")]
 Host = Annotated[str, Field(pattern=r"^[!-~]{1,253}$")]
@@ -304,6 +310,19 @@ class MetricsSettings(Section):
 
     host: Annotated[str, Field(pattern=r"^[!-~]{1,253}$")] = "127.0.0.1"
     port: Annotated[int | None, Field(ge=0, le=65_535)] = None
+
+
+class TracingSettings(Section):
+    """`[tracing]`: spans for OpenTelemetry, which the extra `otel` brings.
+
+    Attributes:
+        endpoint: Where a collector takes OTLP over HTTP, without `/v1/traces`; None: nothing is followed. Unencrypted
+            anywhere, because spans hold ids and words of ours, and nothing else.
+        sample_ratio: Which part of all events and questions is followed.
+    """
+
+    endpoint: CollectorUrl | None = None
+    sample_ratio: Annotated[float, Field(gt=0, le=1)] = 1.0
 
 
 class LogSettings(Section):

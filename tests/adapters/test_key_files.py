@@ -82,9 +82,17 @@ def of_two_keys():
 
 UNUSABLE = {
     "empty": (b"", "is not JSON"),
-    "PEM": (b"-----BEGIN PRIVATE KEY-----\nMIIE", "is not JSON"),
+    "PEM": (b"-----BEGIN PRIVATE KEY-----\nMIIE", "is PEM and not a JWK Set; write it as one, .* --from .* --kid KID"),
+    "PEM with a password": (b"-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIE", "is PEM and not a JWK Set"),
+    "certificate": (b"-----BEGIN CERTIFICATE-----\nMIIE", r"is PEM \(CERTIFICATE\) and not our private key"),
+    "public PEM": (b"-----BEGIN PUBLIC KEY-----\nMIIE", r"is PEM \(PUBLIC KEY\) and not our private key"),
+    "DER": (
+        b"\x30\x82\x04\xbd\x02\x01",
+        "is DER or PKCS#12 and not a JWK Set; .* --from PEM --kid KID --out .*keys.jwks.json",
+    ),
     "name twice": (b'{"keys": [], "keys": []}', "is not JSON"),
-    "one JWK, no set": (lambda: json.dumps(one_key()).encode(), "is not a JWK Set"),
+    "one JWK, no set": (lambda: json.dumps(one_key()).encode(), r'is not a JWK Set but one JWK; put {"keys": \['),
+    "a list, no set": (lambda: json.dumps([one_key()]).encode(), 'is not a JWK Set but a list; put {"keys": before'),
     "no keys": (b'{"keys": []}', "is not a JWK Set"),
     "keys an object": (b'{"keys": {}}', "is not a JWK Set"),
     "key a text": (b'{"keys": ["key"]}', 'has no "kid"'),
@@ -92,8 +100,11 @@ UNUSABLE = {
     "kid empty": (lambda: jwk_set(one_key(), one_key(kid="")), 'Key 2 in .* has no "kid"'),
     "kid a number": (lambda: jwk_set(one_key(kid=1)), 'has no "kid"'),
     "kid twice": (lambda: jwk_set(one_key(), one_key()), f"the \"kid\" '{OUR_KID}'"),
-    "public only": (lambda: jwk_set(public_jwk(rsa_key("ours"), kid=OUR_KID)), "lacks its private part"),
-    "primes missing": (lambda: jwk_set(incomplete()), "lacks its private part"),
+    "public only": (
+        lambda: jwk_set(public_jwk(rsa_key("ours"), kid=OUR_KID)),
+        "private part: it is the public half; put",
+    ),
+    "primes missing": (lambda: jwk_set(incomplete()), "has no primes; export it again with all of d, p, q"),
     "private part null": (lambda: jwk_set(one_key(d=None)), "is damaged"),
     "private part of another key": (lambda: jwk_set(of_two_keys()), "is damaged"),
     "private part not base64url": (lambda: jwk_set(one_key(d="é")), "is damaged"),
@@ -104,7 +115,7 @@ UNUSABLE = {
     "exponent 3": (lambda: jwk_set(private_jwk(rsa_key("cubic", exponent=3), kid=OUR_KID)), "exponent of 65537"),
     "exponent 1": (lambda: jwk_set(one_key(e="AQ")), "is damaged"),
     "use unknown": (lambda: jwk_set(one_key(use="tls")), 'by its "use" or "alg"'),
-    "alg unknown": (lambda: jwk_set(one_key(alg="RS256")), 'by its "use" or "alg"'),
+    "alg unknown": (lambda: jwk_set(one_key(alg="RS256")), 'by its "use" or "alg"; if it .* let it say "use": "'),
     "alg a list": (lambda: jwk_set(one_key(alg=["PS256"])), 'by its "use" or "alg"'),
     "key_ops of a public key": (lambda: jwk_set(one_key(key_ops=["verify", "wrapKey"])), "is damaged or not for"),
     "key_ops a number": (lambda: jwk_set(one_key(key_ops=1)), "is damaged or not for"),
@@ -138,6 +149,20 @@ def test_unusable_file_is_refused_in_one_sentence(name, load, file):
 )
 def test_key_is_used_for_its_own_purpose_only(load, members, file):
     with pytest.raises(ConfigurationError, match="not for"):
+        load(file(jwk_set(one_key(**members))))
+
+
+@pytest.mark.parametrize(
+    ("load", "members"),
+    [
+        (load_signing_keys, {"use": "enc", "alg": "RSA-OAEP-256"}),
+        (load_signing_keys, {"alg": "RSA-OAEP"}),
+        (load_encryption_keys, {"use": "sig", "alg": "PS256"}),
+        (load_encryption_keys, {"use": "sig"}),
+    ],
+)
+def test_files_that_were_swapped_are_told_as_such(load, members, file):
+    with pytest.raises(ConfigurationError, match="are the files of signing_jwks and encryption_jwks swapped"):
         load(file(jwk_set(one_key(**members))))
 
 
@@ -351,3 +376,25 @@ def test_uint_of_the_builders_is_what_the_library_reads():
     assert isinstance(read, rsa.RSAPublicKey)
     assert read.public_numbers() == numbers
     assert uint(65537) == "AQAB"
+
+
+def test_the_command_for_a_pem_file_can_be_copied(file, tmp_path):
+    path = file("-----BEGIN PRIVATE KEY-----", name="own.key.pem")
+    command = f"`tracker keys make signing --from {path} --kid KID --out {tmp_path / 'own.jwks.json'}`."
+    with pytest.raises(ConfigurationError) as caught:
+        load_signing_keys(path)
+    assert str(caught.value).endswith(command)
+
+
+def test_a_file_of_another_user_is_not_to_be_made_again(file):
+    path = file(jwk_set(one_key()), mode=0)
+    was = os.geteuid()
+    if was == 0:  # whom no mode stops
+        os.seteuid(65534)
+    try:
+        with pytest.raises(
+            ConfigurationError, match=r"Permission denied\); make the user that runs the tracker its owner"
+        ):
+            load_signing_keys(path)
+    finally:
+        os.seteuid(was)

@@ -6,14 +6,16 @@ from tests.adapters.hub.scripted_hub import ScriptedHub, says_json
 from tests.clocks import ManualClock
 from tests.usecases.bench import NOW
 from tests.web.site import settings_for
-from tracker.app.checks import Finding, _access
 from tracker.app.composition import World, build
+from tracker.app.findings import Finding
+from tracker.app.provider_checks import provider_findings
 
 
 async def access(database: Path, keys: Path, hub: ScriptedHub) -> Finding:
     async with build(settings_for(database, keys, {"demobank": hub.issuer}), World(clock=ManualClock(NOW))) as tracker:
         (provider,) = tracker.providers
-        return await _access(tracker, provider)
+        found = {finding.subject: finding async for finding in provider_findings(tracker, provider)}
+    return found["access to demobank"]
 
 
 async def test_one_scope_is_enough_and_the_others_are_named(database: Path, keys: Path, hub: ScriptedHub) -> None:

@@ -349,7 +349,9 @@ async def test_a_port_of_the_receiver_that_is_taken_names_its_section(
     database: Path, keys: Path, hub: ScriptedHub, unused_tcp_port: int
 ) -> None:
     sections = {"http": {"port": unused_tcp_port}, "receiver": {"port": unused_tcp_port}}
-    with pytest.raises(ConfigurationError, match=rf"127\.0\.0\.1:{unused_tcp_port} .*see \[receiver\]\."):
+    with pytest.raises(
+        ConfigurationError, match=rf"127\.0\.0\.1:{unused_tcp_port} .*or change the port in \[receiver\]\."
+    ):
         async with a_service(database, keys, hub, **sections):
             raise AssertionError
     async with a_service(database, keys, hub, http={"port": unused_tcp_port}):

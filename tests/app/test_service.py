@@ -135,13 +135,16 @@ async def test_it_is_not_ready_without_its_database(database: Path, keys: Path, 
 # ---------------------------------------------------------------------------------------------- how it begins and ends
 
 
-async def test_an_address_that_is_taken_is_said_in_a_sentence(database: Path, keys: Path, hub: ScriptedHub) -> None:
+@pytest.mark.parametrize("section", ["http", "metrics"])
+async def test_an_address_that_is_taken_is_said_in_a_sentence(
+    database: Path, keys: Path, hub: ScriptedHub, section: str
+) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(ConfigurationError, match=rf"Nothing can listen on 127\.0\.0\.1:{port} .*\[http\]"):
-            async with a_service(database, keys, hub, http={"port": port}):
+        with pytest.raises(ConfigurationError, match=rf"Nothing can listen on 127\.0\.0\.1:{port} .*\[{section}\]"):
+            async with a_service(database, keys, hub, **{section: {"port": port}}):
                 raise AssertionError
     names = {task.get_name() for task in asyncio.all_tasks()}
     assert not names & {"notifications", "opening"}
@@ -222,15 +225,3 @@ async def test_metrics_can_have_a_listener_of_their_own(
             async with http.get(path) as response:
                 assert response.status == 404
     assert _is_closed(elsewhere.removesuffix("/metrics"))
-
-
-async def test_an_address_for_metrics_that_is_taken_is_said_in_a_sentence(
-    database: Path, keys: Path, hub: ScriptedHub
-) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        with pytest.raises(ConfigurationError, match=rf"Nothing can listen on 127\.0\.0\.1:{port} .*\[metrics\]"):
-            async with a_service(database, keys, hub, metrics={"port": port}):
-                raise AssertionError

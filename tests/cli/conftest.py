@@ -81,6 +81,14 @@ def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
+def port(bare: Path, monkeypatch: pytest.MonkeyPatch, unused_tcp_port_factory: Callable[[], int]) -> int:
+    """Where the service would listen: nobody does, whatever else goes on on this machine."""
+    free = unused_tcp_port_factory()
+    monkeypatch.setenv("TRACKER_HTTP__PORT", str(free))
+    return free
+
+
+@pytest.fixture
 def folder(bare: Path, key_folder: Path) -> Path:
     """A working directory with a configuration and keys; no database yet."""
     shutil.copytree(key_folder, bare / "keys")

@@ -9,6 +9,8 @@ import pytest
 from tests import tokens
 from tests.certificates import Authority, ExtendedKeyUsageOID, put
 
+pytestmark = pytest.mark.usefixtures("port")
+
 
 @pytest.fixture(scope="module")
 def authority() -> Authority:

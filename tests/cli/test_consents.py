@@ -5,8 +5,9 @@ import sqlite3
 
 import pytest
 
-from tests.cli.histories import CONSENT, DEMOBANK, authorized, tell
-from tracker.web.api.shapes.consents import ConsentOut
+from tests import crowd
+from tests.cli.histories import CONSENT, DEMOBANK, authorized, hear, tell
+from tracker.web.api.shapes.consents import ConsentOut, ConsentsQuery
 
 NAME = f"demobank/{CONSENT}"
 WITH_SLASHES = "urn:bank:1/2//3"
@@ -49,6 +50,12 @@ def ids(done):
         (("--status", "NotStaged", "--kind", "insurance"), ["x" * 128]),
         (("--user-ref", "customer-42"), [CONSENT]),
         (("--base-consent-id", "root"), [WITH_SLASHES]),
+        (("--effective-status", "Authorized"), [CONSENT]),
+        (("--effective-status", "Authorized", "--status", "Authorized"), [CONSENT]),
+        (("--expiring-before", "2099-08-31T20:00:00Z"), []),
+        (("--expiring-before", "2099-09-01T00:00:00.000001+04:00"), [CONSENT]),
+        (("--updated-since", "2026-03-02T06:17:33Z"), [CONSENT, WITH_SLASHES, "other", "x" * 128]),
+        (("--updated-since", "2026-03-02T10:17:33.000001+04:00"), []),
     ],
 )
 def test_list_shows_what_passes_all_filters(run, consents, options, found):
@@ -95,17 +102,59 @@ def test_list_of_nothing_says_so(run, filled):
     assert json.loads(run("consents", "list", "--json").out) == {"items": [], "next_cursor": None}
 
 
-def test_list_marks_what_only_our_clock_says(run, filled, key_folder):
+def test_a_list_of_ten_thousand_is_whole_and_can_be_taken_in_two(run, filled, key_folder):
+    tell(filled / "tracker.db", key_folder, lambda bench: bench.register(crowd.name(0), user_ref="u"))
+    crowd.gather(filled / "tracker.db", 10_000)
+    names = [crowd.name(n) for n in range(10_000)]
+    heading, *rows = run("consents", "list", "--limit", "10000").lines
+    assert heading.startswith("consent ")
+    assert [row.split()[0] for row in rows] == [f"demobank/{name}" for name in names]
+    first = run("consents", "list", "--json", "--user-ref", "u", "--limit", "6000")
+    cursor = json.loads(first.out)["next_cursor"]
+    rest = run("consents", "list", "--json", "--user-ref", "u", "--limit", "6000", "--cursor", cursor)
+    assert (ids(first) + ids(rest), json.loads(rest.out)["next_cursor"]) == (names, None)
+
+
+@pytest.fixture
+def run_out(filled, key_folder):
+    """A consent of which the holder last said Authorized, and that ended long ago by our clock."""
+
     async def runs_out(bench):
         await bench.register()
-        from tests.cli.histories import hear
-
         bench.advance(minutes=8)
         await hear(bench, "Authorized", "2026-03-02T10:17:31+04:00", ExpirationDateTime="2026-03-03T00:00:00+04:00")
 
     tell(filled / "tracker.db", key_folder, runs_out)
+    return filled
+
+
+def test_list_marks_what_only_our_clock_says(run, run_out):
     assert "Expired (by our clock)  no" in run("consents", "list").out
     assert "Expired  (by our clock; the holder has not said so)" in run("consents", "show", NAME).out
+
+
+@pytest.mark.parametrize(
+    ("options", "found"),
+    [
+        (("--holder-status", "Authorized"), [CONSENT]),
+        (("--holder-status", "Expired"), []),
+        (("--status", "Authorized"), []),
+        (("--effective-status", "Authorized"), []),
+        (("--status", "Expired"), [CONSENT]),
+        (("--effective-status", "Expired", "--holder-status", "Authorized"), [CONSENT]),
+        (("--expiring-before", "2026-03-02T20:00:00Z"), []),
+        (("--expiring-before", "2026-03-02T20:00:01Z"), [CONSENT]),
+    ],
+)
+def test_the_holders_status_and_the_one_with_our_clock_are_told_apart(run, run_out, options, found):
+    assert ids(run("consents", "list", "--json", *options)) == found
+
+
+def test_every_filter_of_the_api_is_an_option_of_the_list(run):
+    named = {"status": "--holder-status", "effective_status": "--effective-status"}
+    shown = run("consents", "list", "--help").out
+    for name in ConsentsQuery.model_fields:
+        assert f"{named.get(name, '--' + name.replace('_', '-'))} " in shown
 
 
 # ---------------------------------------------------------------------------------------------- show

@@ -5,10 +5,11 @@ import sqlite3
 import stat
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ed25519
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
 from joserfc.jwk import KeySet, OKPKey
 
-from tracker.adapters.key_files import make_jwks
+from tracker.adapters.key_files import load_encryption_keys, load_signing_keys, make_jwks
 
 PRIVATE = {"d", "p", "q", "dp", "dq", "qi", "oth", "k"}
 
@@ -93,6 +94,58 @@ def test_a_kid_is_the_thumbprint_unless_given(run, bare):
     run("keys", "make", "signing", "--out", "new.json")
     (key,) = KeySet.import_key_set(json.loads((bare / "new.json").read_text())).keys
     assert key.kid == key.thumbprint()
+
+
+def pem(key=None, *, password=None):
+    key = key or rsa.generate_private_key(65537, 2048)
+    hidden = BestAvailableEncryption(password) if password else NoEncryption()
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, hidden)
+
+
+@pytest.mark.parametrize(("kind", "kept"), [("signing", "PS256"), ("encryption", "RSA-OAEP-256")])
+def test_a_key_that_is_there_as_pem_is_taken_over_under_its_id(run, bare, kind, kept):
+    private = rsa.generate_private_key(65537, 2048)
+    (bare / "own.key").write_bytes(b"a remark\n" + pem(private))
+    (bare / "own.key").chmod(0o600)
+    done = run("keys", "make", kind, "--from", "own.key", "--kid", "tf-1", "--out", "own.jwks.json")
+    assert (done.status, done.lines) == (0, ["own.jwks.json is made of own.key; nobody but you can read it."])
+    assert stat.S_IMODE((bare / "own.jwks.json").stat().st_mode) == 0o600
+    (key,) = KeySet.import_key_set(json.loads((bare / "own.jwks.json").read_text())).keys
+    assert (key.kid, key.alg) == ("tf-1", kept)
+    assert key.raw_value.private_numbers() == private.private_numbers()
+    load = load_signing_keys if kind == "signing" else load_encryption_keys
+    assert [one.kid for one in load(bare / "own.jwks.json")] == ["tf-1"]
+
+
+CANNOT_BE_TAKEN_OVER = {
+    "public half": (b"-----BEGIN PUBLIC KEY-----\n", "holds public key and no private key; name the file"),
+    "JSON": (b"{}", "holds no PEM; name the file of the private key."),
+    "damaged": (b"-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----\n", "that can be read; export it again"),
+    "password": (
+        lambda: pem(password=b"secret"),
+        "has a password; write the key without with `openssl pkey -in own.key",
+    ),
+    "elliptic curve": (lambda: pem(ec.generate_private_key(ec.SECP256R1())), "holds no RSA key"),
+    "1024 bits": (lambda: pem(rsa.generate_private_key(65537, 1024)), "is not of 2048 to 8192 bits"),
+}
+
+
+@pytest.mark.parametrize("name", CANNOT_BE_TAKEN_OVER)
+def test_what_cannot_be_taken_over_is_told_in_a_sentence(run, bare, name):
+    content, words = CANNOT_BE_TAKEN_OVER[name]
+    (bare / "own.key").write_bytes(content() if callable(content) else content)
+    (bare / "own.key").chmod(0o600)
+    done = run("keys", "make", "signing", "--from", "own.key", "--kid", "tf-1", "--out", "own.jwks.json")
+    assert (done.status, words in done.says) == (2, True), done
+    assert not (bare / "own.jwks.json").exists()
+
+
+def test_the_id_of_a_key_that_is_registered_is_not_made_up(run, bare):
+    (bare / "own.key").write_bytes(pem())
+    done = run("keys", "make", "signing", "--from", "own.key", "--out", "own.jwks.json")
+    assert (done.status, done.says) == (2, "Give the id under which the directory has this key, with --kid.")
+    done = run("keys", "make", "signing", "--from", "own.key", "--kid", "ö", "--out", "own.jwks.json")
+    assert (done.status, "A key id is 1 to 256" in done.says) == (2, True)
 
 
 def test_a_checkpoint_key_is_one_private_ed25519_key(run, bare):

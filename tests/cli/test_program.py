@@ -1,10 +1,13 @@
 """What holds for every command: its help, its exit status, and that what goes wrong is told in one sentence."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -101,6 +104,21 @@ def test_help_imports_no_heavy_library():
         (("consents", "list", "--limit", "0"), "--limit"),
         (("consents", "list", "--limit", "many"), "--limit"),
         (("consents", "list", "--status", "Foo"), "There is no status 'Foo'; there are NotStaged, "),
+        (("consents", "list", "--effective-status", "Foo"), "There is no status 'Foo'; there are NotStaged, "),
+        (("consents", "list", "--holder-status", "Foo"), "There is no status 'Foo'; there are NotStaged, "),
+        (
+            ("consents", "list", "--status", "Expired", "--effective-status", "Revoked"),
+            "--status is short for --effective-status: give one of them.",
+        ),
+        (
+            ("consents", "list", "--expiring-before", "2026-03-02"),
+            "--expiring-before '2026-03-02' is no time with an offset; write 2026-03-02T10:15:00Z, or ",
+        ),
+        (
+            ("consents", "list", "--updated-since", "2026-02-30T10:15:00Z"),
+            "--updated-since '2026-02-30T10:15:00Z' is no",
+        ),
+        (("consents", "list", "--updated-since", "a\x1b[2J"), "is no time with an offset"),
         (("consents", "list", "--provider", "Demo Bank"), "No consent can have this --provider; correct it."),
         (("consents", "list", "--user-ref", "a\x1b[2J"), "No consent can have this --user-ref; correct it."),
         (("consents", "list", "--cursor", "AAAA"), "This --cursor is not of this list"),
@@ -247,8 +265,11 @@ def test_ctrl_c_is_told_in_a_sentence(filled):
     )
     try:
         _until_it_waits(process, filled / "tracker.db")
+        before = _switches(process)
         process.send_signal(signal.SIGINT)
-        time.sleep(0.2)
+        _until(
+            lambda: _switches(process) > before
+        )  # it has woken up, seen the signal, and waits for the database again
         holder.execute("ROLLBACK")
         out, err = process.communicate(timeout=30)
     finally:
@@ -260,10 +281,28 @@ def test_ctrl_c_is_told_in_a_sentence(filled):
 
 def _until_it_waits(process: "subprocess.Popen[str]", database: Path) -> None:
     """Wait until the process has the database open."""
+
+    def is_open() -> bool:
+        for link in Path(f"/proc/{process.pid}/fd").iterdir():
+            with suppress(OSError):  # it is closed by now
+                if link.readlink() == database.resolve():
+                    return True
+        return False
+
+    _until(is_open)
+
+
+def _switches(process: "subprocess.Popen[str]") -> int:
+    """How often its main thread has gone to sleep, when it sleeps; -1 while it is awake."""
+    status = Path(f"/proc/{process.pid}/task/{process.pid}/status").read_text()
+    sleeps = re.search(r"^State:\s+S", status, re.MULTILINE)
+    switches = re.search(r"^voluntary_ctxt_switches:\s+(\d+)", status, re.MULTILINE)
+    assert switches is not None
+    return int(switches[1]) if sleeps else -1
+
+
+def _until(is_so: Callable[[], bool]) -> None:
     end = time.monotonic() + 20
-    while time.monotonic() < end:
-        links = (link.resolve() for link in Path(f"/proc/{process.pid}/fd").iterdir())
-        if database.resolve() in list(links):
-            return
-        time.sleep(0.02)
-    raise AssertionError("the command never opened the database")
+    while not is_so():
+        assert time.monotonic() < end
+        time.sleep(0.005)

@@ -1,6 +1,7 @@
 """`tracker subscriptions`: who is told; the secret is shown once."""
 
 import json
+import re
 
 import pytest
 
@@ -29,6 +30,16 @@ def test_add_gives_the_shape_of_the_api(run, filled):
     secret = made.pop("secret")
     assert secret.startswith("whsec_")
     assert json.loads(run("subscriptions", "list", "--json").out)["items"] == [made]
+
+
+def test_what_each_hears_is_listed(run, filled):
+    run(
+        "subscriptions", "add", URL, "--to", "Revoked", "--to", "Expired", "--kind", "payment", "--provider", "demobank"
+    )
+    run("subscriptions", "add", "https://crm.example/all")
+    some, every = (re.split(r"\s{2,}", line) for line in run("subscriptions", "list").lines[1:])
+    assert some[2:5] == ["*", "to Expired or Revoked, from demobank, of payment", "active"]
+    assert every[2:4] == ["*", "active"]
 
 
 def test_add_begins_a_database(run, folder):

@@ -40,6 +40,13 @@ class Genuine:
         ordered = sorted(self.latencies)
         return round(ordered[min(len(ordered) - 1, int(len(ordered) * quantile))] * 1e3, 1) if ordered else float("nan")
 
+    async def until_taken(self, more: int, seconds: float = 30) -> None:
+        """Wait until so many more were answered with 202 than by now."""
+        enough = len(self.latencies) + more
+        async with asyncio.timeout(seconds):
+            while len(self.latencies) < enough:
+                await asyncio.sleep(0.02)
+
     def lost(self, service: Service) -> int:
         """How many were answered with 202 and are not on record."""
         on_record = {

@@ -34,9 +34,9 @@ async def flooded(folder: Path, deed: Callable[[Service], Awaitable[object]]) ->
         await service.start()
         try:
             async with flood.genuine_events(service, issuer_url, label="c", rate=10) as told:
-                await asyncio.sleep(0.3)
+                await told.until_taken(3)
                 await deed(service)
-                await asyncio.sleep(0.3)
+                await told.until_taken(3)
             await service.until_worked_off()
             assert told.not_ready == 0
             assert set(told.sent) == {202}

@@ -15,6 +15,7 @@ from tracker.journal.verify import verify_export
 ROUNDS = 4
 CONSENTS = 12
 IN_FLIGHT = 12
+KEPT = "SELECT (SELECT count(*) FROM report) + (SELECT count(*) FROM inbox)"
 
 
 async def _load(service: Service, bodies: list[tuple[str, bytes]], http: aiohttp.ClientSession) -> set[str]:
@@ -133,8 +134,9 @@ async def test_sigterm_finishes_what_was_begun_and_a_second_service_is_refused(t
                 for n in range(60)
             ]
             loading = asyncio.create_task(_load(service, bodies, http))
-            await asyncio.sleep(0.1)
+            async with asyncio.timeout(30):
+                while service.rows(KEPT) == [(0,)]:
+                    await asyncio.sleep(0.01)
             assert await service.terminate() == 0
             acknowledged = await loading
-        kept = service.rows("SELECT (SELECT count(*) FROM report) + (SELECT count(*) FROM inbox)")[0][0]
-        assert kept >= len(acknowledged)
+        assert service.rows(KEPT)[0][0] >= len(acknowledged) > 0

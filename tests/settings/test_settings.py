@@ -40,6 +40,7 @@ def test_no_file_and_no_variables_give_the_defaults(tmp_path):
     assert (settings.audit.origin, settings.audit.checkpoint_key) == ("tracker.example/journal", None)
     assert settings.security.key_file_mode == "refuse"
     assert (settings.metrics.host, settings.metrics.port) == ("127.0.0.1", None)
+    assert (settings.tracing.endpoint, settings.tracing.sample_ratio) == (None, 1.0)
     assert (settings.log.level, settings.log.format) == ("info", "text")
 
 
@@ -115,6 +116,8 @@ OVERRIDES = {
     "TRACKER_SECURITY__KEY_FILE_MODE": "refuse",
     "TRACKER_METRICS__HOST": "::1",
     "TRACKER_METRICS__PORT": "9001",
+    "TRACKER_TRACING__ENDPOINT": "http://collector.example:4318",
+    "TRACKER_TRACING__SAMPLE_RATIO": "0.25",
     "TRACKER_LOG__LEVEL": "error",
     "TRACKER_LOG__FORMAT": "text",
 }
@@ -142,6 +145,7 @@ def test_variables_override_every_single_value(load, folder, text):
     assert settings.audit.checkpoint_key == folder / "keys/ca.pem"
     assert settings.security.key_file_mode == "refuse"
     assert (settings.metrics.host, settings.metrics.port) == ("::1", 9001)
+    assert (settings.tracing.endpoint, settings.tracing.sample_ratio) == ("http://collector.example:4318", 0.25)
     assert (settings.log.level, settings.log.format) == ("error", "text")
 
 
@@ -217,7 +221,7 @@ def test_an_empty_tracker_config_is_refused(tmp_path):
 
 def test_a_folder_instead_of_the_file_is_refused(tmp_path):
     (tmp_path / "tracker.toml").mkdir()
-    with pytest.raises(ConfigurationError, match=r"^tracker\.toml cannot be read: Is a directory\.$"):
+    with pytest.raises(ConfigurationError, match=r"^tracker\.toml cannot be read: Is a directory; put a file there"):
         load_settings({}, tmp_path)
 
 
@@ -271,7 +275,7 @@ def test_half_a_transport_identity_is_refused(refusal, half):
 def test_a_missing_file_is_refused(refusal, folder, name, path):
     (folder / "keys" / name).unlink()
     kind = name.partition(".")[0] if "jwk" in name else None
-    fix = "" if kind is None else f"; make it with `tracker keys make {kind} --out FILE`"
+    fix = "" if kind is None else f"; correct it, or make the file with `tracker keys make {kind} --out FILE`"
     sentence = f"tracker.toml: {path} names no file; relative paths count from {folder}{fix}."
     assert refusal(WHOLE) == sentence
     (folder / "keys" / name).mkdir()

@@ -20,6 +20,7 @@ from tracker.settings_sections import (
     ProviderSettings,
     ReceiverSettings,
     SecuritySettings,
+    TracingSettings,
 )
 
 TOO_MUCH = 10**12
@@ -73,6 +74,12 @@ def problem(section, **values):
         (SecuritySettings, "key_file_mode", ["ignore", True]),
         (MetricsSettings, "port", [-1, 65536, "http", True, 1.5]),
         (MetricsSettings, "host", ["", "a b", "a\n", 1, True]),
+        (
+            TracingSettings,
+            "endpoint",
+            ["", "collector:4318", "ftp://c.example", "http://u:p@c.example", "http://c/?x=1", 1],
+        ),
+        (TracingSettings, "sample_ratio", [0, -0.1, 1.01, nan, inf, True, "much"]),
         (LogSettings, "level", ["loud", "INFO"]),
         (LogSettings, "format", ["xml"]),
     ],
@@ -103,6 +110,13 @@ def test_the_widest_values_are_accepted():
     PollingSettings(authorized=timedelta(days=31), suspended="0.001")
     HttpSettings(host="tracker.bank.example", port=65_535)
     AuditSettings(origin="tracker.bank.example/journal-2026,*~!")
+
+
+@pytest.mark.parametrize(
+    "url", ["http://collector.example:4318", "https://otel.example/tenant", "http://127.0.0.1:4318/"]
+)
+def test_a_collector_may_be_anywhere_and_loses_the_slash_at_its_end(url):
+    assert TracingSettings(endpoint=url).endpoint == url.rstrip("/")
 
 
 @pytest.mark.parametrize("half", ["transport_certificate", "transport_key"])

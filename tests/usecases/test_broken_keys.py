@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+import pytest
+
 from tests import tokens
 from tests.clocks import ManualClock
 from tests.usecases.bench import DEMOBANK, NOW, Bench, ScriptedKeys, data, event, keys_of, open_bench
@@ -11,8 +13,9 @@ from tracker.ports import Provider
 REVOKED = event(data("Revoked"))
 
 
+@pytest.mark.parametrize("are_still_away", [False, True])
 async def test_a_restart_does_not_use_up_the_patience_with_a_holder_whose_keys_are_away(
-    bench: Bench, crypto: JwcryptoEventCrypto
+    bench: Bench, crypto: JwcryptoEventCrypto, are_still_away: bool
 ) -> None:
     await bench.register()
     bench.keys.unavailable = True
@@ -24,29 +27,13 @@ async def test_a_restart_does_not_use_up_the_patience_with_a_holder_whose_keys_a
     await bench.store.close()
     bench.advance(minutes=10)
     async with open_bench(bench.path, crypto, clock=bench.clock) as again:
-        again.keys.fetched = {}  # none are at hand yet, and now they could be had
+        again.keys.fetched, again.keys.unavailable = {}, are_still_away
         await again.work_off()
         assert await again.quarantined() == []
-        assert await again.status() == ("Revoked", False)
-
-
-async def test_nor_does_a_restart_while_they_are_still_away(bench: Bench, crypto: JwcryptoEventCrypto) -> None:
-    await bench.register()
-    bench.keys.unavailable = True
-    bench.keys.fetched = {}
-    await bench.deliver(REVOKED)
-    for _ in range(4):
-        bench.advance(minutes=2)
-        await bench.work_off()
-    await bench.store.close()
-    bench.advance(minutes=10)
-    async with open_bench(bench.path, crypto, clock=bench.clock) as again:
-        again.keys.fetched, again.keys.unavailable = {}, True
-        await again.work_off()
-        assert await again.quarantined() == []
-        again.keys.unavailable = False
-        again.advance(minutes=11)
-        await again.work_off()
+        if are_still_away:
+            again.keys.unavailable = False
+            again.advance(minutes=11)
+            await again.work_off()
         assert await again.status() == ("Revoked", False)
 
 

@@ -87,10 +87,10 @@ async def test_what_the_database_will_never_take_stands_alone(bench: Bench) -> N
 
     async def refuse(script):  # type: ignore[no-untyped-def]
         def checked(transaction: Transaction):  # type: ignore[no-untyped-def]
-            done = script(transaction)
+            done, entries = script(transaction)
             if any(one.consent is not None and one.consent.consent_id == "bad" for one in done):
                 raise NeverError
-            return done
+            return done, entries
 
         return await transact(checked)
 

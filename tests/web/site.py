@@ -204,7 +204,7 @@ async def _said(under_way: Any) -> Said:
 
 @asynccontextmanager
 async def open_site(
-    database: Path, keys: Path, *, services: Mapping[str, Any] | None = None, **sections: Any
+    database: Path, keys: Path, *, services: Mapping[str, Any] | None = None, spans: Any = None, **sections: Any
 ) -> AsyncIterator[Site]:
     """Make a site; sections of the configuration and members of the services may be other than usual."""
     clock = ManualClock(NOW)
@@ -213,7 +213,7 @@ async def open_site(
     async with TestServer(hub.application()) as first, TestServer(other_hub.application()) as second:
         hub.issuer, other_hub.issuer = (str(server.make_url("/")).rstrip("/") for server in (first, second))
         issuers = {"demobank": hub.issuer, "otherbank": other_hub.issuer}
-        async with build(settings_for(database, keys, issuers, **sections), World(clock=clock)) as tracker:
+        async with build(settings_for(database, keys, issuers, **sections), World(clock=clock, spans=spans)) as tracker:
             application = web_application(replace(tracker.services, **(services or {})))
             async with TestClient(TestServer(application)) as client:
                 _, key = await tracker.api_keys.add("site", ["admin"])

@@ -5,6 +5,7 @@ import json
 from datetime import timedelta
 from typing import Any
 
+from tests import crowd
 from tests.usecases.bench import data, message
 from tests.web.site import Site, forged_cursor
 
@@ -131,16 +132,9 @@ async def test_the_quarantine_is_listed_page_by_page_the_newest_first(site: Site
     assert newest["size_bytes"] > 500
 
 
-async def test_ten_thousand_rows_are_paged_whole_and_in_order_while_others_come_in(site: Site) -> None:
-    first = await site.register("c00000", user_ref="u")
-    columns = [row[1] for row in site.rows("PRAGMA table_info(consent)") if row[1] not in {"tracking_id", "consent_id"}]
-    # Ids as ours are: in the order of time, with something at random behind it.
-    site.execute(
-        f"""WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 9999)
-        INSERT INTO consent (tracking_id, consent_id, {", ".join(columns)})
-        SELECT printf('02f00000-%04x-7000-8000-', n) || lower(hex(randomblob(6))), printf('c%05d', n), {", ".join(columns)}
-        FROM consent, numbers WHERE consent_id = 'c00000'"""
-    )
+async def test_ten_thousand_rows_are_paged_whole_and_in_order_while_others_come_in_and_change(site: Site) -> None:
+    first = await site.register(crowd.name(0), user_ref="u")
+    crowd.gather(site.database, 10_000)
     assert first["tracking_id"] < "02f"
     seen: list[str] = []
     query, late = "user_ref=u&kind=account-access&status=NotStaged&limit=500", 0
@@ -149,12 +143,16 @@ async def test_ten_thousand_rows_are_paged_whole_and_in_order_while_others_come_
         said = (await site.get(f"/v1/consents?{query}{cursor and f'&cursor={cursor}'}")).json
         seen += [item["consent_id"] for item in said["items"]]
         cursor = said["next_cursor"]
-        if len(seen) < 6000:  # one comes in before, one behind what was read
+        if len(seen) < 6000:  # one comes in before, one behind what was read; and of both, some change
             late += 1
             for place in ("00000000-0000", "fff00000-0000"):
-                site.execute(
-                    f"""INSERT INTO consent (tracking_id, consent_id, {", ".join(columns)})
-                    SELECT '{place}-7000-8000-{late:012}', '{place}-{late}', {", ".join(columns)}
-                    FROM consent WHERE consent_id = 'c00000'"""
-                )
-    assert seen == [*(f"c{n:05}" for n in range(10_000)), *(f"fff00000-0000-{n + 1}" for n in range(late))]
+                crowd.add(site.database, f"{place}-7000-8000-{late:012}", f"{place}-{late}")
+            site.execute(
+                f"""UPDATE consent SET version = version + 1, updated_at = '{2026 + late}' || substr(updated_at, 5)
+                WHERE consent_id BETWEEN '{crowd.name(len(seen) - 50)}' AND '{crowd.name(len(seen) + 49)}'"""
+            )
+            # The holder's word about one that was read, which stays read, and about one that is to come, which is gone.
+            gone = f"'{crowd.name(late)}', '{crowd.name(10_000 - late)}'"
+            site.execute(f"UPDATE consent SET status = 'Authorized' WHERE consent_id IN ({gone})")
+    assert late == 11
+    assert seen == [*(crowd.name(n) for n in range(10_000 - late)), *(f"fff00000-0000-{n + 1}" for n in range(late))]

@@ -17,7 +17,9 @@ from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from tracker.adapters.jose import DecryptionKey, EventKeys, SigningKey
+from tracker.adapters.key_faults import no_json, no_set
 from tracker.adapters.locked_jwcrypto import JWK, refusing
+from tracker.adapters.pem_keys import load_pem_rsa
 from tracker.adapters.private_files import ModePolicy, read_private
 from tracker.adapters.public_keys import is_sound_rsa
 from tracker.domain import strict_json
@@ -119,10 +121,7 @@ def _load_set(path: Path, purpose: _Purpose, mode_policy: ModePolicy) -> Iterato
     document = _read_json(path, purpose.kind, mode_policy)
     members = document.get("keys") if isinstance(document, dict) else None
     if not isinstance(members, list) or not members:
-        raise ConfigurationError(
-            f'The key file {path} is not a JWK Set with a list "keys"; '
-            f"make one with `tracker keys make {purpose.kind}`."
-        )
+        raise ConfigurationError(f"The key file {path} {no_set(document, purpose.kind)}.")
     seen: set[str] = set()
     for position, member in enumerate(members, start=1):
         kid = member.get("kid") if isinstance(member, dict) else None
@@ -138,13 +137,18 @@ def _private_rsa(member: Mapping[str, Any], subject: str, purpose: _Purpose) -> 
     remedy = f"make one with `tracker keys make {purpose.kind}` and register it."
     if member.get("kty") != "RSA":
         raise ConfigurationError(f"{subject} is not an RSA key; {remedy}")
+    if "d" not in member:
+        raise ConfigurationError(
+            f"{subject} lacks its private part: it is the public half; put the whole private key there, or {remedy}"
+        )
     if any(name not in member for name in _RSA_SECRETS):
-        raise ConfigurationError(f"{subject} lacks its private part; put the whole private key there, or {remedy}")
-    if (
-        member.get("use", purpose.use) != purpose.use
-        or member.get("alg", purpose.algorithms[0]) not in purpose.algorithms
-    ):
-        raise ConfigurationError(f'{subject} is not for {purpose.kind} by its "use" or "alg"; {remedy}')
+        raise ConfigurationError(
+            f"{subject} has no primes; export it again with all of {', '.join(_RSA_SECRETS)}, or {remedy}"
+        )
+    if not _is_for(member, purpose):
+        raise ConfigurationError(
+            f'{subject} is not for {purpose.kind} by its "use" or "alg"{_meant_for(member, purpose)}'
+        )
     with refusing(ConfigurationError(f"{subject} is damaged or not for {purpose.kind}; {remedy}")):
         jwk = JWK(**member)
         key = jwk.get_op_key(purpose.operation)
@@ -158,6 +162,20 @@ def _private_rsa(member: Mapping[str, Any], subject: str, purpose: _Purpose) -> 
     return jwk
 
 
+def _is_for(member: Mapping[str, Any], purpose: _Purpose) -> bool:
+    """Whether what a key says of itself allows a purpose; it need not say anything."""
+    use, alg = member.get("use", purpose.use), member.get("alg", purpose.algorithms[0])
+    return use == purpose.use and alg in purpose.algorithms
+
+
+def _meant_for(member: Mapping[str, Any], purpose: _Purpose) -> str:
+    for other in _PURPOSES.values():
+        if other is not purpose and _is_for(member, other):
+            return f" but for {other.kind}; are the files of signing_jwks and encryption_jwks swapped?"
+    allowed = " or ".join(f'"{name}"' for name in purpose.algorithms)
+    return f'; if it is registered for that, let it say "use": "{purpose.use}" and "alg": {allowed}.'
+
+
 def _warm(key: rsa.RSAPrivateKey) -> None:
     # Parsing costs tens of milliseconds and the first operation some more. Both are spent here, before an event waits.
     key.decrypt(key.public_key().encrypt(b"warm", _OAEP), _OAEP)
@@ -168,9 +186,7 @@ def _read_json(path: Path, kind: str, mode_policy: ModePolicy) -> Any:
     try:
         return strict_json.loads(data)
     except strict_json.NotStrictJsonError as error:
-        raise ConfigurationError(
-            f"The key file {path} is not JSON; make a new one with `tracker keys make {kind}`."
-        ) from error
+        raise ConfigurationError(f"The key file {path} {no_json(data, path, kind)}.") from error
 
 
 # ---------------------------------------------------------------------------------------------- making and writing
@@ -186,12 +202,35 @@ def make_jwks(kind: Kind, kid: str | None = None) -> str:
     Raises:
         ConfigurationError: This cannot be a key id.
     """
-    if kid is not None and not is_key_id(kid):
+    if kid is not None:
+        _require_key_id(kid)
+    return _one_key_set(kind, JWK.generate(kty="RSA", size=_RSA_BITS), kid)
+
+
+def jwks_of_pem(kind: Kind, path: Path, kid: str) -> str:
+    """Write the private RSA key of a PEM file as a private JWK Set.
+
+    Args:
+        kind: What it is for.
+        path: The PEM file.
+        kid: The id under which it is registered.
+
+    Raises:
+        ConfigurationError: There is no key in it that can be used, or this cannot be a key id.
+    """
+    _require_key_id(kid)
+    return _one_key_set(kind, JWK.from_pyca(load_pem_rsa(path)), kid)
+
+
+def _require_key_id(kid: str) -> None:
+    if not is_key_id(kid):
         raise ConfigurationError("A key id is 1 to 256 printable ASCII characters; choose such a one.")
+
+
+def _one_key_set(kind: Kind, jwk: JWK, kid: str | None) -> str:
     purpose = _PURPOSES[kind]
-    jwk = JWK.generate(kty="RSA", size=_RSA_BITS)
-    named = {"kty": "RSA", "kid": kid or jwk.thumbprint(), "use": purpose.use, "alg": purpose.algorithms[0]}
-    return _written({"keys": [named | jwk.export(as_dict=True)]})
+    named = {"kid": kid or jwk.thumbprint(), "use": purpose.use, "alg": purpose.algorithms[0]}
+    return _written({"keys": [{"kty": "RSA"} | jwk.export(as_dict=True) | named]})
 
 
 def make_checkpoint_key() -> str:

@@ -31,6 +31,10 @@ def read_private(path: Path, remedy: str, mode_policy: ModePolicy) -> bytes:
         with path.open("rb") as file:
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
             data = file.read(_MAX_FILE_BYTES)
+    except PermissionError as error:
+        raise ConfigurationError(
+            f"The key file {path} cannot be read (Permission denied); make the user that runs the tracker its owner."
+        ) from error
     except (OSError, ValueError) as error:  # ValueError: the path holds a NUL
         raise ConfigurationError(
             f"The key file {path} cannot be read ({getattr(error, 'strerror', error)}); correct the path or {remedy}."

@@ -4,7 +4,8 @@ Nothing of the answer matters but its status and `Retry-After`. Its body is read
 can be used again. Redirects are failures, cookies and proxies do not exist, and no connection is made to where it must not go
 (`address_guard`).
 
-Spec: Standard Webhooks 1.0, "Webhook headers" and "Signature scheme"; CloudEvents HTTP binding 1.0.2, structured mode.
+Spec: Standard Webhooks 1.0, "Webhook headers" and "Signature scheme"; CloudEvents HTTP binding 1.0.2, structured mode;
+    W3C Trace Context.
 """
 
 import asyncio
@@ -75,12 +76,16 @@ class WebhookSender:
         self._connect_seconds = connect_seconds
         self._total_seconds = total_seconds
 
-    async def send(self, subscription: Subscription, entry_id: str, body: bytes, at: datetime) -> Delivery:
+    async def send(
+        self, subscription: Subscription, entry_id: str, body: bytes, at: datetime, *, traceparent: str | None = None
+    ) -> Delivery:
         """Sign and post one body; a failure is an answer, never an exception. Redirects are not followed."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._total_seconds
         try:
             headers = _signed_headers(subscription.secret, entry_id, body, at)
+            if traceparent is not None:
+                headers["traceparent"] = traceparent
             try:
                 return await self._post(subscription.url, headers, body, at, self._total_seconds)
             except aiohttp.ClientConnectorError:

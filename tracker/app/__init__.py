@@ -1,14 +1,15 @@
 """The composition root: what is made of what (`composition`), how it runs (`service`), and what operators do with it."""
 
-from tracker.app.checks import check_all
+from tracker.app.checks import TO_COPY, check_all
 from tracker.app.composition import Tracker, World, build
 from tracker.app.database import database_place, downgrade_database, require_schema, schema_revisions, upgrade_database
 from tracker.app.findings import Finding
-from tracker.app.key_making import make_key_file, public_keys
+from tracker.app.key_making import make_key_file, public_keys, take_key_over
 from tracker.app.our_keys import keys_in_use
 from tracker.app.service import Role, running, service, with_tracker, worker_for
 
 __all__ = [
+    "TO_COPY",
     "Finding",
     "Role",
     "Tracker",
@@ -24,6 +25,7 @@ __all__ = [
     "running",
     "schema_revisions",
     "service",
+    "take_key_over",
     "upgrade_database",
     "with_tracker",
     "worker_for",

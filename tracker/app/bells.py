@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, fields
 from functools import partial
 
-from tracker.adapters.store.place import Place, Wakeups
+from tracker.adapters.store.place import DatabasePlace, Wakeups
 from tracker.usecases.wake import Bell
 
 
@@ -23,7 +23,7 @@ class Bells:
     asks: Bell = field(default_factory=Bell)
     subscriptions: Bell = field(default_factory=Bell)
 
-    def connect(self, place: Place) -> Wakeups | None:
+    def connect(self, place: DatabasePlace) -> Wakeups | None:
         """Have other services on the same database hear them, and hear theirs; None if there can be none."""
         named: dict[str, Bell] = {one.name: getattr(self, one.name) for one in fields(self)}
         wakeups = place.wakeups(lambda name: named[name].ring_here(), frozenset(named))

@@ -1,18 +1,22 @@
 """`tracker check`: whether a configuration can work, found out by trying."""
 
-import asyncio
 from collections.abc import Callable
 
 from tracker.app.certificate_checks import certificate_findings
 from tracker.app.composition import Tracker, World, build
-from tracker.app.database import database_place, schema_revisions
+from tracker.app.database import database_place, require_writable, schema_revisions
 from tracker.app.findings import Finding
-from tracker.app.our_keys import load_our_keys
+from tracker.app.listener_checks import service_finding
+from tracker.app.next_step import next_step, to_put_right
+from tracker.app.our_keys import load_our_keys, unusable_key_files
+from tracker.app.provider_checks import provider_findings
+from tracker.app.tracing import require_extra
 from tracker.domain.errors import TrackerError
-from tracker.ports import Provider
 from tracker.settings import Settings
 
-_PROVIDER_SECONDS = 15.0
+TO_COPY = "README.md has a configuration to begin with, docs/operations.md every setting"
+
+_KEYS_AGAIN = "put the key files right, each as its line says, then `tracker check` again"
 _CLOCK_MAY_BE_BEHIND_SECONDS = 5.0
 
 
@@ -22,28 +26,35 @@ async def check_all(settings: Settings, show: Callable[[Finding], None]) -> list
     Returns:
         Of each whether it is well.
     """
-    results: list[bool] = []
+    findings: list[Finding] = []
 
     def found(finding: Finding) -> None:
-        results.append(finding.ok)
+        findings.append(finding)
         show(finding)
 
     database, has_tables = _database(settings)
     found(database)
-    certificates = list(certificate_findings(settings, World().clock.now()))
-    for finding in certificates:
+    for finding in certificate_findings(settings, World().clock.now()):
         found(finding)
-    if database.ok and not any(finding.stops for finding in certificates):
-        await _keys_and_what_needs_them(settings, found, has_tables=has_tables)
+    if settings.tracing.endpoint is not None:
+        found(_tracing(settings))
+    service, is_running = service_finding(settings)
+    step: str | None = None
+    if not any(finding.stops for finding in findings):
+        step = await _with_the_tracker(settings, found, service, has_tables=has_tables, is_running=is_running)
+    else:
+        found(service)
     if not settings.provider:
         text = "there are none; add [[client]] and [[provider]] tables to the configuration"
-        found(Finding("providers", text, ok=False))
-    return results
+        found(Finding("providers", text, ok=False, remedy=f"add them: {TO_COPY}"))
+    show(Finding("next", to_put_right(findings) or step or "nothing", ok=True))
+    return [finding.ok for finding in findings]
 
 
 def _database(settings: Settings) -> tuple[Finding, bool]:
     """Look at the database; say too whether there is anything in it."""
     try:
+        require_writable(settings)
         has, needs = schema_revisions(settings)
     except TrackerError as error:
         return Finding("database", str(error), ok=False, stops=True), False
@@ -52,30 +63,45 @@ def _database(settings: Settings) -> tuple[Finding, bool]:
         return Finding("database", f"{place.told} is empty; `tracker serve` makes it", ok=True), False
     if has != needs:
         text = f"{place.told} is at schema {has or 'none'}, this version works on {needs}; run `tracker db upgrade`"
-        return Finding("database", text, ok=False, stops=True), has is not None
+        remedy = "stop the service if it runs, make a backup, then `tracker db upgrade`"
+        return Finding("database", text, ok=False, stops=True, remedy=remedy), has is not None
     return Finding("database", f"{place.told}, schema {has}", ok=True), True
 
 
-async def _keys_and_what_needs_them(settings: Settings, found: Callable[[Finding], None], *, has_tables: bool) -> None:
-    subject = "keys"
+def _tracing(settings: Settings) -> Finding:
+    try:
+        require_extra(settings.tracing)
+    except TrackerError as error:
+        return Finding("tracing", str(error), ok=False, stops=True)
+    return Finding(
+        "tracing", f"spans go to {settings.tracing.endpoint}; nothing waits for whether they are taken", ok=True
+    )
+
+
+async def _with_the_tracker(
+    settings: Settings, found: Callable[[Finding], None], service: Finding, *, has_tables: bool, is_running: bool
+) -> str | None:
+    """Look at what it takes the whole tracker to look at; say what comes next if all of that is well."""
+    are_keys_well = False
     try:
         async with build(settings, World()) as tracker:
-            found(Finding(subject, _keys_text(settings), ok=True))
-            subject = "database"
+            found(Finding("keys", _keys_text(settings), ok=True))
+            are_keys_well = True
+            found(service)
             if has_tables:
                 found(await _clock(tracker))
-            are_well = True
             for provider in tracker.providers:
-                seen = await _provider(tracker, provider)
-                found(seen)
-                if seen.ok:
-                    seen = await _access(tracker, provider)
-                    found(seen)
-                are_well = are_well and seen.ok
-            if are_well and tracker.settings.provider:
-                found(Finding("next", await _next_step(tracker, has_tables=has_tables), ok=True))
+                async for finding in provider_findings(tracker, provider):
+                    found(finding)
+            return await next_step(tracker, has_tables=has_tables, is_running=is_running)
     except TrackerError as error:
-        found(Finding(subject, str(error), ok=False, stops=True))
+        if are_keys_well:
+            found(Finding("database", str(error), ok=False, stops=True))
+        else:  # all files at once, because each may be the work of somebody
+            for problem in unusable_key_files(settings) or [error]:
+                found(Finding("keys", str(problem), ok=False, stops=True, remedy=_KEYS_AGAIN))
+            found(service)
+    return None
 
 
 def _keys_text(settings: Settings) -> str:
@@ -97,49 +123,3 @@ async def _clock(tracker: Tracker) -> Finding:
         text = f"this machine's clock is {behind:.0f} s behind the journal's last entry; set it right"
         return Finding("clock", text, ok=False)
     return Finding("clock", f"{now:%Y-%m-%d %H:%M:%S} UTC", ok=True)
-
-
-async def _provider(tracker: Tracker, provider: Provider) -> Finding:
-    subject = f"provider {provider.id}"
-    try:
-        async with asyncio.timeout(_PROVIDER_SECONDS):
-            described = await tracker.holders.describe(provider)
-    except TimeoutError:
-        return Finding(subject, f"{provider.issuer} does not answer; check the address and the network", ok=False)
-    except TrackerError as error:
-        text = f"{error} Check its issuer ({provider.issuer}), certificates and the network."
-        return Finding(subject, text, ok=False)
-    text = f"discovery and {len(described.key_ids)} signing key(s) found at {provider.issuer}"
-    return Finding(subject, text, ok=True)
-
-
-async def _access(tracker: Tracker, provider: Provider) -> Finding:
-    """Whether the provider gives us tokens: all scopes of its profile are tried, and one is enough to be of use."""
-    subject = f"access to {provider.id}"
-    given: list[str] = []
-    refused: list[str] = []
-    for kind in provider.profile.kinds.values():
-        try:
-            async with asyncio.timeout(_PROVIDER_SECONDS):
-                await tracker.holders.try_scope(provider, kind.scope)
-            given.append(kind.name)
-        except TimeoutError:
-            return Finding(subject, "the token endpoint does not answer; check the network", ok=False)
-        except TrackerError as error:
-            refused.append(f"{kind.name}: {error}")
-    if not given:
-        text = f"{refused[0]} Are client {provider.client_id} and the keys of `tracker keys public` registered there?"
-        return Finding(subject, text, ok=False)
-    not_for = f"; not for {', '.join(one.partition(':')[0] for one in refused)}" if refused else ""
-    return Finding(subject, f"tokens are given for {', '.join(given)}{not_for}", ok=True)
-
-
-async def _next_step(tracker: Tracker, *, has_tables: bool) -> str:
-    """What a new operator does now that all is well."""
-    if not has_tables:
-        return "start it: `tracker serve`"
-    if not any(key.revoked_at is None for key in await tracker.api_keys.all()):
-        return "make a key for the back office: `tracker keys add-api-key --name NAME --scope read,write`"
-    if await tracker.store.head() == 0:
-        return "register a consent before it is staged: POST /v1/consents, see /docs of the running service"
-    return "nothing; `tracker consents list` shows what is tracked"

@@ -23,10 +23,11 @@ from tracker.app.certificates import Certificates
 from tracker.app.database import database_place
 from tracker.app.observatory import Observatory, WatchedHolders, WatchedSender
 from tracker.app.our_keys import OurKeys, load_our_keys
+from tracker.app.traced import TracedHolders, TracedInbox, TracedOpener, TracedSender
 from tracker.domain.consent import ProviderId
 from tracker.domain.errors import ConfigurationError
 from tracker.domain.schedule import Pace
-from tracker.ports import Clock, Entropy, Ids, Provider
+from tracker.ports import Clock, Entropy, HolderApi, Ids, Inbox, Provider, Sender, Spans
 from tracker.profiles import PROFILES
 from tracker.profiles.profile import Profile
 from tracker.settings import Settings
@@ -53,6 +54,7 @@ from tracker.usecases.stream import StreamPorts
 from tracker.usecases.subscribe import Subscriptions
 from tracker.usecases.suspects import Suspects
 from tracker.usecases.timeline import Timelines
+from tracker.usecases.traces import Traces
 from tracker.usecases.trail import Trail
 from tracker.web.peers import Peers
 from tracker.web.services import Services
@@ -71,12 +73,14 @@ class World:
         ids: Fresh ids.
         entropy: Randomness.
         profiles: The ecosystems that are known.
+        spans: What takes the spans of whatever is followed; None: nothing is.
     """
 
     clock: Clock = field(default_factory=SystemClock)
     ids: Ids = field(default_factory=SystemIds)
     entropy: Entropy = field(default_factory=SystemEntropy)
     profiles: dict[str, Profile] = field(default_factory=lambda: dict(PROFILES))
+    spans: Spans | None = None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -139,7 +143,9 @@ class Tracker:
 
 
 @asynccontextmanager
-async def build(settings: Settings, world: World | None = None) -> AsyncIterator[Tracker]:
+async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two it would be harder to read
+    settings: Settings, world: World | None = None
+) -> AsyncIterator[Tracker]:
     """Make everything that the configuration asks for; on leaving, take it down again.
 
     Raises:
@@ -154,7 +160,8 @@ async def build(settings: Settings, world: World | None = None) -> AsyncIterator
     providers = Providers(_provider(chosen, world) for chosen in settings.provider)
     registry = CollectorRegistry()
     meters = Counters(registry)
-    trail = Trail(meters)
+    traces = None if world.spans is None else Traces(world.spans, world.clock, world.entropy)
+    trail = Trail(meters, traces)
     async with AsyncExitStack() as stack:
         place = database_place(settings)
         store = SqlStore(place.open(), world.ids)
@@ -183,7 +190,9 @@ async def build(settings: Settings, world: World | None = None) -> AsyncIterator
         most_each = max(1, settings.receiver.inbox_max_events // (2 * max(1, len(settings.provider))))
         key_wait = KeyWait(store, world.clock, holders, most_each=most_each)
         stack.push_async_callback(key_wait.close)
-        opener = Opener(providers, crypto, holders)
+        opener = (
+            Opener(providers, crypto, holders) if traces is None else TracedOpener(providers, crypto, holders, traces)
+        )
         opening = Opening(
             store,
             world.clock,
@@ -200,12 +209,15 @@ async def build(settings: Settings, world: World | None = None) -> AsyncIterator
         observatory = Observatory(
             registry, clock=world.clock, store=store, providers=providers, holders=holders, budget=budget
         )
+        inbox: Inbox = store if traces is None else TracedInbox(store, traces)
+        api: HolderApi = holders if traces is None else TracedHolders(holders, traces)
+        post: Sender = sender if traces is None else TracedSender(sender, traces)
         services = Services(
             clock=world.clock,
             ids=world.ids,
             store=store,
             receiver=Receiver(
-                store,
+                inbox,
                 world.clock,
                 world.ids,
                 crypto,
@@ -215,13 +227,13 @@ async def build(settings: Settings, world: World | None = None) -> AsyncIterator
                 max_events=settings.receiver.inbox_max_events,
                 max_age_seconds=settings.receiver.inbox_max_age_seconds,
             ),
-            registrar=Registrar(store, office, bells.journal, bells.asks),
+            registrar=Registrar(store, office, bells.journal, bells.asks, trail),
             consulting=Consulting(store, providers, world.clock),
             timelines=Timelines(store, providers),
             asker=Asker(
                 store,
                 office,
-                WatchedHolders(holders, meters, world.clock),
+                WatchedHolders(api, meters, world.clock),
                 budget,
                 bells.journal,
                 bells.asks,
@@ -250,8 +262,9 @@ async def build(settings: Settings, world: World | None = None) -> AsyncIterator
             peers=Peers(settings.receiver.trusted_proxies, settings.receiver.allow_networks),
             max_connections=settings.http.max_connections,
             is_ready=partial(_is_ready, store),
+            traces=traces,
         )
-        watched_sender = WatchedSender(sender, meters, world.clock, trail)
+        watched_sender = WatchedSender(post, meters, world.clock, trail)
         ports = StreamPorts(
             store=store, sender=watched_sender, clock=world.clock, entropy=world.entropy, news=bells.journal
         )
@@ -266,7 +279,7 @@ async def build(settings: Settings, world: World | None = None) -> AsyncIterator
             services=services,
             exporting=Exporting(store, origin=settings.audit.origin, signer=keys.signer),
             opening=opening,
-            expiry=Expiry(store, office, bells.journal, bells.asks),
+            expiry=Expiry(store, office, bells.journal, bells.asks, trail),
             notifier=Notifier(ports, bells.subscriptions, leasing),
             bells=bells,
             registry=registry,

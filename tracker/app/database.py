@@ -7,7 +7,7 @@ from typing import TypeVar
 from sqlalchemy import Connection
 
 from tracker.adapters.store import migrate
-from tracker.adapters.store.place import Place
+from tracker.adapters.store.place import DatabasePlace
 from tracker.adapters.store.postgres_place import PostgresPlace
 from tracker.adapters.store.sqlite_place import SqlitePlace
 from tracker.domain.errors import ConfigurationError
@@ -17,7 +17,7 @@ T = TypeVar("T")
 _SQLITE = "sqlite:///"
 
 
-def database_place(settings: Settings) -> Place:
+def database_place(settings: Settings) -> DatabasePlace:
     """The place that the configuration names."""
     url = settings.database.url.get_secret_value()
     return SqlitePlace(Path(url.removeprefix(_SQLITE))) if url.startswith(_SQLITE) else PostgresPlace(url)
@@ -53,6 +53,15 @@ def schema_revisions(settings: Settings) -> tuple[str | None, str]:
     if not place.is_there():
         return None, migrate.newest()
     return place.run(_ours(place, migrate.current)), migrate.newest()
+
+
+def require_writable(settings: Settings) -> None:
+    """See to it that the database can be written, by this user; nothing is made by asking.
+
+    Raises:
+        ConfigurationError: It cannot.
+    """
+    database_place(settings).require_writable()
 
 
 def upgrade_database(settings: Settings, revision: str) -> str | None:
@@ -99,7 +108,7 @@ def downgrade_database(settings: Settings, revision: str, *, delete_journal: boo
     return place.migrate(_ours(place, work))
 
 
-def _ours(place: Place, work: Callable[[Connection], T]) -> Callable[[Connection], T]:
+def _ours(place: DatabasePlace, work: Callable[[Connection], T]) -> Callable[[Connection], T]:
     """Do nothing to a database that another program, or a newer version, has made."""
 
     def checked(connection: Connection) -> T:

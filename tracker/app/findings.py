@@ -13,6 +13,7 @@ class Finding:
         ok: Whether it is well.
         stops: Whether the service would not start because of it.
         warns: Whether somebody should see to it soon, although it is well.
+        remedy: The next step towards being well; empty: what the text says.
     """
 
     subject: str
@@ -20,3 +21,4 @@ class Finding:
     ok: bool
     stops: bool = False
     warns: bool = False
+    remedy: str = ""

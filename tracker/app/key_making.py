@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from tracker.adapters.checkpoint_signer import checkpoint_vkey
 from tracker.adapters.key_files import (
+    jwks_of_pem,
     load_checkpoint_key,
     load_encryption_keys,
     load_signing_keys,
@@ -25,10 +26,28 @@ def make_key_file(kind: Literal["signing", "encryption", "checkpoint"], out: Pat
         InvalidRequestError: There is no folder for it.
         ConfigurationError: The file is there already, or cannot be written.
     """
-    if not out.parent.is_dir():
-        raise InvalidRequestError(f"The folder {out.parent} is not there; make it.")
+    _require_folder(out)
     write_private(out, make_checkpoint_key() if kind == "checkpoint" else make_jwks(kind, kid))
     return f"{out} is made; nobody but you can read it."
+
+
+def take_key_over(kind: Literal["signing", "encryption"], source: Path, out: Path, kid: str | None) -> str:
+    """Write a private key that is there as PEM into a key file of ours, and say so.
+
+    Raises:
+        InvalidRequestError: There is no folder for it, or its id is not given.
+        ConfigurationError: It cannot be used; or the file is there already, or cannot be written.
+    """
+    if kid is None:
+        raise InvalidRequestError("Give the id under which the directory has this key, with --kid.")
+    _require_folder(out)
+    write_private(out, jwks_of_pem(kind, source, kid))
+    return f"{out} is made of {source}; nobody but you can read it."
+
+
+def _require_folder(out: Path) -> None:
+    if not out.parent.is_dir():
+        raise InvalidRequestError(f"The folder {out.parent} is not there; make it.")
 
 
 def public_keys(settings: Settings) -> dict[str, Any]:

@@ -1,7 +1,9 @@
 """Listeners: each is one address, one application behind it, and a certificate that may change while it listens."""
 
 import asyncio
+import errno
 import logging
+import os
 from asyncio.sslproto import SSLProtocol
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -23,6 +25,15 @@ _log = logging.getLogger(__name__)
 _SHUTDOWN_SECONDS: Final = 5
 _HANDSHAKE_SECONDS: Final = 10
 """Who has not finished the TLS handshake by then is cut off."""
+
+
+def cannot_listen(section: str, host: str, port: int, error: OSError | UnicodeError) -> ConfigurationError:
+    """Make the error for an address where nothing can listen."""
+    number = getattr(error, "errno", None)
+    # asyncio writes the address into the text, in its own way; names that cannot be resolved have numbers below zero.
+    reason = os.strerror(number) if number is not None and number > 0 else getattr(error, "strerror", None) or error
+    fix = "stop what has it, or change the port" if number == errno.EADDRINUSE else "change host or port"
+    return ConfigurationError(f"Nothing can listen on {host}:{port} ({reason}); {fix} in [{section}].")
 
 
 class Listener:
@@ -70,10 +81,7 @@ class Listener:
                 self._connect, self._host, self._port, backlog=BACKLOG
             )
         except (OSError, UnicodeError) as error:  # UnicodeError: the host is no name
-            raise ConfigurationError(
-                f"Nothing can listen on {self._host}:{self._port} ({getattr(error, 'strerror', None) or error}); "
-                f"see [{self._section}]."
-            ) from error
+            raise cannot_listen(self._section, self._host, self._port, error) from error
 
     async def stop(self) -> None:
         """Close the door, and answer the requests that are under way."""

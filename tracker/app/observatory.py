@@ -60,10 +60,12 @@ class WatchedSender:
         self._clock = clock
         self._trail = trail
 
-    async def send(self, subscription: Subscription, entry_id: str, body: bytes, at: datetime) -> Delivery:
+    async def send(
+        self, subscription: Subscription, entry_id: str, body: bytes, at: datetime, *, traceparent: str | None = None
+    ) -> Delivery:
         """Sign and post one body."""
         began = self._clock.monotonic()
-        delivery = await self._sender.send(subscription, entry_id, body, at)
+        delivery = await self._sender.send(subscription, entry_id, body, at, traceparent=traceparent)
         seconds = self._clock.monotonic() - began
         self._meters.subscriber_told(outcome=_outcome(delivery), seconds=seconds)
         self._trail.told(subscription.id, entry_id, delivery)
@@ -98,7 +100,7 @@ class Observatory:
         self._survey: Survey | None = None
         self._looked_at = float("-inf")
         self._looking = asyncio.Lock()
-        registry.register(Gauges(_version(), self._snapshot))
+        registry.register(Gauges(our_version(), self._snapshot))
         ProcessCollector(registry=registry)
 
     async def page(self) -> MetricsPage:
@@ -124,7 +126,8 @@ class Observatory:
         )
 
 
-def _version() -> str:
+def our_version() -> str:
+    """The version that is installed."""
     try:
         return version("consent-tracker")
     except PackageNotFoundError:  # run from a folder, not installed

@@ -1,11 +1,13 @@
 """Our own private keys as the key files have them: read at the start, and again whenever an operator says so."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from tracker.adapters.checkpoint_signer import checkpoint_signer
 from tracker.adapters.jose import DecryptionKey, EventKeys, SigningKey
 from tracker.adapters.key_files import event_keys, load_checkpoint_key, load_encryption_keys, load_signing_keys
+from tracker.domain.errors import ConfigurationError, TrackerError
 from tracker.ports import CheckpointSigner
 from tracker.settings import Settings
 
@@ -66,6 +68,24 @@ def keys_in_use(settings: Settings) -> list[KeyInUse]:
         for key in keys.encryption[name]:
             file = str(client.encryption_jwks)
             found.append(KeyInUse(client_id=name, kid=key.kid, role="opens events", file=file))
+    return found
+
+
+def unusable_key_files(settings: Settings) -> list[TrackerError]:
+    """What is wrong with the key files, an error for each that cannot be used by itself."""
+    mode = settings.security.key_file_mode
+    found: list[TrackerError] = []
+    loads: list[Callable[[], object]] = []
+    for client in settings.client:
+        loads.append(partial(load_signing_keys, client.signing_jwks, mode))
+        loads.append(partial(load_encryption_keys, client.encryption_jwks, mode))
+    if settings.audit.checkpoint_key is not None:
+        loads.append(partial(load_checkpoint_key, settings.audit.checkpoint_key, mode))
+    for load in loads:
+        try:
+            load()
+        except ConfigurationError as error:
+            found.append(error)
     return found
 
 

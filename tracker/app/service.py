@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 from tracker.app.composition import Tracker, World, build
 from tracker.app.database import database_place, require_schema
 from tracker.app.listening import Doors, listening
+from tracker.app.tracing import following
 from tracker.domain.errors import ConfigurationError
 from tracker.settings import Settings
 from tracker.worker import Loop, Tick, Worker
@@ -127,8 +128,13 @@ async def service(
         raise ConfigurationError("On SQLite one process has all roles: leave --roles out.")
     with place.occupy():
         require_schema(settings)
-        async with build(settings, world) as tracker, running(tracker, roles) as url:
-            yield tracker, url
+        # What is followed is told to the end: the last spans come while everything else is taken down.
+        async with following(settings) as spans:
+            watched = world or World()
+            if spans is not None:
+                watched = replace(watched, spans=spans)
+            async with build(settings, watched) as tracker, running(tracker, roles) as url:
+                yield tracker, url
 
 
 async def with_tracker(settings: Settings, deed: Callable[[Tracker], Coroutine[Any, Any, T]]) -> T:

@@ -1,11 +1,12 @@
 """`tracker consents`: the back office from a shell."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
 
+from tracker.cli.completion import kinds, providers, statuses
 from tracker.cli.output import Json, console, print_json, print_line, print_table, printable, status_text, time_text
 from tracker.cli.running import do, split_name
 
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from tracker.cli.import_results import ImportResults
     from tracker.usecases.consult import ConsentView
     from tracker.usecases.timeline import TimelineItem
-    from tracker.web.api.shapes.consents import ConsentsQuery
 
 app = typer.Typer(
     help="Look at consents, import them, and ask their holders.",
@@ -26,29 +26,49 @@ Name = Annotated[str, typer.Argument(metavar="PROVIDER/CONSENT_ID", help="Split 
 
 @app.command("list", epilog="Example: tracker consents list --status Authorized --limit 20")
 def listing(
-    provider: Annotated[str | None, typer.Option(help="Only this provider's.")] = None,
-    kind: Annotated[str | None, typer.Option(help="Only this kind.")] = None,
-    status: Annotated[str | None, typer.Option(help="Only with this effective status.")] = None,
+    provider: Annotated[str | None, typer.Option(help="Only this provider's.", autocompletion=providers)] = None,
+    kind: Annotated[str | None, typer.Option(help="Only this kind.", autocompletion=kinds)] = None,
+    effective_status: Annotated[
+        str | None,
+        typer.Option(help="Only with this status: the holder's, with our clock added.", autocompletion=statuses),
+    ] = None,
+    status: Annotated[str | None, typer.Option(help="Short for --effective-status.", autocompletion=statuses)] = None,
+    holder_status: Annotated[
+        str | None,
+        typer.Option(
+            help="Only those of which the holder last said this; the API calls it `status`.", autocompletion=statuses
+        ),
+    ] = None,
     user_ref: Annotated[str | None, typer.Option(help="Only this user's.")] = None,
     base_consent_id: Annotated[str | None, typer.Option(help="Only this chain of renewals.")] = None,
+    expiring_before: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Only what ends before this time; ended ones too.")
+    ] = None,
+    updated_since: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Only what changed at this time or after it.")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most so many.")] = 50,
     cursor: Annotated[str | None, typer.Option(help="Go on where a list ended.")] = None,
     json: Json = False,
 ) -> None:
-    """List consents."""
+    """List consents. What is given must all hold; a TIME has an offset, such as 2026-03-02T10:15:00Z."""
+    from tracker.cli.consent_search import one_status, place_in, search_of  # noqa: PLC0415
     from tracker.ports import ConsentQuery  # noqa: PLC0415
     from tracker.web.api.cursor import cursor_after  # noqa: PLC0415
     from tracker.web.api.shapes.consents import ConsentOut, ConsentsOut  # noqa: PLC0415
 
-    wanted = _query(
+    wanted = search_of(
         provider=provider,
         kind=kind,
-        effective_status=status,
+        status=holder_status,
+        effective_status=one_status(effective_status, status),
         user_ref=user_ref,
         base_consent_id=base_consent_id,
+        expiring_before=expiring_before,
+        updated_since=updated_since,
         cursor=cursor,
     )
-    after = _place(wanted)
+    after = place_in(wanted)
     facts = wanted.model_dump(exclude={"cursor", "limit"})
 
     async def deed(tracker: "Tracker") -> "list[ConsentView]":
@@ -64,35 +84,6 @@ def listing(
     print_table(headings, map(_row, page), empty="No consents found.")
     if following:
         print_line(f"There are more: a larger --limit shows them, or --cursor {following}")
-
-
-def _query(**given: Any) -> "ConsentsQuery":
-    """Read a search as the API reads it."""
-    from pydantic import ValidationError  # noqa: PLC0415
-
-    from tracker.domain.consent import Status  # noqa: PLC0415
-    from tracker.domain.errors import InvalidRequestError  # noqa: PLC0415
-    from tracker.web.api.shapes.consents import ConsentsQuery  # noqa: PLC0415
-
-    status = given["effective_status"]
-    if status is not None and status not in set(Status):
-        raise InvalidRequestError(f"There is no status {status!r}; there are {', '.join(Status)}.")
-    try:
-        return ConsentsQuery.model_validate({name: value for name, value in given.items() if value is not None})
-    except ValidationError as error:
-        option = str(error.errors()[0]["loc"][0]).replace("_", "-")
-        raise InvalidRequestError(f"No consent can have this --{option}; correct it.") from error
-
-
-def _place(wanted: "ConsentsQuery") -> str | None:
-    from tracker.domain.errors import InvalidRequestError  # noqa: PLC0415
-    from tracker.web.api.cursor import key_of  # noqa: PLC0415
-    from tracker.web.problems import Problem  # noqa: PLC0415
-
-    try:
-        return None if wanted.cursor is None else key_of(wanted.cursor, wanted)
-    except Problem as error:
-        raise InvalidRequestError("This --cursor is not of this list: repeat the options that it came with.") from error
 
 
 def _row(seen: "ConsentView") -> "tuple[str | Text, ...]":

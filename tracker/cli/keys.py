@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -22,6 +22,10 @@ make = typer.Typer(
 )
 app.add_typer(make, name="make")
 Out = Annotated[Path, typer.Option("--out", help="The file to make, readable by you alone.")]
+From = Annotated[
+    Path | None,
+    typer.Option("--from", help="A PEM file: its private key, instead of a new one; then --kid is required."),
+]
 Kid = Annotated[str | None, typer.Option(help="The key's id; its thumbprint unless given.")]
 
 
@@ -81,19 +85,21 @@ def revoke(key_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
 
 
 @make.command(epilog="Example: tracker keys make signing --out keys/signing.jwks.json")
-def signing(out: Out, kid: Kid = None) -> None:
-    """Make a private JWK Set to sign with."""
-    from tracker.app import make_key_file  # noqa: PLC0415
-
-    print_line(make_key_file("signing", out, kid))
+def signing(out: Out, kid: Kid = None, source: From = None) -> None:
+    """Make a private JWK Set to sign with: a new key, or one that is there as PEM."""
+    _make("signing", out, kid, source)
 
 
 @make.command(epilog="Example: tracker keys make encryption --out keys/encryption.jwks.json")
-def encryption(out: Out, kid: Kid = None) -> None:
-    """Make a private JWK Set that events are encrypted for."""
-    from tracker.app import make_key_file  # noqa: PLC0415
+def encryption(out: Out, kid: Kid = None, source: From = None) -> None:
+    """Make a private JWK Set that events are encrypted for: a new key, or one that is there as PEM."""
+    _make("encryption", out, kid, source)
 
-    print_line(make_key_file("encryption", out, kid))
+
+def _make(kind: Literal["signing", "encryption"], out: Path, kid: str | None, source: Path | None) -> None:
+    from tracker.app import make_key_file, take_key_over  # noqa: PLC0415
+
+    print_line(make_key_file(kind, out, kid) if source is None else take_key_over(kind, source, out, kid))
 
 
 @make.command(epilog="Example: tracker keys make checkpoint --out keys/checkpoint.jwk.json")

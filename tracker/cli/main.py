@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import typer
 
-from tracker.cli import check, consents, db, demo, journal, keys, quarantine, sandbox, serve, subscriptions
+from tracker.cli import check, completion, consents, db, demo, journal, keys, quarantine, sandbox, serve, subscriptions
 from tracker.cli.output import printable
 from tracker.domain.errors import ConfigurationError, InvalidRequestError, TrackerError
 
@@ -19,8 +19,10 @@ app = typer.Typer(
     epilog="Example: tracker demo",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    add_completion=False,
     rich_markup_mode="rich",
 )
+completion.register(app)
 demo.register(app)
 serve.register(app)
 check.register(app)

@@ -91,7 +91,9 @@ def _aligned(cells: Sequence[Text], widths: Sequence[int]) -> Text:
 
 
 def _card(headings: Sequence[str], row: Sequence[Text], width: int) -> list[Text]:
-    lines = [row[0]]
+    first = row[0].copy()
+    first.stylize("bold")
+    lines = [first]
     for heading, cell in zip(headings[1:], row[1:], strict=True):
         if cell.plain in _NOTHING:
             continue

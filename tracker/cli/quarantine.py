@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 from rich.text import Text
 
+from tracker.cli.completion import providers
 from tracker.cli.output import Json, print_json, print_line, print_table, printable, time_text
 from tracker.cli.running import do
 
@@ -25,7 +26,9 @@ app = typer.Typer(
 Id = Annotated[str, typer.Argument(metavar="ID")]
 Reason = Annotated[str | None, typer.Option(help="Only put aside for this reason.")]
 Step = Annotated[str | None, typer.Option(help="Only refused by this step.")]
-Provider = Annotated[str | None, typer.Option(help="Only events that say to be this provider's.")]
+Provider = Annotated[
+    str | None, typer.Option(help="Only events that say to be this provider's.", autocompletion=providers)
+]
 Verified = Annotated[
     bool | None,
     typer.Option("--verified/--unverified", help="Only those of which the holder's signature held, or not."),

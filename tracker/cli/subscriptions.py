@@ -3,13 +3,15 @@
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.text import Text
 
+from tracker.cli.completion import kinds, providers, statuses
 from tracker.cli.output import Json, print_json, print_line, print_table, time_text
 from tracker.cli.running import do
 
 if TYPE_CHECKING:
     from tracker.app import Tracker
-    from tracker.domain.subscription import Subscription
+    from tracker.domain.subscription import EntryFilter, Subscription
 
 app = typer.Typer(help="Who is told of every move.", epilog="Example: tracker subscriptions list", no_args_is_help=True)
 
@@ -18,9 +20,15 @@ app = typer.Typer(help="Who is told of every move.", epilog="Example: tracker su
 def add(
     url: Annotated[str, typer.Argument(help="Where notifications are posted.")],
     type_: Annotated[list[str] | None, typer.Option("--type", help="Which entries; may be repeated.")] = None,
-    to: Annotated[list[str] | None, typer.Option(help="Only moves to this status; may be repeated.")] = None,
-    provider: Annotated[list[str] | None, typer.Option(help="Only this provider; may be repeated.")] = None,
-    kind: Annotated[list[str] | None, typer.Option(help="Only this kind; may be repeated.")] = None,
+    to: Annotated[
+        list[str] | None, typer.Option(help="Only moves to this status; may be repeated.", autocompletion=statuses)
+    ] = None,
+    provider: Annotated[
+        list[str] | None, typer.Option(help="Only this provider; may be repeated.", autocompletion=providers)
+    ] = None,
+    kind: Annotated[
+        list[str] | None, typer.Option(help="Only this kind; may be repeated.", autocompletion=kinds)
+    ] = None,
     description: Annotated[str, typer.Option(help="For people.")] = "",
     from_sequence: Annotated[int | None, typer.Option(min=1, help="Begin with this entry.")] = None,
     json: Json = False,
@@ -68,16 +76,25 @@ def listing(json: Json = False) -> None:
             one.id,
             one.url,
             ",".join(one.entry_filter.types),
-            one.state.value,
+            _only(one.entry_filter),
+            Text(one.state.value, _STYLES[one.state.value]),
             str(head - one.cursor),
             time_text(one.last_delivered_at),
             one.last_error or "",
         )
         for one in found
     )
-    print_table(
-        ("id", "url", "types", "state", "behind", "last told (UTC)", "error"), rows, empty="There are no subscriptions."
-    )
+    headings = ("id", "url", "types", "only", "state", "behind", "last told (UTC)", "error")
+    print_table(headings, rows, empty="There are no subscriptions.")
+
+
+_STYLES = {"active": "green", "failing": "yellow", "disabled": "red"}
+
+
+def _only(wanted: "EntryFilter") -> str:
+    """What is heard of the types."""
+    parts = {"to": wanted.to, "from": wanted.provider, "of": wanted.kind}
+    return ", ".join(f"{word} {' or '.join(sorted(names))}" for word, names in parts.items() if names)
 
 
 @app.command(epilog="Example: tracker subscriptions delete 0198f1c2-7e0a-7c3e-9d1b-2f6a8b0c4d5e")

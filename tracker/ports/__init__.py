@@ -38,7 +38,8 @@ from tracker.ports.records import (
     StoredReport,
     subscription_lease,
 )
-from tracker.ports.store import Store
+from tracker.ports.spans import Place, Span, Spans
+from tracker.ports.store import Inbox, Store
 from tracker.ports.survey import DueAsks, HolderTally, Standing, Survey
 from tracker.ports.transaction import AskLine, Transaction
 from tracker.ports.world import Clock, Entropy, Ids
@@ -65,15 +66,19 @@ __all__ = [
     "HolderKeys",
     "HolderTally",
     "Ids",
+    "Inbox",
     "InboxItem",
     "Meters",
     "Name",
     "OtherEvent",
+    "Place",
     "Progress",
     "Provider",
     "QuarantineFilter",
     "Quarantined",
     "Sender",
+    "Span",
+    "Spans",
     "Standing",
     "Store",
     "StoredReport",

@@ -32,8 +32,18 @@ class Delivery:
 class Sender(Protocol):
     """Posting notifications."""
 
-    async def send(self, subscription: Subscription, entry_id: str, body: bytes, at: datetime) -> Delivery:
-        """Sign and post one body; a failure is an answer, never an exception. Redirects are not followed."""
+    async def send(
+        self, subscription: Subscription, entry_id: str, body: bytes, at: datetime, *, traceparent: str | None = None
+    ) -> Delivery:
+        """Sign and post one body; a failure is an answer, never an exception. Redirects are not followed.
+
+        Args:
+            subscription: To whom.
+            entry_id: What it tells of.
+            body: What is posted.
+            at: Now.
+            traceparent: Our place in a trace, for the subscriber to go on from.
+        """
 
 
 CheckpointSigner = Callable[[str, int, bytes], str]

@@ -26,16 +26,23 @@ from tracker.ports.transaction import Transaction
 T = TypeVar("T")
 
 
-class Store(Protocol):
+class Inbox(Protocol):
+    """What the door needs of the store. Every method raises `StorageError` when it is away."""
+
+    async def admit(self, item: InboxItem) -> None:
+        """Keep an event before it is answered for; many callers share one flush."""
+
+    async def inbox_depth(self) -> tuple[int, datetime | None]:
+        """How many items wait, and since when the most overdue one should have been opened."""
+
+
+class Store(Inbox, Protocol):
     """The database. Every method raises `StorageError` when it is away."""
 
     async def transact(self, script: Callable[[Transaction], T]) -> T:
         """Run a script in one transaction and give its answer after the commit. Nothing is kept if it raises."""
 
     # inbox
-
-    async def admit(self, item: InboxItem) -> None:
-        """Keep an event before it is answered for; many callers share one flush."""
 
     async def claim_inbox(self, now: datetime, limit: int, seconds: float) -> list[InboxItem]:
         """Give what is due to be opened and nobody else is at, in order of arrival, and lease it for so long.
@@ -51,9 +58,6 @@ class Store(Protocol):
 
     async def hasten(self, ids: Collection[str], now: datetime) -> None:
         """Make items due at once that were put off."""
-
-    async def inbox_depth(self) -> tuple[int, datetime | None]:
-        """How many items wait, and since when the most overdue one should have been opened."""
 
     async def quarantined(
         self, limit: int, before: str | None = None, only: QuarantineFilter = EVERYTHING_ASIDE

@@ -5,6 +5,7 @@ from functools import partial
 from tracker.journal.entry import Entry
 from tracker.ports import Store, Transaction
 from tracker.usecases.recording import Office, Recording
+from tracker.usecases.trail import Trail
 from tracker.usecases.wake import Bell
 
 _AT_ONCE = 200
@@ -13,11 +14,14 @@ _AT_ONCE = 200
 class Expiry:
     """Tells what the clock alone changes."""
 
-    def __init__(self, store: Store, office: Office, journal_bell: Bell, ask_bell: Bell) -> None:
+    def __init__(
+        self, store: Store, office: Office, journal_bell: Bell, ask_bell: Bell, trail: Trail | None = None
+    ) -> None:
         self._store = store
         self._office = office
         self._journal_bell = journal_bell
         self._ask_bell = ask_bell
+        self._trail = trail or Trail()
 
     async def run_once(self) -> int:
         """Tell all that is due, and say how many consents it was."""
@@ -25,6 +29,7 @@ class Expiry:
         while True:
             count, entries = await self._store.transact(partial(_tick_due, self._office))
             total += count
+            self._trail.appended(entries)
             if entries:
                 self._journal_bell.ring()
                 self._ask_bell.ring()  # the holder is asked at once whether it agrees

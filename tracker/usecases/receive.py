@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping
 
 from tracker.domain.errors import InboxFullError, NotFoundError, UndecryptableEventError
-from tracker.ports import Clock, EventCrypto, Ids, InboxItem, Store
+from tracker.ports import Clock, EventCrypto, Ids, Inbox, InboxItem
 from tracker.profiles.compact import check_event_header
 from tracker.profiles.profile import Profile
 from tracker.usecases.alert import Alert
@@ -23,7 +23,7 @@ class Receiver:
 
     def __init__(  # noqa: PLR0913 - what the door needs, each by its name
         self,
-        store: Store,
+        store: Inbox,
         clock: Clock,
         ids: Ids,
         crypto: EventCrypto,

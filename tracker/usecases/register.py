@@ -9,8 +9,10 @@ from typing import Any
 from tracker.domain.consent import ConsentId, TrackingId, require_consent_id
 from tracker.domain.errors import ConsentConflictError, InvalidRequestError, StorageError, TrackerError
 from tracker.domain.tracked import TrackedConsent
+from tracker.journal.entry import Entry
 from tracker.ports import Name, Provider, Store, Transaction
 from tracker.usecases.recording import Office, Recording
+from tracker.usecases.trail import Trail
 from tracker.usecases.wake import Bell
 
 MOST_IN_ONE_TRANSACTION = 100
@@ -62,11 +64,14 @@ class Registered:
 class Registrar:
     """Registers consents."""
 
-    def __init__(self, store: Store, office: Office, journal_bell: Bell, ask_bell: Bell) -> None:
+    def __init__(
+        self, store: Store, office: Office, journal_bell: Bell, ask_bell: Bell, trail: Trail | None = None
+    ) -> None:
         self._store = store
         self._office = office
         self._journal_bell = journal_bell
         self._ask_bell = ask_bell
+        self._trail = trail or Trail()
 
     async def register(self, registration: Registration) -> tuple[TrackedConsent, bool]:
         """Track a consent; say whether it is new.
@@ -77,7 +82,7 @@ class Registrar:
             ConsentConflictError: It is tracked with another kind, chain or user.
         """
         wanted = _Wanted.of(registration, self._office, is_imported=False)
-        done = (await self._store.transact(partial(_register, self._office, [wanted], is_rehearsal=False)))[0]
+        done = (await self._put_on_record([wanted], is_rehearsal=False))[0]
         if done.consent is None:
             raise done.error or InvalidRequestError
         self._ring([done])
@@ -125,7 +130,7 @@ class Registrar:
         if not wanted:
             return []
         try:
-            return await self._store.transact(partial(_register, self._office, wanted, is_rehearsal=is_rehearsal))
+            return await self._put_on_record(wanted, is_rehearsal=is_rehearsal)
         except StorageError as error:
             if error.retryable:
                 raise
@@ -134,6 +139,11 @@ class Registrar:
         middle = len(wanted) // 2
         first = await self._transact(wanted[:middle], is_rehearsal=is_rehearsal)
         return first + await self._transact(wanted[middle:], is_rehearsal=is_rehearsal)
+
+    async def _put_on_record(self, wanted: "Sequence[_Wanted]", *, is_rehearsal: bool) -> list[Registered]:
+        done, entries = await self._store.transact(partial(_register, self._office, wanted, is_rehearsal=is_rehearsal))
+        self._trail.appended(entries)
+        return done
 
     def _ring(self, done: Sequence[Registered]) -> None:
         if any(one.is_new for one in done):
@@ -194,7 +204,7 @@ class _Wanted:
 
 def _register(
     office: Office, all_wanted: Sequence[_Wanted], transaction: Transaction, *, is_rehearsal: bool
-) -> list[Registered]:
+) -> tuple[list[Registered], list[Entry]]:
     names = {wanted.name for wanted in all_wanted}
     known = transaction.lock_named(names)
     early = transaction.waiting_reports(names - known.keys())
@@ -215,8 +225,7 @@ def _register(
             consent = recording.current(wanted.tracking_id)
         known[wanted.name] = consent
         done.append(Registered(consent, is_new=True))
-    recording.finish()
-    return done
+    return done, recording.finish()
 
 
 def _conflict(found: TrackedConsent, registration: Registration) -> ConsentConflictError | None:

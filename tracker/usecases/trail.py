@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from tracker.journal.entry import Entry
 from tracker.ports import Delivery, Meters
 from tracker.usecases.heard import HeardReport, Opened, Refused
+from tracker.usecases.traces import Traces
 
 _log = logging.getLogger(__name__)
 
@@ -36,8 +37,9 @@ class Recorded:
 class Trail:
     """Follows events and questions. Belongs to the event loop."""
 
-    def __init__(self, meters: Meters | None = None) -> None:
+    def __init__(self, meters: Meters | None = None, traces: Traces | None = None) -> None:
         self._meters = meters
+        self._traces = traces
         self._interactions: OrderedDict[str, str] = OrderedDict()
 
     def of(self, entry_id: str) -> str | None:
@@ -50,6 +52,8 @@ class Trail:
             self._say(batch, recorded, seconds)
         except Exception:  # noqa: BLE001 - see above
             _log.exception("What became of %d events could not be told", len(batch))
+        if self._traces is not None:
+            self._traces.recorded(batch, recorded.outcomes, recorded.entries, seconds)
 
     def _say(self, batch: Sequence[Opened], recorded: Recorded, seconds: float) -> None:
         refused: Counter[tuple[str, str]] = Counter()
@@ -74,6 +78,13 @@ class Trail:
         """Say what the journal tells of a holder's answer to a question."""
         for entry in entries:
             self._link(entry, interaction_id)
+        if self._traces is not None:
+            self._traces.answered(interaction_id, entries)
+
+    def appended(self, entries: Sequence[Entry]) -> None:
+        """Note what the journal tells of a registration or of the clock; that came of no interaction."""
+        if self._traces is not None:
+            self._traces.appended(entries)
 
     def told(self, subscription_id: str, entry_id: str, delivery: Delivery) -> None:
         """Say that a subscriber was told of an entry, or was not."""

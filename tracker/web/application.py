@@ -14,6 +14,7 @@ from tracker.web.openapi import document
 from tracker.web.problems import problems
 from tracker.web.ration import Ration
 from tracker.web.services import SERVICES, Services
+from tracker.web.traced import traced
 
 LARGEST_BODY_BYTES = 1024 * 1024
 OPERATIONS = (
@@ -52,7 +53,10 @@ def receiver_application(services: Services) -> web.Application:
 
 
 def _bounded(services: Services) -> web.Application:
-    application = web.Application(middlewares=[watch, metrics.counted, problems], client_max_size=LARGEST_BODY_BYTES)
+    follow = [] if services.traces is None else [traced(services.traces)]
+    application = web.Application(
+        middlewares=[watch, *follow, metrics.counted, problems], client_max_size=LARGEST_BODY_BYTES
+    )
     application[SERVICES] = services
     application[CONNECTIONS] = Connections(services.max_connections)
     application[receiver.RATION] = Ration(services.clock)

@@ -79,11 +79,13 @@ def _example_call(verb: str, path: str, operation: Mapping[str, Any], schemas: M
     values = {name: quote(parameter["schema"]["examples"][0], safe="") for name, parameter in needed.items()}
     in_query = [f"{name}={value}" for name, value in values.items() if needed[name]["in"] == "query"]
     url = f'"$URL{path.format_map(values)}?{"&".join(in_query)}"' if in_query else f"$URL{path.format_map(values)}"
-    words = ["curl", *([] if verb == "get" else ["-X", verb.upper()]), '-H "Authorization: Bearer $KEY"', url]
-    if body := operation.get("requestBody"):
-        example = json.dumps(_example(body, schemas), indent=2)
-        words += ["-H 'Content-Type: application/json'", "-d " + shlex.quote(example)]
-    return f"<pre>{escape(' '.join(words))}</pre>"
+    words = ["curl", *([] if verb == "get" else ["-X", verb.upper()]), url, '-H "Authorization: Bearer $KEY"']
+    command = " ".join(words)
+    if not (body := operation.get("requestBody")):
+        return f"<pre>{escape(command)}</pre>"
+    sent = shlex.quote(json.dumps(_example(body, schemas), indent=2))
+    command += f" \\\n  -H 'Content-Type: application/json' \\\n  -d {sent}"
+    return f'<pre class="long">{escape(command)}</pre>'
 
 
 def _told(operation: Mapping[str, Any], schemas: Mapping[str, Any]) -> str:
@@ -111,7 +113,7 @@ def _example(holder: Mapping[str, Any], schemas: Mapping[str, Any]) -> Any:
 
 
 def _json(value: Any) -> str:
-    return f"<pre>{escape(json.dumps(value, indent=2))}</pre>"
+    return f'<pre class="long">{escape(json.dumps(value, indent=2))}</pre>'
 
 
 def _table(headings: Iterable[str], rows: Iterable[str]) -> str:
@@ -150,11 +152,16 @@ def _type(schema: Mapping[str, Any]) -> str:
     if "const" in schema:
         return f"<code>{escape(json.dumps(schema['const']))}</code>"
     kind = escape(str(schema.get("format", schema.get("type", "anything"))))
-    bounds = [f"{word} {schema[name]}" for name, word in _BOUNDS.items() if name in schema]
+    bounds = [words.format(schema[name]) for name, words in _BOUNDS.items() if name in schema]
     return ", ".join([kind, *bounds]) + (f" <code>{escape(schema['pattern'])}</code>" if "pattern" in schema else "")
 
 
-_BOUNDS = {"minimum": "from", "maximum": "up to", "maxLength": "at most", "default": "default"}
+_BOUNDS = {
+    "minimum": "from {}",
+    "maximum": "up to {}",
+    "maxLength": "at most {} characters",
+    "default": "default {}",
+}
 
 
 def _prose(text: str) -> str:

@@ -16,6 +16,7 @@ from tracker.usecases.receive import Receiver
 from tracker.usecases.register import Registrar
 from tracker.usecases.subscribe import Subscriptions
 from tracker.usecases.timeline import Timelines
+from tracker.usecases.traces import Traces
 from tracker.web.peers import Peers
 
 
@@ -35,6 +36,7 @@ class Services:
         peers: Whose events are taken.
         ask_timeout_seconds: How long a caller waits for a holder's answer.
         metrics: Makes the page of metrics.
+        traces: What follows events; None: nobody wants to know.
         max_connections: How many connections may be open at once.
         is_ready: Whether the service can do its work; raises or says no if not.
     """
@@ -58,6 +60,7 @@ class Services:
     is_ready: Callable[[], Awaitable[bool]]
     peers: Peers = field(default_factory=Peers)
     ask_timeout_seconds: float = 10.0
+    traces: Traces | None = None
 
 
 SERVICES = web.AppKey("services", Services)

@@ -1,11 +1,15 @@
+import asyncio
 import json
 from typing import Any
 
+import aiohttp
 import pytest
 from joserfc.jwk import RSAKey
+from yarl import URL
 
 from tests.adapters.hub.conftest import World, make_provider, read
 from tests.adapters.hub.scripted_hub import CLIENT_ID, Reply, says, says_json
+from tracker.adapters.hub.session import HolderSession
 from tracker.domain.errors import (
     ConsentApiContractError,
     ConsentApiError,
@@ -406,8 +410,19 @@ async def test_other_answer_after_a_401_counts_as_such(world: World) -> None:
 
 async def test_holder_that_does_not_answer_in_time(world: World) -> None:
     """The time is that of the whole question, which began before the request that hangs."""
-    holders = world.connect(world.provider, timeout_seconds=0.5)
+    holders = world.connect(world.provider, timeout_seconds=0.2)
+    for session in holders._sessions:  # of two timers that end at once, either may come first
+        session._timeout = aiohttp.ClientTimeout(total=20)
     world.hub.hold("consent")
     with pytest.raises(ConsentApiUnavailableError, match="demobank did not answer in time"):
         await read(holders, world.provider)
     await holders.close()
+
+
+async def test_request_that_is_not_answered_in_time(world: World) -> None:
+    """Keys and tokens are also asked for where nobody waits for a whole question."""
+    session = HolderSession(None, timeout_seconds=0.2)
+    world.hub.hold("consent")
+    with pytest.raises(ConsentApiUnavailableError, match=r"127\.0\.0\.1 did not answer in time"):
+        await asyncio.wait_for(session.get(URL(world.hub.issuer), {}, max_bytes=1000), 15)
+    await session.close()

@@ -52,6 +52,19 @@ async def test_description_is_fetched_whatever_is_known(world: World) -> None:
         await world.holders.describe(world.provider)
 
 
+async def test_an_address_is_tried_without_a_token_about_a_consent_that_there_is_not(world: World) -> None:
+    kind = next(iter(world.provider.profile.kinds.values()))
+    for status in (401, 404):
+        world.hub.always["consent"] = says(status)
+        where, answered = await world.holders.try_address(world.provider, kind)
+        seen = world.hub.last("consent")
+        assert (where.removeprefix(world.hub.issuer), answered) == (seen.raw_path.rpartition("/")[0], status)
+        assert "authorization" not in {name.lower() for name in seen.headers}
+    paths = [seen.raw_path for seen in world.hub.seen]
+    assert len(set(paths)) == 2
+    assert world.hub.count("token") == 0
+
+
 @pytest.mark.parametrize("name", ["issuer", "resource_url"])
 async def test_plain_http_to_another_machine_is_refused_before_anything_is_sent(
     world: World, signing_key: SigningKey, name: str

@@ -50,10 +50,22 @@ class ConsentEndpoint:
             raise consent_refused(reply, self._provider.profile, self._clock.now())
         return await self._answers.read(reply, kind)
 
-    async def _get(self, url: URL, kind: Kind, token: str, interaction_id: str) -> Reply:
-        headers = {
-            "Authorization": f"Bearer {token}",
-            "Accept": kind.accept,
-            "x-fapi-interaction-id": interaction_id,
-        }
+    async def try_address(self, kind: Kind, consent_id: ConsentId, interaction_id: str) -> tuple[str, int]:
+        """Ask without a token: where there are consents that is refused, and where there is nothing, nothing is found.
+
+        Returns:
+            What was asked, without the id; and the status of the answer.
+
+        Raises:
+            ConsentApiUnavailableError: No answer.
+            InvalidRequestError: This is no consent id.
+        """
+        url = consent_url(self._provider, kind, consent_id)
+        reply = await self._get(url, kind, None, interaction_id)
+        return str(url.parent), reply.status
+
+    async def _get(self, url: URL, kind: Kind, token: str | None, interaction_id: str) -> Reply:
+        headers = {"Accept": kind.accept, "x-fapi-interaction-id": interaction_id}
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token}"
         return await self._session.get(url, headers, max_bytes=MAX_ANSWER_BYTES)

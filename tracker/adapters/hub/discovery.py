@@ -1,6 +1,7 @@
 """An issuer's discovery document: where its token endpoint and its signing keys are."""
 
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -19,6 +20,8 @@ from tracker.ports import Clock
 _log = logging.getLogger(__name__)
 
 _MAX_BYTES: Final = 256 * 1024
+_NAMEABLE: Final = re.compile(r"[!-~]{1,200}")
+"""What of somebody else's document may stand in a sentence."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +102,11 @@ def read_metadata(body: bytes, issuer: str) -> Metadata:
     except strict_json.NotStrictJsonError as error:
         raise ConsentApiContractError(f"The discovery document of {issuer} is not JSON.") from error
     if not isinstance(document, dict) or document.get("issuer") != issuer:
-        raise ConsentApiContractError(f"The discovery document of {issuer} does not name this issuer, to the letter.")
+        named = document.get("issuer") if isinstance(document, dict) else None
+        but = f", but {named}" if isinstance(named, str) and _NAMEABLE.fullmatch(named) else ""
+        raise ConsentApiContractError(
+            f"The discovery document of {issuer} does not name this issuer, to the letter{but}."
+        )
     aliases = document.get("mtls_endpoint_aliases")
     return Metadata(
         issuer=issuer,

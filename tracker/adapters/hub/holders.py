@@ -138,6 +138,7 @@ class Holders:
             ConfigurationError: An address of a provider may not be asked.
         """
         self._timeout_seconds = timeout_seconds
+        self._ids = ids
         self._sessions: list[HolderSession] = []
         self._issuers: dict[str, _Issuer] = {}
         self._holders: dict[ProviderId, _Holder] = {}
@@ -236,6 +237,19 @@ class Holders:
             ProviderNotFoundError: The provider is not among those configured.
         """
         await self._holder(provider).tokens(scope).get()
+
+    async def try_address(self, provider: Provider, kind: Kind) -> tuple[str, int]:
+        """Ask about a consent that there is not, and without a token, to see whether there are consents where we ask.
+
+        Returns:
+            Where that is, and the status of the answer: 404 if there is nothing, another if we were refused.
+
+        Raises:
+            ConsentApiUnavailableError: There is no answer.
+            ProviderNotFoundError: The provider is not among those configured.
+        """
+        consent_id, interaction_id = ConsentId(self._ids.random()), self._ids.random()
+        return await self._holder(provider).consents.try_address(kind, consent_id, interaction_id)
 
     def tallies(self) -> dict[str, HolderTally]:
         """What was fetched of each provider since the start."""

@@ -1,5 +1,6 @@
 """One provider's connections: what is sent and received, within limits, and with one family of errors."""
 
+import os
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -135,8 +136,13 @@ def _reason(error: aiohttp.ClientError | OSError) -> str:
         _, is_alert, alert = (trouble.reason or "").partition("_ALERT_")
         return f"it refused the TLS handshake ({alert.lower()})" if is_alert else "no secure connection could be made"
     if isinstance(error, aiohttp.ClientConnectorError):
-        return error.strerror or type(error.os_error).__name__
+        return _of_system(error.os_error) or error.strerror or type(error.os_error).__name__
     return type(error).__name__
+
+
+def _of_system(error: OSError) -> str | None:
+    """What the system calls it, without what was made of it: only its own numbers are above zero, not those of resolvers."""
+    return os.strerror(error.errno) if error.errno is not None and error.errno > 0 else None
 
 
 def _tls_error(error: BaseException | None) -> ssl.SSLError | None:

@@ -21,7 +21,7 @@ class Wakeups(Protocol):
         """Keep at it until cancelled."""
 
 
-class Place(Protocol):
+class DatabasePlace(Protocol):
     """A database as the configuration names it.
 
     Attributes:
@@ -60,6 +60,16 @@ class Place(Protocol):
 
         Raises:
             ConfigurationError: Another service has it.
+        """
+
+    def is_occupied(self) -> bool:
+        """Whether a service runs on it, as far as can be seen; nothing is made by asking."""
+
+    def require_writable(self) -> None:
+        """See to it that this user can write to it; nothing is made by asking.
+
+        Raises:
+            ConfigurationError: He cannot.
         """
 
     def open(self) -> Database:

@@ -28,6 +28,9 @@ from tracker.domain.errors import ConfigurationError, StorageError
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
+APPLICATION: Final = "tracker"
+"""What our connections go by in `pg_stat_activity`."""
+
 _TRIES: Final = 5
 _CONNECT_SECONDS: Final = 10
 _COMMAND_SECONDS: Final = 60
@@ -57,7 +60,7 @@ def engine_for(url: str, *, connections: int | None = None) -> AsyncEngine:
             url,
             timeout=_CONNECT_SECONDS,
             command_timeout=_COMMAND_SECONDS,
-            server_settings={"application_name": "tracker", "timezone": "UTC"},
+            server_settings={"application_name": APPLICATION, "timezone": "UTC"},
         ),
         hide_parameters=True,  # they may be personal, and errors end up in logs
         **pool,

@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from typing import Final, TypeVar
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, text
 
-from tracker.adapters.store.postgres import PostgresDatabase, in_one_transaction, told
+from tracker.adapters.store.postgres import APPLICATION, PostgresDatabase, in_one_transaction, told
 from tracker.adapters.store.wakeups import PostgresWakeups
 
 T = TypeVar("T")
@@ -17,7 +17,7 @@ _MIGRATING: Final = 0x636F6E73656E7473  # a number of our own among the advisory
 
 
 class PostgresPlace:
-    """Implements `Place` for a URL."""
+    """Implements `DatabasePlace` for a URL."""
 
     begins_by_itself = False
     is_shared = True
@@ -47,6 +47,21 @@ class PostgresPlace:
     def occupy(self) -> nullcontext[None]:
         """Any number of services."""
         return nullcontext()
+
+    def is_occupied(self) -> bool:
+        """By the connections of others of our name."""
+
+        def look(connection: Connection) -> bool:
+            others = text(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+                " AND application_name = :name AND pid <> pg_backend_pid()"
+            )
+            return bool(connection.execute(others, {"name": APPLICATION}).scalar())
+
+        return self.run(look)
+
+    def require_writable(self) -> None:
+        """Whether a standby was named, or a read-only user, is told by the first who writes."""
 
     def open(self) -> PostgresDatabase:
         """Open it."""

@@ -1,5 +1,6 @@
 """A SQLite file as a place: made when it is missing, nobody else's to read, one service at a time."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -14,7 +15,7 @@ T = TypeVar("T")
 
 
 class SqlitePlace:
-    """Implements `Place` for a file."""
+    """Implements `DatabasePlace` for a file."""
 
     begins_by_itself = True
     is_shared = False
@@ -50,6 +51,20 @@ class SqlitePlace:
     def occupy(self) -> ServiceLock:
         """One service a file."""
         return ServiceLock(self._path)
+
+    def is_occupied(self) -> bool:
+        """By its lock."""
+        return ServiceLock(self._path).is_held()
+
+    def require_writable(self) -> None:
+        """The file, and the folder: its log files come and go there."""
+        self.is_there()
+        for one in (self._path.parent, self._path):
+            if one.exists() and not os.access(one, os.W_OK):
+                what = "database" if one == self._path else "folder of the database"
+                raise ConfigurationError(
+                    f"The {what} {one.absolute()} cannot be written to; make the user that runs the tracker its owner."
+                )
 
     def open(self) -> SqliteDatabase:
         """Open the file."""

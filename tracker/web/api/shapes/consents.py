@@ -113,19 +113,19 @@ class AsOfQuery(Query):
 class LookupQuery(AsOfQuery):
     """A consent named in the query, for those behind proxies that decode paths."""
 
-    provider: ProviderIdText
-    consent_id: ConsentIdText
+    provider: ProviderIdText = Field(description="The provider's id in the configuration.")
+    consent_id: ConsentIdText = Field(description="What the holder calls it.")
 
 
 class ConsentsQuery(PageQuery):
     """A search. All that is given must hold."""
 
-    provider: ProviderIdText | None = None
-    kind: Name | None = None
+    provider: ProviderIdText | None = Field(None, description="Only this provider's.")
+    kind: Name | None = Field(None, description="Only this kind.")
     status: Status | None = Field(None, description="What the holder last said.")
     effective_status: Status | None = Field(None, description="The same with our clock added.")
-    user_ref: ShortText | None = None
-    base_consent_id: ConsentIdText | None = None
+    user_ref: ShortText | None = Field(None, description="Only this user's, as you named them.")
+    base_consent_id: ConsentIdText | None = Field(None, description="Only this chain of renewals, by its root.")
     expiring_before: TimeIn | None = Field(None, description="Ends before this time; ended ones too.")
     updated_since: TimeIn | None = Field(None, description="Changed at this time or after it.")
 

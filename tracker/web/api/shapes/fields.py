@@ -98,7 +98,7 @@ class PageQuery(Query):
     """A page of a list."""
 
     cursor: CursorText | None = Field(None, description="The `next_cursor` of the page before.")
-    limit: Limit = 100
+    limit: Limit = Field(100, description="At most so many.")
 
 
 class Out(BaseModel):

@@ -16,7 +16,7 @@ class JournalQuery(Query):
     types: Annotated[str, StringConstraints(max_length=1024, pattern=rf"^{TYPE_PATTERN}(,{TYPE_PATTERN})*$")] | None = (
         Field(None, description="Exact types, `prefix.*` or `*`, with commas between.")
     )
-    limit: Limit = 100
+    limit: Limit = Field(100, description="At most so many.")
 
 
 class _Described(BaseModel):

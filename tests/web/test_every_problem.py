@@ -1,0 +1,112 @@
+"""Every code of a problem that we know is one that a caller can really get: here is how, each time from the whole application.
+
+What exactly provokes it, and what does not, is in the tests of each part.
+"""
+
+import io
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from tests.adapters.hub.scripted_hub import says, says_json
+from tests.usecases.bench import CONSENT
+from tests.web.site import Said, Site
+from tracker.web.problems import TITLES
+
+ONE = f"/v1/consents/demobank/{CONSENT}"
+JSON = {"Content-Type": "application/json"}
+REGISTRATION = {"provider": "demobank", "kind": "account-access", "consent_id": CONSENT}
+
+LATER = {
+    "not_pausable": 409,
+    "not_revocable": 409,
+    "revocation_pending": 409,
+    "journal_truncated": 410,
+    "rate_limited": 429,
+}
+"""What the interface promises and no call of this step can answer."""
+
+
+async def consent_conflict(site: Site) -> Said:
+    await site.register()
+    return await site.call("POST", "/v1/consents", json=REGISTRATION | {"kind": "payment"})
+
+
+async def version_conflict(site: Site) -> Said:
+    await site.register()
+    return await site.call("POST", f"{ONE}/refresh", headers={"If-Match": '"7"'})
+
+
+async def forbidden(site: Site) -> Said:
+    return await site.call("POST", "/v1/consents", json=REGISTRATION, key=await site.add_key("read"))
+
+
+async def cursor_invalid(site: Site) -> Said:
+    for consent_id in ("a", "b"):
+        await site.register(consent_id)
+    cursor = (await site.get("/v1/consents?limit=1")).json["next_cursor"]
+    return await site.get(f"/v1/consents?kind=payment&cursor={cursor}")
+
+
+async def internal_error(site: Site) -> Said:
+    await site.register()
+    site.execute("UPDATE consent SET told_status = 'Nonsense'")
+    return await site.get(ONE)
+
+
+async def holder_refused(site: Site) -> Said:
+    await site.register()
+    site.hub.always["consent"] = says_json({}, 403)
+    return await site.call("POST", f"{ONE}/refresh")
+
+
+async def holder_unavailable(site: Site) -> Said:
+    await site.register()
+    site.hub.always["consent"] = says(500)
+    return await site.call("POST", f"{ONE}/refresh")
+
+
+async def not_ready(site: Site) -> Said:
+    await site.tracker.store.close()
+    return await site.get(ONE)
+
+
+PROVOKED: dict[str, tuple[int, Callable[[Site], Awaitable[Said]]]] = {
+    "malformed_json": (400, lambda site: site.call("POST", "/v1/consents", data=b'{"a": 1, "a": 2}', headers=JSON)),
+    "unauthorized": (401, lambda site: site.call_bare("GET", "/v1/consents")),
+    "forbidden": (403, forbidden),
+    "not_found": (404, lambda site: site.get("/v1/nothing")),
+    "consent_not_found": (404, lambda site: site.get(ONE)),
+    "provider_not_found": (
+        404,
+        lambda site: site.call("POST", "/v1/consents", json=REGISTRATION | {"provider": "nobank"}),
+    ),
+    "quarantined_event_not_found": (404, lambda site: site.call("POST", "/v1/quarantine/nothing/retry")),
+    "subscription_not_found": (404, lambda site: site.get("/v1/subscriptions/nobody")),
+    "method_not_allowed": (405, lambda site: site.call("DELETE", ONE)),
+    "consent_conflict": (409, consent_conflict),
+    "version_conflict": (412, version_conflict),
+    "body_too_large": (
+        413,
+        lambda site: site.call("POST", "/v1/consents", data=io.BytesIO(b" " * (2**20 + 1)), headers=JSON),
+    ),
+    "unsupported_media_type": (415, lambda site: site.call("POST", "/v1/consents", data=b"{}")),
+    "invalid_request": (422, lambda site: site.get("/v1/consents?status=authorized")),
+    "cursor_invalid": (422, cursor_invalid),
+    "internal_error": (500, internal_error),
+    "holder_refused": (502, holder_refused),
+    "holder_unavailable": (503, holder_unavailable),
+    "not_ready": (503, not_ready),
+}
+
+
+def test_no_code_is_without_a_way_to_it_and_none_of_a_later_step_is_known_yet() -> None:
+    assert set(PROVOKED) == set(TITLES)
+    assert not set(LATER) & set(TITLES)
+
+
+@pytest.mark.parametrize("code", PROVOKED)
+async def test_a_caller_can_get_it(site: Site, code: str) -> None:
+    status, provoke = PROVOKED[code]
+    said = await provoke(site)
+    assert (said.status, said.problem, said.json["title"]) == (status, code, TITLES[code][1])

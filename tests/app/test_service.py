@@ -224,6 +224,17 @@ async def test_metrics_can_have_a_listener_of_their_own(
     assert _is_closed(elsewhere.removesuffix("/metrics"))
 
 
+async def test_connections_to_the_metrics_are_bounded_too(database: Path, keys: Path, hub: ScriptedHub) -> None:
+    sections = {"metrics": {"port": 0}, "http": {"port": 0, "max_connections": 3}}
+    async with a_service(database, keys, hub, **sections) as (tracker, _):
+        port = int(tracker.listens_at["metrics"].rpartition(":")[2])
+        held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(10)]
+        async with asyncio.timeout(5):
+            assert await asyncio.gather(*(reader.read() for reader, _ in held[:7])) == [b""] * 7
+        for _, writer in held:
+            writer.transport.abort()
+
+
 async def test_an_address_for_metrics_that_is_taken_is_said_in_a_sentence(
     database: Path, keys: Path, hub: ScriptedHub
 ) -> None:

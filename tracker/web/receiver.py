@@ -99,8 +99,9 @@ async def receive(request: web.Request) -> web.Response:
 
 async def _turn_away(request: web.Request, headers: dict[str, str]) -> web.Response:
     """Answer somebody whose address is not allowed, and hang up: nothing of the body is read, not even to throw it away."""
-    sender = request.app[SERVICES].peers.sender(request)
-    _log.info("A request from %s was refused at the door: not in allow_networks", sender or "an address unknown")
+    if request.app[RATION].allows("not_allowed"):
+        sender = request.app[SERVICES].peers.sender(request)
+        _log.info("A request from %s was refused at the door: not in allow_networks", sender or "an address unknown")
     response = _last_word(403, headers)
     await response.prepare(request)
     await response.write_eof()

@@ -202,6 +202,30 @@ def _is_closed(url: str) -> bool:
         return probe.connect_ex((host, int(port))) != 0
 
 
+# ---------------------------------------------------------------------------------------------- who dawdles
+
+
+async def test_bodies_of_callers_that_never_end_make_room_too(database: Path, keys: Path, hub: ScriptedHub) -> None:
+    async with a_service(database, keys, hub, http={"port": 0, "max_connections": 3}) as (tracker, url):
+        _, key = await tracker.api_keys.add("test", ["write"])
+        head = f"POST /v1/consents HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\nContent-Type: application/json\r\n"
+        address = url.removeprefix("http://").split(":")
+        held = []
+        for _ in range(3):
+            reader, writer = await asyncio.open_connection(*address)
+            writer.write(f"{head}Expect: 100-continue\r\nContent-Length: 100\r\n\r\n".encode())
+            assert b" 100 " in await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"{")
+            held.append((reader, writer))
+        assert (await ready(url))[0] == 200
+        reading = [asyncio.create_task(reader.read()) for reader, _ in held]
+        done, _ = await asyncio.wait(reading, timeout=5, return_when=asyncio.FIRST_COMPLETED)
+        assert len(done) == 1
+        for _, writer in held:
+            writer.transport.abort()
+        await asyncio.gather(*reading, return_exceptions=True)
+
+
 # ---------------------------------------------------------------------------------------------- the metrics
 
 

@@ -7,7 +7,8 @@ on its way for milliseconds, so it is never that one; and a request on which wor
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from aiohttp import web
@@ -99,6 +100,17 @@ async def watch(request: web.Request, handler: Handler) -> web.StreamResponse:
         return await handler(request)
     finally:
         connections.waits_on(transport)
+
+
+@contextmanager
+def awaiting_body(request: web.Request) -> Iterator[None]:
+    """While a body is read, its connection counts as one that waits: it may never come to its end."""
+    connections = request.app[CONNECTIONS]
+    connections.waits_on(request.transport)
+    try:
+        yield
+    finally:
+        connections.works_on(request.transport)
 
 
 class _Watched(asyncio.Protocol):

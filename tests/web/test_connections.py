@@ -2,7 +2,7 @@
 
 import asyncio
 
-from tracker.web.connections import Connections
+from tracker.web.connections import Connections, bounded
 
 
 class Line(asyncio.Transport):
@@ -91,3 +91,12 @@ def test_one_that_has_made_room_already_is_not_let_in_when_tls_is_agreed_on() ->
     connections.admit(Line())
     assert not connections.secured(outside, Line())
     assert len(connections) == 1
+
+
+def test_one_that_is_closed_before_tls_is_agreed_on_counts_no_more() -> None:
+    connections = Connections(2)
+    outside = bounded(asyncio.Protocol(), connections, lambda _: asyncio.BufferedProtocol())
+    outside.connection_made(Line())
+    assert len(connections) == 1
+    outside.connection_lost(None)
+    assert len(connections) == 0

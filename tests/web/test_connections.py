@@ -100,3 +100,17 @@ def test_one_that_is_closed_before_tls_is_agreed_on_counts_no_more() -> None:
     assert len(connections) == 1
     outside.connection_lost(None)
     assert len(connections) == 0
+
+
+def test_with_no_room_at_all_tls_is_not_even_begun() -> None:
+    connections, line, refused = Connections(1), Line(), Line()
+    connections.admit(line)
+    connections.works_on(line)
+    begun: list[object] = []
+
+    class Tls(asyncio.BufferedProtocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            begun.append(transport)
+
+    bounded(asyncio.Protocol(), connections, lambda _: Tls()).connection_made(refused)
+    assert (refused.aborted, begun, len(connections)) == (True, [], 1)

@@ -282,8 +282,11 @@ def test_a_session_of_before_a_renewal_is_not_resumed(
         handshake(client, context.current(), session=first.session)
 
 
-def test_no_ticket_is_given_to_who_must_show_a_certificate(files: TlsFiles, authority: Authority) -> None:
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_no_ticket_is_given_to_who_must_show_a_certificate(
+    files: TlsFiles, authority: Authority, version: ssl.TLSVersion
+) -> None:
     client = authority.client(authority.issue("caller.example"))
-    client.minimum_version = ssl.TLSVersion.TLSv1_3
+    client.minimum_version = client.maximum_version = version
     first, _ = handshake(client, RotatingContext(files, "refuse").current())
     assert first.session is None or not first.session.has_ticket

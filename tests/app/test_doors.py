@@ -57,6 +57,7 @@ async def doors(
     hub: ScriptedHub,
     authority: Authority,
     callers: Authority | None = None,
+    most: int = 500,
     **receiver: Any,
 ) -> AsyncIterator[tuple[Tracker, str, str]]:
     """The service with https for both; the receiver has a listener of its own. Gives both URLs."""
@@ -66,7 +67,8 @@ async def doors(
     section = {"port": 0, "tls_certificate": own, "tls_key": own_key, **receiver}
     if callers is not None:
         section["client_ca"] = put(folder / "callers.pem", callers.pem)
-    sections = {"http": {"port": 0, "tls_certificate": http, "tls_key": http_key}, "receiver": section}
+    own_http = {"port": 0, "tls_certificate": http, "tls_key": http_key, "max_connections": most}
+    sections = {"http": own_http, "receiver": section}
     async with a_service(database, keys, hub, **sections) as (tracker, url):
         assert url == tracker.listens_at["http"]
         yield tracker, url, tracker.listens_at["receiver"]
@@ -221,6 +223,82 @@ async def test_half_handshakes_hold_nobody_up_and_are_cut_off(
             assert set(await asyncio.gather(*(reader.read() for reader, _ in dawdlers))) == {b""}
         for _, writer in dawdlers:
             writer.close()
+
+
+MOST = 20
+HALF_HELLOS = [b"", b"\x16", b"\x16\x03\x01\x02\x00\x01", b"\x16\x03\x01\x02\x00" + bytes(500)]
+
+
+async def hold(port: int, count: int, first: bytes) -> list[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """Open connections, say the same on each, and leave it at that."""
+    found = []
+    for _ in range(count):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(first)
+        found.append((reader, writer))
+    return found
+
+
+async def still_open(held: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]]) -> int:
+    """How many of them the other side has not closed."""
+    await asyncio.sleep(0)
+    readers = [asyncio.create_task(reader.read()) for reader, _ in held]
+    _, pending = await asyncio.wait(readers, timeout=0.5)
+    for task in pending:
+        task.cancel()
+    await asyncio.gather(*readers, return_exceptions=True)
+    return len(pending)
+
+
+@pytest.mark.parametrize("first", HALF_HELLOS, ids=["nothing", "a byte", "a record's head", "half a hello"])
+async def test_half_handshakes_make_room_like_any_other_connection(
+    database: Path, keys: Path, hub: ScriptedHub, authority: Authority, first: bytes
+) -> None:
+    async with doors(database, keys, hub, authority, most=MOST) as (_, _, receiver):
+        port = int(receiver.rpartition(":")[2])
+        context, held = authority.client(), []
+        for _ in range(4):
+            held += await hold(port, 3 * MOST, first)
+            assert (await call(receiver + DOOR, context, "POST", data=event(hub)))[0] == 202
+        assert await still_open(held) <= MOST
+        for _, writer in held:
+            writer.close()
+    assert rows(database, "SELECT count(*) FROM inbox") == [(0,)]
+
+
+async def test_idle_connections_that_have_finished_the_handshake_make_room_for_half_ones_and_the_reverse(
+    database: Path, keys: Path, hub: ScriptedHub, authority: Authority
+) -> None:
+    async with doors(database, keys, hub, authority, most=MOST) as (_, _, receiver):
+        port, context = int(receiver.rpartition(":")[2]), authority.client()
+        idle = [await asyncio.open_connection("127.0.0.1", port, ssl=context) for _ in range(MOST)]
+        half = await hold(port, MOST, b"\x16")
+        assert (await call(receiver + DOOR, context, "POST", data=event(hub)))[0] == 202
+        assert await still_open(idle) == 0
+        idle += [await asyncio.open_connection("127.0.0.1", port, ssl=context) for _ in range(MOST)]
+        assert await still_open(half) == 0
+        assert await still_open(idle[MOST:]) == MOST
+        for _, writer in (*idle, *half):
+            writer.transport.abort()
+
+
+async def test_a_connection_over_which_an_event_was_taken_outlives_half_handshakes(
+    database: Path, keys: Path, hub: ScriptedHub, authority: Authority
+) -> None:
+    async with doors(database, keys, hub, authority, most=MOST) as (_, _, receiver):
+        body = event(hub)
+        request = f"POST {DOOR} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+        port = int(receiver.rpartition(":")[2])
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=authority.client())
+        held = []
+        for _ in range(2):
+            writer.write(request)
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 202 ")
+            held += await hold(port, 3 * MOST, b"\x16")
+        writer.write(request)
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 202 ")
+        for _, line in (*held, (reader, writer)):
+            line.transport.abort()
 
 
 async def test_a_half_handshake_does_not_hold_up_the_end(

@@ -205,6 +205,30 @@ def _is_closed(url: str) -> bool:
         return probe.connect_ex((host, int(port))) != 0
 
 
+# ---------------------------------------------------------------------------------------------- who dawdles
+
+
+async def test_bodies_of_callers_that_never_end_make_room_too(database: Path, keys: Path, hub: ScriptedHub) -> None:
+    async with a_service(database, keys, hub, http={"port": 0, "max_connections": 3}) as (tracker, url):
+        _, key = await tracker.api_keys.add("test", ["write"])
+        head = f"POST /v1/consents HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\nContent-Type: application/json\r\n"
+        address = url.removeprefix("http://").split(":")
+        held = []
+        for _ in range(3):
+            reader, writer = await asyncio.open_connection(*address)
+            writer.write(f"{head}Expect: 100-continue\r\nContent-Length: 100\r\n\r\n".encode())
+            assert b" 100 " in await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"{")
+            held.append((reader, writer))
+        assert (await ready(url))[0] == 200
+        reading = [asyncio.create_task(reader.read()) for reader, _ in held]
+        done, _ = await asyncio.wait(reading, timeout=5, return_when=asyncio.FIRST_COMPLETED)
+        assert len(done) == 1
+        for _, writer in held:
+            writer.transport.abort()
+        await asyncio.gather(*reading, return_exceptions=True)
+
+
 # ---------------------------------------------------------------------------------------------- the metrics
 
 
@@ -225,3 +249,14 @@ async def test_metrics_can_have_a_listener_of_their_own(
             async with http.get(path) as response:
                 assert response.status == 404
     assert _is_closed(elsewhere.removesuffix("/metrics"))
+
+
+async def test_connections_to_the_metrics_are_bounded_too(database: Path, keys: Path, hub: ScriptedHub) -> None:
+    sections = {"metrics": {"port": 0}, "http": {"port": 0, "max_connections": 3}}
+    async with a_service(database, keys, hub, **sections) as (tracker, _):
+        port = int(tracker.listens_at["metrics"].rpartition(":")[2])
+        held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(10)]
+        async with asyncio.timeout(5):
+            assert await asyncio.gather(*(reader.read() for reader, _ in held[:7])) == [b""] * 7
+        for _, writer in held:
+            writer.transport.abort()

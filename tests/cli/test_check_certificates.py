@@ -18,9 +18,11 @@ def authority() -> Authority:
 
 
 @pytest.fixture
-def settled(filled: Path, hub: str) -> Path:
-    """A configuration that names certificates everywhere; a test puts them there."""
+def settled(filled: Path, hub: str, run) -> Path:
+    """A configuration that names certificates everywhere, of a client that the hub knows; a test puts them there."""
     text = (filled / "tracker.toml").read_text().replace(tokens.ISSUER, hub)
+    (filled / "tracker.toml").write_text(text)
+    assert run("sandbox", "register", "--hub", hub).status == 0
     text = text.replace(
         "[[provider]]",
         'transport_certificate = "keys/transport.pem"\ntransport_key = "keys/transport.key"\n'

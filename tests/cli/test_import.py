@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import Run
+from tracker.cli.import_results import ImportResults
 from tracker.cli.registration_files import LARGEST_ROW_BYTES, read_rows
 from tracker.domain.errors import InvalidRequestError
 from tracker.web.api.shapes.imports import ImportRowIn
@@ -147,6 +148,58 @@ def test_an_empty_file_is_no_mistake(filled: Path, run: Run) -> None:
 
 
 @pytest.mark.timeout(90)
+def test_two_imports_do_not_write_the_same_results(filled: Path, run: Run) -> None:
+    file = Path("old.jsonl")
+    file.write_text('{"provider": "demobank", "kind": "account-access", "consent_id": "c"}\n')
+    results = Path("old.jsonl.results.jsonl")
+    with ImportResults(results, is_rehearsal=False) as first:
+        list(first.rows_left(file))
+        done = run("consents", "import", file)
+        assert (done.status, done.out) == (2, "")
+        assert "Another import is writing old.jsonl.results.jsonl" in done.err
+        assert results.read_bytes() == b""
+        list(first.begin_again(file))  # it still has it alone
+        assert run("consents", "import", file).status == 2
+        assert run("consents", "import", file, "--results", "elsewhere").status == 0
+    assert run("consents", "import", file).status == 0
+
+
+@pytest.mark.parametrize("place", ["/dev/null", "/dev/full", "pipe"])
+def test_results_are_written_to_an_ordinary_file_only(filled: Path, run: Run, place: str) -> None:
+    file = Path("old.jsonl")
+    file.write_text('{"provider": "demobank", "kind": "account-access", "consent_id": "c"}\n')
+    os.mkfifo("pipe")
+    done = run("consents", "import", file, "--results", place)
+    assert (done.status, done.out) == (2, "")
+    assert f"{place} is no ordinary file; name another place" in done.err
+
+
+def test_a_pipe_is_not_waited_for(filled: Path, run: Run) -> None:
+    os.mkfifo("old.jsonl")
+    done = run("consents", "import", "old.jsonl")
+    assert (done.status, done.out) == (2, "")
+    assert "old.jsonl is no ordinary file" in done.err
+    assert not Path("old.jsonl.results.jsonl").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "sentence"),
+    [
+        ("old.csv", "provider,kind,consent_id\n".encode("utf-16"), "old.csv is in UTF-16; save it in UTF-8."),
+        ("old.jsonl", b"\xfe\xff\x00{\x00}", "old.jsonl is in UTF-16; save it in UTF-8."),
+        ("old.csv", b"x" * 200_000, "The first line of old.csv is not CSV as in RFC 4180: field larger"),
+        ("old.csv", b'"a" b,c\n', "The first line of old.csv is not CSV as in RFC 4180: "),
+    ],
+)
+def test_a_file_of_another_form_is_said_in_a_sentence(
+    filled: Path, run: Run, name: str, text: bytes, sentence: str
+) -> None:
+    Path(name).write_bytes(text)
+    done = run("consents", "import", name)
+    assert (done.status, done.out) == (2, "")
+    assert sentence in done.err
+
+
 def test_kill_9_and_again_leaves_each_consent_once(filled: Path) -> None:
     write(filled / "c.jsonl", *(GOOD | {"consent_id": f"c{n}"} for n in range(2000)))
     command = (sys.executable, "-m", "tracker", "consents", "import", "c.jsonl", "--json")

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from tracker.web.connections import Connections
+from tracker.web.connections import Connections, bounded
 
 
 class Line(asyncio.Transport):
@@ -68,3 +68,49 @@ def test_what_is_closed_counts_no_more() -> None:
     assert connections.admit(Line())
     assert not second.aborted
     assert connections._known == set()
+
+
+def test_a_connection_counts_once_when_tls_is_agreed_on_and_waits_anew() -> None:
+    connections = Connections(2)
+    outside, inside, other = Line(), Line(), Line()
+    connections.admit(outside)
+    connections.admit(other)
+    assert connections.secured(outside, inside)
+    assert len(connections) == 2
+    assert connections.admit(Line())  # the other has waited longer by now
+    assert (other.aborted, inside.aborted) == (True, False)
+    connections.forget(outside)  # both ends tell of the end
+    connections.forget(inside)
+    assert len(connections) == 1
+
+
+def test_one_that_has_made_room_already_is_not_let_in_when_tls_is_agreed_on() -> None:
+    connections = Connections(1)
+    outside = Line()
+    connections.admit(outside)
+    connections.admit(Line())
+    assert not connections.secured(outside, Line())
+    assert len(connections) == 1
+
+
+def test_one_that_is_closed_before_tls_is_agreed_on_counts_no_more() -> None:
+    connections = Connections(2)
+    outside = bounded(asyncio.Protocol(), connections, lambda _: asyncio.BufferedProtocol())
+    outside.connection_made(Line())
+    assert len(connections) == 1
+    outside.connection_lost(None)
+    assert len(connections) == 0
+
+
+def test_with_no_room_at_all_tls_is_not_even_begun() -> None:
+    connections, line, refused = Connections(1), Line(), Line()
+    connections.admit(line)
+    connections.works_on(line)
+    begun: list[object] = []
+
+    class Tls(asyncio.BufferedProtocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            begun.append(transport)
+
+    bounded(asyncio.Protocol(), connections, lambda _: Tls()).connection_made(refused)
+    assert (refused.aborted, begun, len(connections)) == (True, [], 1)

@@ -53,6 +53,7 @@ async def test_the_holder_is_asked_about_a_strange_id_below_its_own_path(site: S
     for consent_id in STRANGE:
         await site.register(consent_id)
         site.hub.message = {"Data": data(ConsentId=consent_id)}
+        site.clock.advance(1)  # else there would be no room for so many questions
         said = await site.call("POST", f"/v1/consents/demobank/{in_path(consent_id)}/refresh")
         assert said.json["status"] == "Authorized"
         asked = site.hub.last("consent").raw_path

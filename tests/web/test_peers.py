@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from multidict import CIMultiDict
 
 from tests.web.site import DOOR, Site, open_site
 from tracker.web.peers import sender_address
@@ -112,6 +113,14 @@ async def test_events_are_taken_from_allowed_networks_only(database: Path, keys:
         assert (said.status, said.body, said.headers["x-fapi-interaction-id"]) == (status, b"", "id-1")
         assert site.rows("SELECT count(*) FROM inbox") == [(int(status == 202),)]
         assert (await site.get("/v1/consents")).status == 200  # the API is not meant
+
+
+async def test_of_several_headers_of_proxies_the_last_counts(database: Path, keys: Path):
+    receiver = {"allow_networks": BANKS, "trusted_proxies": LOOPBACK}
+    async with open_site(database, keys, receiver=receiver) as site:
+        for forwarded_for, status in ((("192.0.2.1", "203.0.113.9"), 403), (("203.0.113.9", "192.0.2.1"), 202)):
+            headers = [("X-Forwarded-For", one) for one in forwarded_for]
+            assert (await site.post(site.event(), headers=CIMultiDict(headers))).status == status
 
 
 @pytest.mark.parametrize("header", ["Forwarded: for=192.0.2.1", "X-Real-IP: 192.0.2.1", "X-Forwarded: 192.0.2.1"])

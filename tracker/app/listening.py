@@ -4,10 +4,14 @@ import asyncio
 import errno
 import logging
 import os
+import ssl
 from asyncio.sslproto import SSLProtocol
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+
+
+from functools import partial
 from typing import Final
 
 from aiohttp import web
@@ -58,7 +62,7 @@ class Listener:
         self._runner = web.AppRunner(
             application, access_log=None, handle_signals=False, shutdown_timeout=_SHUTDOWN_SECONDS, **LIMITS
         )
-        self._connections = application.get(CONNECTIONS)
+        self._connections = application[CONNECTIONS]
         self._server: asyncio.Server | None = None
 
     @property
@@ -98,17 +102,8 @@ class Listener:
         server = self._runner.server
         if server is None:
             return _HangUp()
-        inner = server() if self._connections is None else bounded(server(), self._connections)
-        if self._contexts is None:
-            return inner
-        return SSLProtocol(
-            asyncio.get_running_loop(),
-            inner,
-            self._contexts(),
-            None,  # type: ignore[arg-type] # nobody waits for the handshake; the application hears of it when it is done
-            server_side=True,
-            ssl_handshake_timeout=_HANDSHAKE_SECONDS,
-            ssl_shutdown_timeout=_SHUTDOWN_SECONDS,
+        return bounded(
+            server(), self._connections, None if self._contexts is None else partial(_secured, self._contexts())
         )
 
 
@@ -123,6 +118,24 @@ class Doors:
 
     receiver: bool = True
     api: bool = True
+
+
+class _Tls(SSLProtocol):
+    """TLS on one connection."""
+
+    max_size = 32 * 1024  # it is allocated for each connection, also for one on which nothing comes: else 256 KiB
+
+
+def _secured(context: ssl.SSLContext, inner: asyncio.Protocol) -> asyncio.BufferedProtocol:
+    return _Tls(
+        asyncio.get_running_loop(),
+        inner,
+        context,
+        None,  # type: ignore[arg-type] # nobody waits for the handshake; the application hears of it when it is done
+        server_side=True,
+        ssl_handshake_timeout=_HANDSHAKE_SECONDS,
+        ssl_shutdown_timeout=_SHUTDOWN_SECONDS,
+    )
 
 
 class _HangUp(asyncio.BaseProtocol):

@@ -1,7 +1,9 @@
 """The results of an import: one line a row, written as the rows are done. They are also how far it has come."""
 
+import fcntl
 import json
 import os
+import stat
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import chain
@@ -31,6 +33,7 @@ class ImportResults:
         self._path = path
         self._is_rehearsal = is_rehearsal
         self._file: IO[str] | None = None
+        self._lock: int | None = None
         self.counts: Counter[str] = Counter()
         self.continued = 0
         self.last_tracked: str | None = None
@@ -47,21 +50,21 @@ class ImportResults:
         """
         rows = read_rows(source)
         following = next(rows, None)  # a file that is none is refused before any results are made
+        self._have_it_alone()
         kept = 0
-        if self._path.exists():
-            with self._path.open("rb") as earlier:
-                for line in earlier:
-                    said = self._read(line)
-                    if said is None:
-                        break  # torn: the run died while it wrote
-                    if following is None or not self._is_of(said, following):
-                        return self.begin_again(source)
-                    kept += len(line)
-                    self.counts[said["result"]] += 1
-                    self.continued += 1
-                    if not self._is_rehearsal:
-                        self.last_tracked = said.get("tracking_id", self.last_tracked)
-                    following = next(rows, None)
+        with self._path.open("rb") as earlier:
+            for line in earlier:
+                said = self._read(line)
+                if said is None:
+                    break  # torn: the run died while it wrote
+                if following is None or not self._is_of(said, following):
+                    return self.begin_again(source)
+                kept += len(line)
+                self.counts[said["result"]] += 1
+                self.continued += 1
+                if not self._is_rehearsal:
+                    self.last_tracked = said.get("tracking_id", self.last_tracked)
+                following = next(rows, None)
         if following is None:
             return self.begin_again(source)
         self._open(kept)
@@ -103,15 +106,35 @@ class ImportResults:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close the file."""
+        """Close the file, and let others have it."""
+        self._close()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    # ------------------------------------------------------------------------------------------ inside
+
+    def _have_it_alone(self) -> None:
+        """Two that write the same results would tear each other's lines; the lock ends with us, however we end."""
+        if self._lock is not None:
+            return
+        self._lock = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        if not stat.S_ISREG(os.fstat(self._lock).st_mode):
+            raise InvalidRequestError(f"{self._path} is no ordinary file; name another place with --results.")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise InvalidRequestError(
+                f"Another import is writing {self._path}; wait for its end, or name another place with --results."
+            ) from error
+
+    def _close(self) -> None:
         if self._file is not None:
             self._file.close()
             self._file = None
 
-    # ------------------------------------------------------------------------------------------ inside
-
     def _open(self, kept: int) -> None:
-        self.__exit__(None, None, None)
+        self._close()
         descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)  # it names customers' consents
         os.ftruncate(descriptor, kept)
         os.lseek(descriptor, kept, os.SEEK_SET)

@@ -76,10 +76,14 @@ def _shown(text: str) -> str:
 
 
 def _is_not_rubbish(record: logging.LogRecord) -> bool:
-    """Leave out what strangers send that is not even HTTP: it was answered with 400, and is no fault of anybody here."""
-    from aiohttp.http_exceptions import BadHttpMessage  # noqa: PLC0415 - the help should come at once
+    """Leave out what strangers send that is not even HTTP: it was answered with 400, and is no fault of anybody here.
 
-    return not (record.exc_info and isinstance(record.exc_info[1], BadHttpMessage))
+    Nor is a body that cannot be unpacked, which the library comes across once more when it throws away what is left of it.
+    """
+    from aiohttp.http_exceptions import BadHttpMessage  # noqa: PLC0415 - the help should come at once
+    from aiohttp.web import RequestPayloadError  # noqa: PLC0415
+
+    return not (record.exc_info and isinstance(record.exc_info[1], BadHttpMessage | RequestPayloadError))
 
 
 def set_up(level: str, form: str) -> None:

@@ -25,6 +25,7 @@ LARGEST_ROW_BYTES = 1024 * 1024
 _COLUMNS = tuple(ImportRowIn.model_fields)
 _REQUIRED = tuple(name for name, field in ImportRowIn.model_fields.items() if field.is_required())
 _BOM = b"\xef\xbb\xbf"
+_UTF_16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 _BETWEEN_PERMISSIONS = re.compile(r"[\s;]+")
 _NOT_UTF_8 = re.compile(r"[\ud800-\udfff]")
 
@@ -60,8 +61,13 @@ def read_rows(path: Path) -> Generator[Row, None, None]:
     reader = readers.get(path.suffix.lower())
     if reader is None:
         raise InvalidRequestError(f"{path} is neither .jsonl nor .csv; name it as what it is.")
+    if path.exists() and not path.is_file():  # a pipe can be read once, and may never say anything
+        raise InvalidRequestError(f"{path} is no ordinary file; save it as one, which can be read again.")
     # From the inside out: what is read through text lets go of the file before that is closed.
     with path.open("rb") as file, closing(reader(file, path)) as found:
+        if file.read(2) in _UTF_16_BOMS:
+            raise InvalidRequestError(f"{path} is in UTF-16; save it in UTF-8.")
+        file.seek(0)
         for number, (raw, said) in enumerate(found, start=1):
             yield Row(number, hashlib.sha256(raw).hexdigest()[:16], said, file.tell())
 
@@ -105,7 +111,11 @@ def _csv_records(file: BinaryIO, path: Path) -> _Read:
     text = io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline="")
     records = csv.reader(text, strict=True)
     try:
-        header = _header(next(records, []), path)
+        try:
+            first = next(records, [])
+        except csv.Error as error:
+            raise InvalidRequestError(f"The first line of {path} is not CSV as in RFC 4180: {error}.") from error
+        header = _header(first, path)
         while True:
             try:
                 cells = next(records)

@@ -36,6 +36,8 @@ _log = logging.getLogger(__name__)
 
 _LEASE = timedelta(seconds=60)
 _AT_ONCE = 50
+_PATIENCE_SECONDS = 10.0
+"""So long somebody waits for the turn of a question; then he is told that the holder cannot be asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,35 +69,60 @@ class Asker:
         self._journal_bell = journal_bell
         self._ask_bell = ask_bell
         self._trail = trail or Trail()
+        self._in_line: dict[TrackingId, asyncio.Task[TrackedConsent]] = {}
 
     async def run_once(self, provider_id: str) -> int:
         """Ask one provider about what is due, as far as its budget goes; say how many questions that was."""
         provider = self._office.providers.require(provider_id)
-        room = min(self._budget.room(provider), _AT_ONCE)
+        room = self._budget.take(provider, _AT_ONCE)
         if room < 1:
             return 0
-        questions = await self._store.transact(partial(_claim_due, self._office, provider.id, room))
-        self._budget.spend(provider, len(questions))
+        questions: list[_Question] = []
+        try:
+            questions = await self._store.transact(partial(_claim_due, self._office, provider.id, room))
+        finally:
+            self._budget.give_back(provider, room - len(questions))
         await asyncio.gather(*(self._ask(provider, question) for question in questions))
         return len(questions)
 
     async def ask_now(self, tracking_id: TrackingId) -> TrackedConsent:
-        """Ask about one consent at once, and give it as it then is.
+        """Ask about one consent as soon as the provider's budget allows, and give it as it then is.
+
+        All who want to know the same before the question is sent share it. Who comes later gets another: the answer under way
+        may be older than what made him ask.
 
         Raises:
             ConsentNotFoundError: It is not tracked.
-            ConsentApiError: The holder gave no answer that can be used; what was known stays.
+            ConsentApiError: The holder gave no answer that can be used, or may not be asked soon enough; what was known stays.
         """
+        asking = self._in_line.get(tracking_id)
+        if asking is None:
+            asking = self._in_line[tracking_id] = asyncio.create_task(self._ask_in_turn(tracking_id))
+            asking.add_done_callback(_look_at)
+        return await asyncio.shield(asking)
+
+    def abandon_line(self) -> None:
+        """Send no question any more that still waits for its turn; who waits for it is cancelled."""
+        for asking in self._in_line.values():
+            asking.cancel()
+        self._in_line.clear()
+
+    async def _ask_in_turn(self, tracking_id: TrackingId) -> TrackedConsent:
+        try:
+            consent = await self._store.get_consent(tracking_id)
+            if consent is None:
+                raise ConsentNotFoundError
+            provider = self._office.providers.require(consent.provider)
+            await self._budget.turn(provider, _PATIENCE_SECONDS)
+        finally:
+            self._in_line.pop(tracking_id, None)
         question = await self._store.transact(partial(_claim_one, self._office, tracking_id))
         if question is None:
             raise ConsentNotFoundError
-        provider = self._office.providers.require(question.consent.provider)
-        self._budget.spend(provider, 1)
         error = await self._ask(provider, question)
         if error is not None and not isinstance(error, ConsentNotStagedError):
             raise error
-        consent = await self._store.get_consent(tracking_id)
-        return consent or question.consent
+        return await self._store.get_consent(tracking_id) or question.consent
 
     async def _ask(self, provider: Provider, question: _Question) -> ConsentApiError | None:
         """Ask one question and record what came of it. Never raises for what the holder does."""
@@ -154,6 +181,12 @@ class Asker:
             return  # it has not been staged yet: the ordinary case
         known = {"interaction_id": interaction_id, "provider": provider.id, "tracking_id": consent.tracking_id}
         _log.warning("Asking %s about consent %s: %s", provider.id, consent.tracking_id, failure, extra=known)
+
+
+def _look_at(asking: asyncio.Task[TrackedConsent]) -> None:
+    """Nobody may be left who would look at what came of it."""
+    if not asking.cancelled():
+        asking.exception()
 
 
 def _claim_due(office: Office, provider: ProviderId, room: int, transaction: Transaction) -> list[_Question]:

@@ -1,12 +1,14 @@
 """Connections: how many there may be, and which goes when there are more.
 
-A stranger can open connections and say nothing on them, or dribble a header or a body. Of all connections that wait for the
-other side, whether for a request, for the rest of one or for an answer to be taken, the one that has waited longest makes
-room for a new one; one over which nothing was ever taken before all others. A holder's event is on its way for milliseconds,
-so it is never that one; and a request on which work is being done is not interrupted at all.
+A stranger can open connections and say nothing on them, or dribble a TLS handshake, a header or a body. Of all connections
+that wait for the other side, whether for a handshake, for a request, for the rest of one or for an answer to be taken, the one
+that has waited longest makes room for a new one; one over which nothing was ever taken before all others. A holder's event is
+on its way for milliseconds, so it is never that one; and a request on which work is being done is not interrupted at all.
 """
 
 import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from aiohttp import web
@@ -22,6 +24,8 @@ LIMITS: dict[str, Any] = {
     "max_headers": 64,
 }
 """For aiohttp's runner."""
+
+Secure = Callable[[asyncio.Protocol], asyncio.BufferedProtocol]
 
 
 class Connections:
@@ -48,6 +52,14 @@ class Connections:
             self.forget(longest)
             longest.abort()
         self._strangers[transport] = None
+        return True
+
+    def secured(self, outside: asyncio.BaseTransport, inside: asyncio.Transport) -> bool:
+        """TLS has been agreed on: from now on it is known by the transport inside. False if it has made room already."""
+        if outside not in self._strangers:
+            return False
+        del self._strangers[outside]
+        self._strangers[inside] = None
         return True
 
     def forget(self, transport: asyncio.BaseTransport) -> None:
@@ -90,16 +102,33 @@ async def watch(request: web.Request, handler: Handler) -> web.StreamResponse:
         connections.waits_on(transport)
 
 
+@contextmanager
+def awaiting_body(request: web.Request) -> Iterator[None]:
+    """While a body is read, its connection counts as one that waits: it may never come to its end."""
+    connections = request.app[CONNECTIONS]
+    connections.waits_on(request.transport)
+    try:
+        yield
+    finally:
+        connections.works_on(request.transport)
+
+
 class _Watched(asyncio.Protocol):
     """Stands before a server's protocol, and lets a connection through if there is room."""
 
-    def __init__(self, inner: asyncio.Protocol, connections: Connections) -> None:
+    def __init__(
+        self,
+        inner: asyncio.Protocol,
+        let_in: Callable[[asyncio.Transport], bool],
+        forget: Callable[[asyncio.BaseTransport], None],
+    ) -> None:
         self._inner = inner
-        self._connections = connections
+        self._let_in = let_in
+        self._forget = forget
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if not isinstance(transport, asyncio.Transport) or not self._connections.admit(transport):
+        if not isinstance(transport, asyncio.Transport) or not self._let_in(transport):
             if isinstance(transport, asyncio.Transport):
                 transport.abort()
             return
@@ -108,7 +137,7 @@ class _Watched(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._transport is not None:
-            self._connections.forget(self._transport)
+            self._forget(self._transport)
             self._inner.connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -125,6 +154,57 @@ class _Watched(asyncio.Protocol):
         self._inner.resume_writing()
 
 
-def bounded(inner: asyncio.Protocol, connections: Connections) -> asyncio.Protocol:
-    """Put the bound before a server's protocol for one connection."""
-    return _Watched(inner, connections)
+class _WatchedTls(asyncio.BufferedProtocol):
+    """Stands before TLS: a connection counts from its first byte on, not only when both sides have agreed."""
+
+    def __init__(self, inner: asyncio.Protocol, connections: Connections, secure: Secure) -> None:
+        self._connections = connections
+        self._tls = secure(_Watched(inner, self._secured, connections.forget))
+        self._transport: asyncio.Transport | None = None
+
+    def _secured(self, transport: asyncio.Transport) -> bool:
+        return self._transport is not None and self._connections.secured(self._transport, transport)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if not isinstance(transport, asyncio.Transport) or not self._connections.admit(transport):
+            if isinstance(transport, asyncio.Transport):
+                transport.abort()
+            return
+        self._transport = transport
+        self._tls.connection_made(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._transport is not None:
+            self._connections.forget(self._transport)
+            self._tls.connection_lost(exc)
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return memoryview(self._tls.get_buffer(sizehint))
+
+    def buffer_updated(self, nbytes: int) -> None:
+        if self._transport is not None:
+            self._tls.buffer_updated(nbytes)
+
+    def eof_received(self) -> bool | None:
+        return self._tls.eof_received() if self._transport is not None else None
+
+    def pause_writing(self) -> None:
+        self._tls.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._tls.resume_writing()
+
+
+def bounded(
+    inner: asyncio.Protocol, connections: Connections, secure: Secure | None = None
+) -> asyncio.Protocol | asyncio.BufferedProtocol:
+    """Put the bound before a server's protocol for one connection.
+
+    Args:
+        inner: The server's protocol.
+        connections: Where it is counted.
+        secure: Puts TLS before a protocol; None: there is none.
+    """
+    if secure is None:
+        return _Watched(inner, connections.admit, connections.forget)
+    return _WatchedTls(inner, connections, secure)

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import hdrs, web
 
+from tracker.web.connections import CONNECTIONS, Connections, watch
 from tracker.web.problems import NO_STORE, problems
 from tracker.web.receiver import REASON
 from tracker.web.services import SERVICES, Services
@@ -21,8 +22,9 @@ def routes() -> list[web.RouteDef]:
 
 def metrics_application(services: Services) -> web.Application:
     """Make an application that serves the metrics and nothing else."""
-    application = web.Application(middlewares=[problems])
+    application = web.Application(middlewares=[watch, problems])
     application[SERVICES] = services
+    application[CONNECTIONS] = Connections(services.max_connections)
     application.add_routes(routes())
     return application
 

@@ -13,7 +13,7 @@ from tracker.domain.errors import (
     RejectedEventError,
     StorageError,
 )
-from tracker.web.connections import CONNECTIONS
+from tracker.web.connections import CONNECTIONS, awaiting_body
 from tracker.web.ration import Ration
 from tracker.web.services import SERVICES
 
@@ -62,8 +62,9 @@ async def receive(request: web.Request) -> web.Response:
         return await _turn_away(request, headers)
     try:
         profile = services.receiver.profile(request.match_info["profile"])
-        async with asyncio.timeout(services.body_timeout_seconds):
-            body = await _read_within(request, profile.push.max_body_bytes)
+        with awaiting_body(request):
+            async with asyncio.timeout(services.body_timeout_seconds):
+                body = await _read(request, profile.push.max_body_bytes)
         sender = services.peers.sender(request)
         await services.receiver.receive(profile, body, interaction_id, None if sender is None else str(sender))
     except TimeoutError:
@@ -99,8 +100,9 @@ async def receive(request: web.Request) -> web.Response:
 
 async def _turn_away(request: web.Request, headers: dict[str, str]) -> web.Response:
     """Answer somebody whose address is not allowed, and hang up: nothing of the body is read, not even to throw it away."""
-    sender = request.app[SERVICES].peers.sender(request)
-    _log.info("A request from %s was refused at the door: not in allow_networks", sender or "an address unknown")
+    if request.app[RATION].allows("not_allowed"):
+        sender = request.app[SERVICES].peers.sender(request)
+        _log.info("A request from %s was refused at the door: not in allow_networks", sender or "an address unknown")
     response = _last_word(403, headers)
     await response.prepare(request)
     await response.write_eof()
@@ -113,16 +115,6 @@ def _last_word(status: int, headers: dict[str, str]) -> web.Response:
     response = web.Response(status=status, headers=headers)
     response.force_close()
     return response
-
-
-async def _read_within(request: web.Request, limit: int) -> bytes:
-    """Read a body; meanwhile its connection counts as one that waits."""
-    connections = request.app[CONNECTIONS]
-    connections.waits_on(request.transport)
-    try:
-        return await _read(request, limit)
-    finally:
-        connections.works_on(request.transport)
 
 
 async def _read(request: web.Request, limit: int) -> bytes:

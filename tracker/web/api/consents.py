@@ -25,7 +25,7 @@ from tracker.web.api.shapes.consents import (
     UsableOut,
     UsableQuery,
 )
-from tracker.web.services import Services
+from tracker.web.services import SERVICES, Services
 
 ASKS = web.AppKey("asks", set[asyncio.Task[object]])
 """Questions under way for callers. One whose caller has been answered goes on, and what comes of it is recorded."""
@@ -122,7 +122,8 @@ async def refresh(request: web.Request, services: Services) -> web.Response:
 
 
 async def finish_asks(application: web.Application) -> None:
-    """Let the questions that are still under way come to their end, which is set by the holder adapter's own time limit."""
+    """Let the questions under way come to their end, which is set by the holder adapter's own time limit; send no more."""
+    application[SERVICES].asker.abandon_line()
     if asks := application[ASKS]:
         await asyncio.wait(asks)
 

@@ -13,6 +13,7 @@ from tracker.domain.strict_json import loads as strict_loads
 from tracker.ports import ApiKey
 from tracker.web.api.shapes.fields import Query
 from tracker.web.auth import require_scope
+from tracker.web.connections import awaiting_body
 from tracker.web.problems import NO_STORE, Problem, invalid
 from tracker.web.services import SERVICES, Services
 
@@ -79,7 +80,8 @@ async def body_of(request: web.Request, model: type[M]) -> M:
     """Read a JSON body, strictly."""
     if request.content_type != "application/json":
         raise Problem("unsupported_media_type")
-    body = await request.read()
+    with awaiting_body(request):
+        body = await request.read()
     try:
         strict_loads(body)
     except NotStrictJsonError as error:

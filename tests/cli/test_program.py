@@ -179,7 +179,7 @@ TROUBLES = {
     "a key file open to all": (_open_key, "run `chmod 600 "),
     "no folder of the database": (
         lambda f: _set(f, "[audit]", '[database]\nurl = "sqlite:///away/tracker.db"\n[audit]'),
-        "There is no database away/tracker.db: correct [database] url",
+        "The folder of the database away/tracker.db is not there; make it, or change [database] url.",
     ),
     "no database": (_no_database, "There is no database tracker.db: correct [database] url or the working directory"),
     "a database that is a folder": (

@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 
 from tests.clocks import ManualClock
+from tests.usecases.bench import Bench
 from tests.usecases.telling import SUBSCRIPTION, Interrupted, Telling, telling
 from tracker.adapters.clock import SystemIds
 from tracker.adapters.store.sqlite import SqliteDatabase
@@ -16,8 +17,10 @@ from tracker.adapters.store.store import SqlStore
 from tracker.domain.errors import LeaseLostError, StorageError
 from tracker.ports import Progress, Store, subscription_lease
 from tracker.usecases import leasing
+from tracker.usecases.ask import Asker
 from tracker.usecases.leasing import Leasing
 from tracker.usecases.notify import Notifier
+from tracker.usecases.shared_asks import SharedAsks
 
 NAMES = [f"subscription {n}" for n in range(6)]
 LONG = 3_600.0  # the database's clock goes on while these tests' stand still
@@ -111,12 +114,17 @@ async def test_who_cannot_renew_stops_when_the_time_is_over(processes: Processes
 
 
 async def test_what_was_lost_is_asked_for_again_in_its_time(processes: Processes) -> None:
-    one = processes.one("a")
+    one, name = processes.one("a"), NAMES[0]
     await one.share(NAMES)
-    one.lost(NAMES[0])
-    assert NAMES[0] not in one.held
+    await processes.store.release_leases("a", [name])
+    await processes.store.hold_leases("another", [name], LONG)
+    one.lost(name)
+    assert name not in one.held
     processes.later()
-    assert NAMES[0] in await one.share(NAMES)
+    assert name not in await one.share(NAMES)
+    await processes.store.release_leases("another", [name])
+    processes.later()
+    assert (await one.share(NAMES))[name].epoch == 3
 
 
 # ------------------------------------------------------------------------------------------ telling by leases
@@ -187,3 +195,48 @@ async def test_who_lost_the_lease_writes_nothing_and_reads_again_before_it_goes_
     assert [sequence for sequence, _ in world.subscriber.posts] == [1, 2]
     with pytest.raises(LeaseLostError):
         await world.real_store.save_progress(Progress(subscription=told, held=type(held)(name, held.epoch - 1)))
+
+
+# ------------------------------------------------------------------------------------------ asking by leases
+
+
+class Asked:
+    """Takes note of who is asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    async def run_once(self, provider_id: str) -> int:
+        self.asked.append(provider_id)
+        return 1
+
+
+async def test_each_provider_is_asked_by_one_process(processes: Processes, bench: Bench) -> None:
+    askers = [Asked(), Asked()]
+    shared = [
+        SharedAsks(cast("Asker", asker), bench.office.providers, processes.one(f"process {n}"))
+        for n, asker in enumerate(askers)
+    ]
+    providers = [provider.id for provider in bench.office.providers]
+    for _ in range(4):
+        for provider in providers:
+            await asyncio.gather(*(one.run_once(provider) for one in shared))
+        processes.later()
+    assert {*askers[0].asked, *askers[1].asked} == set(providers)
+    last = [set(asker.asked[-len(providers) :]) for asker in askers]
+    assert len(providers) == 1 or not last[0] & last[1]
+    await shared[0].leave()
+    processes.later()
+    askers[1].asked.clear()
+    for provider in providers:
+        await shared[1].run_once(provider)
+    assert askers[1].asked == providers
+
+
+async def test_one_alone_asks_all_without_a_lease(bench: Bench) -> None:
+    asker = Asked()
+    shared = SharedAsks(cast("Asker", asker), bench.office.providers, None)
+    for provider in bench.office.providers:
+        await shared.run_once(provider.id)
+    await shared.leave()
+    assert asker.asked == [provider.id for provider in bench.office.providers]

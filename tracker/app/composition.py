@@ -50,6 +50,7 @@ from tracker.usecases.receive import Receiver
 from tracker.usecases.record import Recorder
 from tracker.usecases.recording import Office
 from tracker.usecases.register import Registrar
+from tracker.usecases.shared_asks import SharedAsks
 from tracker.usecases.stream import StreamPorts
 from tracker.usecases.subscribe import Subscriptions
 from tracker.usecases.suspects import Suspects
@@ -105,6 +106,7 @@ class Tracker:
     opening: Opening
     expiry: Expiry
     notifier: Notifier
+    shared_asks: SharedAsks
     bells: Bells
     registry: CollectorRegistry
     meters: Counters
@@ -203,7 +205,8 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
             suspects,
             lease_seconds=LEASE_SECONDS if place.is_shared else 0,
         )
-        leasing = Leasing(store, world.clock, world.ids.random()) if place.is_shared else None
+        holder = world.ids.random()
+        telling, asking = (Leasing(store, world.clock, holder) if place.is_shared else None for _ in range(2))
         api_keys = ApiKeys(store, world.clock, world.entropy)
         budget = Budget(world.clock)
         observatory = Observatory(
@@ -280,7 +283,8 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
             exporting=Exporting(store, origin=settings.audit.origin, signer=keys.signer),
             opening=opening,
             expiry=Expiry(store, office, bells.journal, bells.asks, trail),
-            notifier=Notifier(ports, bells.subscriptions, leasing),
+            shared_asks=SharedAsks(services.asker, providers, asking),
+            notifier=Notifier(ports, bells.subscriptions, telling),
             bells=bells,
             registry=registry,
             meters=meters,

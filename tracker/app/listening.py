@@ -9,8 +9,6 @@ from asyncio.sslproto import SSLProtocol
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-
-
 from functools import partial
 from typing import Final
 

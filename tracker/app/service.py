@@ -44,11 +44,11 @@ def worker_for(tracker: Tracker, roles: Collection[Role] = ALL_ROLES) -> Worker:
     certificates = [_certificates(tracker)] if tracker.certificates else []
     if Role.WORKER not in roles:
         return Worker(ticks=certificates, loops=[])
-    clock, asker = tracker.world.clock, tracker.services.asker
+    clock = tracker.world.clock
     asks = [
         Tick(
             name=f"asking {provider.id}",
-            run=partial(asker.run_once, provider.id),
+            run=partial(tracker.shared_asks.run_once, provider.id),
             every_seconds=_ASK_EVERY_SECONDS,
             bell=tracker.bells.asks,
         )
@@ -109,6 +109,7 @@ async def running(tracker: Tracker, roles: Collection[Role] = ALL_ROLES) -> Asyn
             yield tracker.listens_at["http"]
     finally:
         await worker.stop()
+        await tracker.shared_asks.leave()
         for task in standing:
             task.cancel()
         await asyncio.gather(*standing, return_exceptions=True)

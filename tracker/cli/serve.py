@@ -13,7 +13,7 @@ from tracker.cli.running import load
 from tracker.domain.errors import ConfigurationError, TrackerError
 
 if TYPE_CHECKING:
-    from tracker.app import Tracker
+    from tracker.app import Role, Tracker
     from tracker.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -30,19 +30,23 @@ def serve(
     roles: Annotated[str, typer.Option(help="What this process does; on SQLite one process has all roles.")] = _ROLES,
 ) -> None:
     """Run the service until SIGTERM; then what was begun is finished, and it exits with 0. SIGHUP reads key files again."""
-    chosen = frozenset(role.strip() for role in roles.split(","))
+    chosen = _chosen(roles)
     settings = load()
     logs.set_up(settings.log.level, settings.log.format)
     asyncio.run(_run(settings, chosen))
 
 
-async def _run(settings: "Settings", names: Collection[str]) -> None:
-    from tracker.app import Role, service  # noqa: PLC0415 - the help should come at once
+def _chosen(roles: str) -> "frozenset[Role]":
+    from tracker.app import Role  # noqa: PLC0415 - the help should come at once
 
     try:
-        roles = {Role(name) for name in names}
+        return frozenset(Role(name.strip()) for name in roles.split(","))
     except ValueError as error:
         raise ConfigurationError(f"--roles takes {_ROLES.replace(',', ', ')}, separated by commas.") from error
+
+
+async def _run(settings: "Settings", roles: "Collection[Role]") -> None:
+    from tracker.app import Role, service  # noqa: PLC0415 - the help should come at once
 
     stop, reload = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()

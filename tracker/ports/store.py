@@ -136,8 +136,8 @@ class Store(Inbox, Protocol):
     async def release_leases(self, holder: str, names: Collection[str]) -> None:
         """Let others have them at once."""
 
-    async def count_leases(self, prefix: str) -> int:
-        """How many leases whose names begin so are held now, by anybody."""
+    async def held_leases(self) -> set[str]:
+        """The names of all leases that are held now, by anybody."""
 
     # how things stand
 

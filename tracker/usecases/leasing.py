@@ -4,6 +4,8 @@ A lease runs by the database's clock and is renewed at a third of its time. Who 
 is over, and every write names the lease's epoch: so whoever only believes to hold one changes nothing.
 """
 
+import asyncio
+import hashlib
 from collections.abc import Collection
 from math import ceil
 
@@ -29,6 +31,7 @@ class Leasing:
         self._held: dict[str, Held] = {}
         self._asked_for: frozenset[str] = frozenset()
         self._renewed_at: float | None = None
+        self._renewing = asyncio.Lock()
 
     @property
     def held(self) -> dict[str, Held]:
@@ -45,25 +48,29 @@ class Leasing:
         Raises:
             StorageError: The database is away; `held` says what may still be done.
         """
-        wanted, now = frozenset(names), self._clock.monotonic()
-        is_fresh = self._renewed_at is not None and now - self._renewed_at < LEASE_SECONDS / 3
-        if not is_fresh or wanted != self._asked_for:
-            await self._renew(wanted, now)
+        wanted = frozenset(names)
+        async with self._renewing:
+            now = self._clock.monotonic()
+            is_fresh = self._renewed_at is not None and now - self._renewed_at < LEASE_SECONDS / 3
+            if not is_fresh or wanted != self._asked_for:
+                await self._renew(wanted, now)
         return self.held
 
     async def _renew(self, wanted: frozenset[str], now: float) -> None:
         us = PROCESS_PREFIX + self._holder
-        held = await self._store.hold_leases(self._holder, [us, *wanted], LEASE_SECONDS)
-        processes = await self._store.count_leases(PROCESS_PREFIX)
-        held.pop(us, None)
+        renewed = await self._store.hold_leases(self._holder, [us, *(self._held.keys() & wanted)], LEASE_SECONDS)
+        taken = await self._store.held_leases()
+        processes = sum(1 for name in taken if name.startswith(PROCESS_PREFIX))
         fair = ceil(len(wanted) / max(1, processes))
-        ours = [name for name in self._held if name in held]
-        new = sorted(held.keys() - self._held.keys())
-        keep = [*ours, *new][:fair]
-        self._held = {name: held[name] for name in keep}
+        ours = [name for name in self._held if name in renewed][:fair]
+        # Each process looks in an order of its own, so that those who begin together do not all want the same ones.
+        free = sorted(wanted - taken, key=self._order)[: fair - len(ours)]
+        new = await self._store.hold_leases(self._holder, free, LEASE_SECONDS) if free else {}
+        self._held = {name: renewed[name] for name in ours} | new
         self._asked_for, self._renewed_at = wanted, now
-        # What was taken just now and is too much has nothing to finish.
-        await self._store.release_leases(self._holder, [name for name in new if name not in self._held])
+
+    def _order(self, name: str) -> bytes:
+        return hashlib.sha256(f"{self._holder} {name}".encode()).digest()
 
     async def release(self, names: Collection[str]) -> None:
         """Let others have what is finished here.

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from sqlalchemy import Connection, case, delete, func, or_, select, update
+from sqlalchemy import Connection, case, delete, or_, select, update
 
 from tracker.adapters.store.differences import database_now, upsert
 from tracker.adapters.store.tables import lease
@@ -39,11 +39,10 @@ def let_go(connection: Connection, holder: str, names: Collection[str]) -> None:
     connection.execute(update(lease).where(*mine).values(leased_until=database_now(connection)))
 
 
-def count_holders(connection: Connection, prefix: str) -> int:
-    """How many leases whose names begin so are held now."""
+def held(connection: Connection) -> set[str]:
+    """The names of all leases that are held now."""
     is_held = lease.c.leased_until > database_now(connection)
-    query = select(func.count()).where(lease.c.name.startswith(prefix, autoescape=True), is_held)
-    return connection.execute(query).scalar_one()
+    return set(connection.execute(select(lease.c.name).where(is_held)).scalars())
 
 
 def forget_the_dead(connection: Connection) -> None:

@@ -220,9 +220,9 @@ class SqlStore:
         """Let others have them at once."""
         await self._write(partial(leases.let_go, holder=holder, names=names))
 
-    async def count_leases(self, prefix: str) -> int:
-        """How many leases whose names begin so are held now."""
-        return await self._database.read(partial(leases.count_holders, prefix=prefix))
+    async def held_leases(self) -> set[str]:
+        """The names of all leases that are held now."""
+        return await self._database.read(leases.held)
 
     # ------------------------------------------------------------------------------------------ how things stand
 

@@ -261,7 +261,12 @@ def test_ctrl_c_is_told_in_a_sentence(filled):
     holder = sqlite3.connect(filled / "tracker.db", isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
     process = subprocess.Popen(
-        (*PROGRAM, "keys", "add-api-key", "--name", "x"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        (*PROGRAM, "keys", "add-api-key", "--name", "x"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Whatever runs in the background of a script has been told to ignore it, and its children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no thread of ours holds a lock
     )
     try:
         _until_it_waits(process, filled / "tracker.db")

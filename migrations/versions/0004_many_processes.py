@@ -1,4 +1,4 @@
-"""Several processes on one database: leases, and the budget that they share.
+"""Several processes on one database: leases. And lanes, so that nobody's flood holds up the others.
 
 Revision: 0004, after 0003
 """
@@ -16,6 +16,8 @@ depends_on = None
 
 def upgrade() -> None:
     op.add_column("inbox", sa.Column("leased_until", Instant(), nullable=True))
+    op.add_column("inbox", sa.Column("lane", sa.String(length=64), nullable=True))
+    op.create_index("ix_inbox_lane_due_at_id", "inbox", ["lane", "due_at", "id"])
     op.create_table(
         "lease",
         sa.Column("name", sa.String(length=128), nullable=False),
@@ -28,4 +30,6 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("lease")
+    op.drop_index("ix_inbox_lane_due_at_id", "inbox")
+    op.drop_column("inbox", "lane")
     op.drop_column("inbox", "leased_until")

@@ -177,3 +177,32 @@ async def test_admitting_and_dropping_race_without_losing_any(store: SqlStore) -
         *(store.admit(an_item(200 + number)) for number in range(10)),
     )
     assert await store.inbox_depth() == (60, at(50))
+
+
+# ------------------------------------------------------------------------------------------ lanes
+
+
+async def test_lanes_take_turns_when_more_is_due_than_fits(store: SqlStore) -> None:
+    flood = [an_item(n, lane="flood") for n in range(60)]
+    quiet, nameless = an_item(30.5, lane="quiet"), an_item(30.6)
+    for item in (*flood, quiet, nameless):
+        await store.admit(item)
+    found = await waiting(store, limit=12)
+    assert len(found) == 12
+    assert {quiet.id, nameless.id, flood[0].id, flood[-1].id} <= set(found)
+    assert found == sorted(found)
+    assert len(await waiting(store, limit=62)) == 62
+
+
+async def test_a_lane_is_kept_with_the_item(store: SqlStore) -> None:
+    item = an_item(1, lane="demobank")
+    await store.admit(item)
+    assert await store.claim_inbox(at(100), 10, 0) == [item]
+    assert await store.claim_inbox(at(100), 1, 0) == [item]
+
+
+async def test_a_lane_in_which_nothing_is_due_takes_no_turn_from_the_others(store: SqlStore) -> None:
+    for n in range(20):
+        await store.admit(an_item(n, lane="flood"))
+    await store.admit(an_item(500, lane="later"))
+    assert len(await waiting(store, limit=16)) == 16

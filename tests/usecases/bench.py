@@ -278,6 +278,7 @@ async def open_bench(
                     ids,
                     crypto,
                     providers.profiles,
+                    [provider.id for provider in providers],
                     bells[2],
                     suspects,
                     max_events=1000,

@@ -122,7 +122,7 @@ async def test_the_worker_waits_for_none_of_them(town: Town) -> None:
     try:
         async with asyncio.timeout(30):
             await town.receive(town.event(ILL), *(town.event(name, "c-1") for name in WELL))
-            town.tracker.inbox_bell.ring()
+            town.tracker.bells.inbox.ring()
             while any([await town.status(name, c) != "Authorized" for name in WELL for c in ("c-0", "c-1")]):
                 await asyncio.sleep(0.05)
                 town.advance(1)
@@ -172,3 +172,15 @@ async def test_a_pile_of_one_providers_events_without_a_key_costs_the_others_two
     await town.work_off()
     assert town.waiting() == 0
     assert town.rows(f"SELECT repeats FROM report WHERE provider = '{ILL}'") == [(PILE - 1,)]
+
+
+async def test_a_flood_with_a_path_of_its_own_lets_the_others_in_by_turns(town: Town) -> None:
+    """The other's event is neither among the oldest nor among the newest that wait."""
+    await warm(town, ILL, WELL[0])
+    flood = town.event(ILL, "c-0")
+    await town.pile_up(flood, 600, lane=ILL)
+    await town.pile_up(town.event(WELL[0], "c-0"), 1, lane=WELL[0])
+    await town.pile_up(flood, 600, lane=ILL)
+    await town.turn()
+    assert await town.status(WELL[0], "c-0") == "Authorized"
+    assert town.waiting() > 600

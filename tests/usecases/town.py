@@ -75,11 +75,11 @@ class Town:
         for body in bodies:
             await self.tracker.services.receiver.receive(UAE, body, "interaction")
 
-    async def pile_up(self, body: bytes, times: int) -> None:
+    async def pile_up(self, body: bytes, times: int, lane: str | None = None) -> None:
         """Let the same event wait in the inbox many times, past the door and its limits."""
         ids, now = self.tracker.world.ids, self.clock.now()
         items = [
-            InboxItem(id=ids.ordered(), profile=UAE.name, body=body, received_at=now, interaction_id="pile")
+            InboxItem(id=ids.ordered(), profile=UAE.name, body=body, received_at=now, interaction_id="pile", lane=lane)
             for _ in range(times)
         ]
         await asyncio.gather(*(self.tracker.store.admit(item) for item in items))

@@ -225,6 +225,7 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
                 world.ids,
                 crypto,
                 providers.profiles,
+                [provider.id for provider in providers],
                 bells.inbox,
                 suspects,
                 max_events=settings.receiver.inbox_max_events,

@@ -27,6 +27,7 @@ class InboxItem:
         interaction_id: What it goes by in logs.
         attempts: How often opening it had to be put off.
         retries: How often it came back from the quarantine.
+        lane: The provider that the path named, if it is one of ours. Lanes take turns when much waits; it means nothing else.
     """
 
     id: str
@@ -36,6 +37,7 @@ class InboxItem:
     interaction_id: str
     attempts: int = 0
     retries: int = 0
+    lane: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

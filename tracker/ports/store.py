@@ -49,7 +49,8 @@ class Store(Inbox, Protocol):
 
         The lease runs by the database's clock, and spares others the work: what came of an event is recorded by whoever takes
         it out of the inbox, however many have opened it. 0 seconds lease nothing, where nobody else can be at it.
-        If more is due than the limit, a quarter of it is what came last: so that a queue of one provider's holds up nobody.
+        If more is due than the limit, a quarter of it is what came last, and the rest is shared among the lanes: so that what one
+        provider sends holds up nobody else's.
         If nothing is, then what a clock that was since stepped back has timed for later than anything ever waits.
         """
 

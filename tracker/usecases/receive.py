@@ -1,7 +1,7 @@
 """Take an event in: look at its form, keep it, and only then let it be answered for. Nothing is decrypted here."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from tracker.domain.errors import InboxFullError, NotFoundError, UndecryptableEventError
 from tracker.ports import Clock, EventCrypto, Ids, Inbox, InboxItem
@@ -28,6 +28,7 @@ class Receiver:
         ids: Ids,
         crypto: EventCrypto,
         profiles: Mapping[str, Profile],
+        lanes: Collection[str],
         bell: Bell,
         suspects: Suspects,
         *,
@@ -39,6 +40,7 @@ class Receiver:
         self._ids = ids
         self._crypto = crypto
         self._profiles = profiles
+        self._lanes = frozenset(lanes)
         self._bell = bell
         self._suspects = suspects
         self._max_events = max_events
@@ -59,7 +61,15 @@ class Receiver:
             raise NotFoundError("There is no such door.")
         return profile
 
-    async def receive(self, profile: Profile, body: bytes, interaction_id: str, address: str | None = None) -> None:
+    async def receive(
+        self,
+        profile: Profile,
+        body: bytes,
+        interaction_id: str,
+        *,
+        address: str | None = None,
+        provider: str | None = None,
+    ) -> None:
         """Keep an event whose last byte has just come; when this returns it may be answered for.
 
         Args:
@@ -67,6 +77,7 @@ class Receiver:
             body: As it came.
             interaction_id: What it goes by in logs.
             address: Where it came from, if that is known.
+            provider: Whose it is said to be; decides about nothing but its turn.
 
         Raises:
             RejectedEventError: It is not of the form; all rejected ones are to look alike to the sender.
@@ -83,6 +94,7 @@ class Receiver:
             body=token,
             received_at=received_at,
             interaction_id=interaction_id,
+            lane=provider if provider in self._lanes else None,
         )
         self._depth += 1
         self._suspects.admitted(item.id, address)

@@ -66,7 +66,13 @@ async def receive(request: web.Request) -> web.Response:
             async with asyncio.timeout(services.body_timeout_seconds):
                 body = await _read(request, profile.push.max_body_bytes)
         sender = services.peers.sender(request)
-        await services.receiver.receive(profile, body, interaction_id, None if sender is None else str(sender))
+        await services.receiver.receive(
+            profile,
+            body,
+            interaction_id,
+            address=None if sender is None else str(sender),
+            provider=request.match_info.get("provider"),
+        )
     except TimeoutError:
         request[REASON] = "too_slow"
         return _last_word(408, headers)

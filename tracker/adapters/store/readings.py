@@ -1,6 +1,6 @@
 """The queries: what is asked of the database outside of a transaction that writes."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -44,16 +44,22 @@ def claim_inbox(connection: Connection, now: datetime, limit: int, seconds: floa
 
 
 def _due_in_inbox(connection: Connection, now: datetime, limit: int) -> list[InboxItem]:
-    """In order of arrival; of a long queue its end as well."""
+    """In order of arrival; when more is due than fits, some of each lane and of what has just come."""
     is_free = or_(inbox.c.leased_until.is_(None), inbox.c.leased_until <= database_now(connection))
     query = select(inbox).where(is_free).order_by(inbox.c.due_at, inbox.c.id).with_for_update(skip_locked=True)
-    due = list(connection.execute(query.where(inbox.c.due_at <= now).limit(limit)))
+    is_due = inbox.c.due_at <= now
+    due = list(connection.execute(query.where(is_due).limit(limit)))
     if len(due) == limit:
-        # More is due than fits, and whoever sent it: what has just come must not wait for all of it.
-        newest = query.order_by(None).order_by(inbox.c.due_at.desc(), inbox.c.id.desc()).where(inbox.c.due_at <= now)
-        due = due[: limit - limit // 4]
-        seen = {row.id for row in due}
-        due += [row for row in reversed(connection.execute(newest.limit(limit // 4)).all()) if row.id not in seen]
+        # Whoever sent it all: others, and what has just come, must not wait for all of it.
+        lanes: list[str | None] = [None, *_lanes(connection)]
+        share = max(1, (limit - limit // 4) // len(lanes))
+        some = [
+            row for lane in lanes for row in connection.execute(query.where(inbox.c.lane == lane, is_due).limit(share))
+        ]
+        newest = query.order_by(None).order_by(inbox.c.due_at.desc(), inbox.c.id.desc()).where(is_due)
+        some += connection.execute(newest.limit(limit // 4))
+        chosen = {row.id: row for row in [*some, *due]}
+        due = sorted(list(chosen.values())[:limit], key=lambda row: row.id)
     if not due:
         # What seems to have come in the future, or to be put off for longer than anything ever is, was timed by a clock that
         # has been stepped back since. It was answered for, and waits for nothing.
@@ -62,6 +68,15 @@ def _due_in_inbox(connection: Connection, now: datetime, limit: int) -> list[Inb
         due = list(connection.execute(query.where(ahead).limit(limit)))
     found, _ = rows.sorted_out(due, rows.to_inbox_item)
     return found
+
+
+def _lanes(connection: Connection) -> Iterator[str]:
+    """The lanes in which something waits: a look into the index for each, however much it is."""
+    first = select(func.min(inbox.c.lane))
+    lane = connection.execute(first).scalar()
+    while lane is not None:
+        yield lane
+        lane = connection.execute(first.where(inbox.c.lane > lane)).scalar()
 
 
 def _after(now: datetime, span: timedelta) -> datetime:

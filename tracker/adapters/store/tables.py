@@ -47,7 +47,9 @@ inbox = Table(
     Column("due_at", Instant, nullable=False),
     Column("retries", Integer, nullable=False),
     Column("leased_until", Instant),  # by the database's clock: somebody is at it
+    Column("lane", String(64)),
     Index("ix_inbox_due_at_id", "due_at", "id"),
+    Index("ix_inbox_lane_due_at_id", "lane", "due_at", "id"),  # read only when much is due
 )
 
 # Events that could not be opened or not be believed.

@@ -19,6 +19,7 @@ def inbox_values(item: InboxItem) -> Values:
         "attempts": item.attempts,
         "retries": item.retries,
         "due_at": item.received_at,
+        "lane": item.lane,
     }
 
 
@@ -33,6 +34,7 @@ def to_inbox_item(row: Row[Any]) -> InboxItem:
         interaction_id=row.interaction_id,
         attempts=row.attempts,
         retries=row.retries,
+        lane=row.lane,
     )
 
 

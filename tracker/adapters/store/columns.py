@@ -72,6 +72,10 @@ class Json(TypeDecorator[Any]):
         return _read_json
 
 
+json_text: Final = json.JSONEncoder(separators=(",", ":")).encode
+"""How JSON is written into the database."""
+
+
 def _read_json(text: Any) -> Any:
     if text is None:
         return None

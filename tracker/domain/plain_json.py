@@ -14,7 +14,8 @@ def is_plain(value: Any) -> bool:
 
     Returns:
         True only if it is made of None, bool, texts that have a UTF-8 form, integers that are exact as doubles, and lists and
-        dicts of these, no deeper than 32 levels, the names all ASCII. No fractions, no subclasses of these types.
+        dicts of these, no deeper than 32 levels, the names all ASCII. No fractions, and of subclasses only those of str, for
+        values: the words of an enumeration.
     """
     kind = type(value)
     if kind is dict:
@@ -46,7 +47,7 @@ def _are_plain(values: Any, depth: int) -> bool:
         elif kind is int:
             if not -_EXACT <= value <= _EXACT:
                 return False
-        elif kind is not bool and value is not None:
+        elif kind is not bool and value is not None and not (isinstance(value, str) and value.isascii()):
             return False
     return True
 

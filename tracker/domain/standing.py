@@ -9,9 +9,9 @@ heard of it, until a question that was asked later is answered.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from tracker.domain.consent import Channel, Status
 from tracker.domain.moves import Rules
@@ -36,6 +36,8 @@ class Summary:
     standing: tuple[Report, ...] = ()
     revived_date_time: datetime | None = None
     end_hinted_at_ask: int | None = None
+    decided: Any = field(default=None, init=False, repr=False, compare=False)
+    """What was decided of it; `decision` keeps it here, as several ask for it and it cannot change."""
 
 
 def settles(poll: Report, report: Report, rules: Rules) -> bool:

@@ -4,8 +4,8 @@ Everything that moves a consent goes through here, whichever door it came by: ev
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, fields, replace
+from typing import Any, Final
 
 from tracker.domain import schedule
 from tracker.domain.consent import Channel, TrackingId
@@ -13,7 +13,8 @@ from tracker.domain.decision import Decision
 from tracker.domain.lifecycle import Judgement, Statement, Verdict, judge, tick
 from tracker.domain.report import Claim, Report
 from tracker.domain.schedule import Pace
-from tracker.domain.tracked import TrackedConsent
+from tracker.domain.standing import Summary
+from tracker.domain.tracked import Asking, TrackedConsent
 from tracker.journal.entry import Draft, Entry
 from tracker.journal.entry import Evidence as EntryEvidence
 from tracker.ports import Clock, Confirmation, Entropy, Evidence, Ids, Provider, StoredReport, Transaction
@@ -132,7 +133,7 @@ class Recording:
     def _save(self, consent: TrackedConsent, before: TrackedConsent | None) -> None:
         rules = self._office.providers.kind_of(consent).rules
         decision = consent.decision(rules)
-        if before is not None and _as_seen(consent) != _as_seen(before):
+        if before is not None and not _are_seen_alike(consent, before):
             consent = replace(consent, version=before.version + 1, updated_at=self.now)
         fraction = self._office.entropy.fraction()
         ask = schedule.next_ask(consent, decision, self._office.pace, settling=rules.settling, fraction=fraction)
@@ -152,12 +153,13 @@ class Recording:
         rules = self._office.providers.kind_of(consent).rules
         before, after = consent.decision(rules), judgement.position.decision()
         doubted_at = (consent.asking.doubted_at or self.now) if after.is_in_doubt else None
+        asking = consent.asking
         changed = replace(
             consent,
             summary=judgement.position.summary,
             told=judgement.position.told,
             judged_at=judgement.position.judged_at,
-            asking=replace(consent.asking, doubted_at=doubted_at),
+            asking=asking if asking.doubted_at == doubted_at else replace(asking, doubted_at=doubted_at),
             revoked_by=after.report.revoked_by if after.report else None,
             learned_at=self.now if after.status is not before.status else consent.learned_at,
         )
@@ -273,18 +275,19 @@ def _evidence_of(report: StoredReport) -> EntryEvidence:
     )
 
 
-def _as_seen(consent: TrackedConsent) -> TrackedConsent:
-    """A consent without what no reader sees, to tell whether its version rises."""
-    blank = replace(consent.summary, asks=0, standing=())
-    return replace(
-        consent, asking=replace(consent.asking, **_UNASKED), summary=blank, judged_at=None, last_sequence=None
+def _are_seen_alike(one: TrackedConsent, other: TrackedConsent) -> bool:
+    """Whether no reader sees a difference between two states of a consent: if any does, its version rises."""
+    return (
+        all(getattr(one, name) == getattr(other, name) for name in _SEEN)
+        and all(getattr(one.asking, name) == getattr(other.asking, name) for name in _SEEN_OF_ASKING)
+        and all(getattr(one.summary, name) == getattr(other.summary, name) for name in _SEEN_OF_SUMMARY)
     )
 
 
-_UNASKED: dict[str, Any] = {
-    "asked_at": None,
-    "leased_until": None,
-    "requested_at": None,
-    "failures": 0,
-    "not_before": None,
-}
+def _seen(of: type, *unseen: str) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(of) if field.compare and field.name not in unseen)
+
+
+_SEEN: Final = _seen(TrackedConsent, "asking", "summary", "judged_at", "last_sequence")
+_SEEN_OF_ASKING: Final = _seen(Asking, "asked_at", "leased_until", "requested_at", "failures", "not_before")
+_SEEN_OF_SUMMARY: Final = _seen(Summary, "asks", "standing")

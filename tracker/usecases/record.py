@@ -1,10 +1,10 @@
 """Record what was opened: one transaction for a batch of events, and the inbox items gone in the same one."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
+from tracker.domain.changed import changed
 from tracker.domain.consent import TrackingId
 from tracker.journal.entry import Entry
 from tracker.ports import Name, Store, Transaction
@@ -64,7 +64,7 @@ def _record(office: Office, doubtful: Trickle, batch: Sequence[Opened], transact
                     repeats.append(digest)
                     outcomes.append("duplicate")
                 else:  # not registered yet: kept until it is
-                    stored = replace(heard.stored, report=replace(heard.stored.report, recorded_at=recording.now))
+                    stored = changed(heard.stored, report=changed(heard.stored.report, recorded_at=recording.now))
                     transaction.add_report(stored, heard.evidence)
                     outcomes.append("waiting")
                 known.add(digest)
@@ -73,12 +73,12 @@ def _record(office: Office, doubtful: Trickle, batch: Sequence[Opened], transact
                 if event.digest in known:
                     repeats.append(event.digest)
                 else:
-                    transaction.add_other_event(replace(event, recorded_at=recording.now), evidence)
+                    transaction.add_other_event(changed(event, recorded_at=recording.now), evidence)
                 known.add(event.digest)
                 if asks_about in tracking_ids:
                     _ask_soon(recording, tracking_ids[asks_about])
             case Refused(quarantined=quarantined, asks_about=asks_about):
-                transaction.quarantine(replace(quarantined, quarantined_at=recording.now))
+                transaction.quarantine(changed(quarantined, quarantined_at=recording.now))
                 outcomes.append("quarantined")
                 if asks_about in tracking_ids:
                     trickle = None if quarantined.verified else doubtful
@@ -114,4 +114,4 @@ def _ask_soon(recording: Recording, tracking_id: TrackingId, trickle: Trickle | 
             return
         wait = trickle.wait(recording.provider_of(consent))
     if wait is not None:
-        recording.change(replace(consent, asking=replace(consent.asking, requested_at=recording.now + wait)))
+        recording.change(changed(consent, asking=changed(consent.asking, requested_at=recording.now + wait)))

@@ -4,10 +4,11 @@ Everything that moves a consent goes through here, whichever door it came by: ev
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Any, Final
 
 from tracker.domain import schedule
+from tracker.domain.changed import changed
 from tracker.domain.consent import Channel, TrackingId
 from tracker.domain.decision import Decision
 from tracker.domain.lifecycle import Judgement, Statement, Verdict, judge, tick
@@ -117,7 +118,7 @@ class Recording:
             )
         # A poll that says what we know already leaves its mark in the confirmation log alone: that log is bounded.
         if not stored.report.is_poll or judgement.verdict is not Verdict.CONFIRMED or said:
-            self._transaction.add_report(replace(stored, verdict=judgement.verdict), evidence)
+            self._transaction.add_report(changed(stored, verdict=judgement.verdict), evidence)
         return judgement.verdict
 
     def finish(self) -> list[Entry]:
@@ -134,7 +135,7 @@ class Recording:
         rules = self._office.providers.kind_of(consent).rules
         decision = consent.decision(rules)
         if before is not None and not _are_seen_alike(consent, before):
-            consent = replace(consent, version=before.version + 1, updated_at=self.now)
+            consent = changed(consent, version=before.version + 1, updated_at=self.now)
         fraction = self._office.entropy.fraction()
         ask = schedule.next_ask(consent, decision, self._office.pace, settling=rules.settling, fraction=fraction)
         self._transaction.save(
@@ -154,12 +155,12 @@ class Recording:
         before, after = consent.decision(rules), judgement.position.decision()
         doubted_at = (consent.asking.doubted_at or self.now) if after.is_in_doubt else None
         asking = consent.asking
-        changed = replace(
+        after_it = changed(
             consent,
             summary=judgement.position.summary,
             told=judgement.position.told,
             judged_at=judgement.position.judged_at,
-            asking=asking if asking.doubted_at == doubted_at else replace(asking, doubted_at=doubted_at),
+            asking=asking if asking.doubted_at == doubted_at else changed(asking, doubted_at=doubted_at),
             revoked_by=after.report.revoked_by if after.report else None,
             learned_at=self.now if after.status is not before.status else consent.learned_at,
         )
@@ -169,11 +170,11 @@ class Recording:
             if adopted:
                 # Terms that come with nothing else to tell (a doubt that stands already) wait for the answer that ends it.
                 is_told = any(statement.channel is not Channel.CLOCK for statement in judgement.statements)
-                changed = _adopt(changed, report, with_terms=is_told or not new_terms)
-        self._now_are[consent.tracking_id] = changed
+                after_it = _adopt(after_it, report, with_terms=is_told or not new_terms)
+        self._now_are[consent.tracking_id] = after_it
         for statement in judgement.statements:
             by_report = report if statement.channel is not Channel.CLOCK else None
-            self._state(changed, statement, by_report, with_terms=adopted and new_terms and by_report is not None)
+            self._state(after_it, statement, by_report, with_terms=adopted and new_terms and by_report is not None)
             if by_report is not None:
                 adopted = False  # the terms are told once
 
@@ -245,14 +246,14 @@ def _decides(report: StoredReport, decision: Decision) -> bool:
 def _adopt(consent: TrackedConsent, report: StoredReport, *, with_terms: bool) -> TrackedConsent:
     """Take over what the holder vouches for."""
     is_newer = consent.confirmed_at is None or report.vouched_at >= consent.confirmed_at
-    consent = replace(
+    consent = changed(
         consent,
         confirmed_at=report.vouched_at if is_newer else consent.confirmed_at,
         confirmed_by=report.report.channel if is_newer else consent.confirmed_by,
     )
     if not with_terms:
         return consent
-    return replace(
+    return changed(
         consent,
         terms=report.terms,
         permissions=consent.permissions if report.permissions is None else report.permissions,

@@ -91,6 +91,7 @@ def engine_for(path: str, *, writer: bool) -> Engine:
             "foreign_keys=ON",
             "cache_size=-32000",
             "temp_store=MEMORY",
+            "wal_autocheckpoint=4000",  # pages: what is written twice between two checkpoints is copied once
             *(() if writer else ("query_only=ON",)),
         ):
             dbapi_connection.execute(f"PRAGMA {pragma}")

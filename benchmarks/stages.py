@@ -36,7 +36,7 @@ def main() -> None:
     options.add_argument("--batch", type=int, default=256)
     options.add_argument("--batches", type=int, default=8)
     options.add_argument("--in-flight", type=int, default=32)
-    options.add_argument("--consents", type=int, default=200)
+    options.add_argument("--consents", type=int, default=1000)
     options.add_argument("--payload-bytes", type=int, default=2500, help="size of the claims")
     chosen = options.parse_args()
     with database(chosen.database) as place:

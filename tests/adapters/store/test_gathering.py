@@ -1,20 +1,14 @@
 """Many events at the door, one write: each caller has an answer of its own, and none before the commit."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-import pytest_asyncio
-from sqlalchemy import event
 
+from tests.adapters.store.counted import Counted
 from tests.contract.facts import an_item, at
-from tracker.adapters.clock import SystemIds
 from tracker.adapters.store.gathering import MOST_AT_ONCE, Gathering
-from tracker.adapters.store.postgres import PostgresDatabase
-from tracker.adapters.store.sqlite import SqliteDatabase
-from tracker.adapters.store.store import SqlStore
 from tracker.domain.errors import StorageError
 
 
@@ -131,46 +125,6 @@ async def test_closing_writes_all_that_waits_and_takes_nothing_more() -> None:
     await closing
     assert len(slow.kept) == 300
     await asyncio.gather(*tasks)
-
-
-class Counted:
-    """A store, and what its database is sent.
-
-    Attributes:
-        statements: Those that were sent; one with many rows is one.
-        commits: How often a transaction that writes ended well.
-    """
-
-    def __init__(self, store: SqlStore, engine: Any) -> None:
-        self.store = store
-        self.statements: list[str] = []
-        self.commits = 0
-        self._engine = engine
-        event.listen(engine, "before_cursor_execute", self._sent)
-        event.listen(engine, "commit", self._committed)
-
-    def _sent(self, _c: Any, _cursor: Any, statement: str, _p: Any, _context: Any, _many: bool) -> None:
-        self.statements.append(statement)
-
-    def _committed(self, _: Any) -> None:
-        self.commits += 1
-
-    def forget(self) -> None:
-        event.remove(self._engine, "before_cursor_execute", self._sent)
-        event.remove(self._engine, "commit", self._committed)
-
-
-@pytest_asyncio.fixture(params=["sqlite", "postgresql"])
-async def counted(
-    request: pytest.FixtureRequest, database: Path, another_postgres: Callable[[], str]
-) -> AsyncIterator[Counted]:
-    opened = SqliteDatabase(database) if request.param == "sqlite" else PostgresDatabase(another_postgres())
-    engine = opened._write_engine if isinstance(opened, SqliteDatabase) else opened._engine.sync_engine
-    store = SqlStore(opened, SystemIds())
-    counting = Counted(store, engine)
-    yield counting
-    counting.forget()
-    await store.close()
 
 
 async def test_a_hundred_at_the_door_cost_a_few_statements_and_commits(counted: Counted) -> None:

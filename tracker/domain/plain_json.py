@@ -26,9 +26,11 @@ def is_plain(value: Any) -> bool:
 
 
 def _is_plain_object(members: dict[Any, Any], depth: int) -> bool:
-    for name in members:
-        if type(name) is not str or not name.isascii():
+    try:
+        if not "".join(members).isascii():
             return False
+    except TypeError:  # a name that is no text
+        return False
     return _are_plain(members.values(), depth)
 
 

@@ -8,6 +8,7 @@ is HTTP, hand-offs between threads, and what runs beside. `server` is the CPU of
 
 import argparse
 import asyncio
+import gc
 import json
 import tempfile
 import time
@@ -20,6 +21,7 @@ from benchmarks.machine import Database, database, description, raw_rsa_microsec
 from tests.e2e.service import Service, an_event, issuer
 from tracker.app.composition import Tracker, build
 from tracker.app.database import require_schema, upgrade_database
+from tracker.cli.serve import GC_THRESHOLDS
 from tracker.ports import InboxItem
 from tracker.settings import load_settings
 from tracker.usecases.heard import Opened
@@ -39,6 +41,7 @@ def main() -> None:
     options.add_argument("--consents", type=int, default=1000)
     options.add_argument("--payload-bytes", type=int, default=2500, help="size of the claims")
     chosen = options.parse_args()
+    gc.set_threshold(*GC_THRESHOLDS)
     with database(chosen.database) as place:
         print(json.dumps(asyncio.run(run(chosen, place)), indent=2))
 

@@ -39,7 +39,8 @@ class Recorder:
         self._trail.recorded(batch, recorded, self._office.clock.monotonic() - began)
         if recorded.entries:
             self._journal_bell.ring()
-        self._ask_bell.ring()
+        if recorded.is_asking_due:
+            self._ask_bell.ring()
         return recorded.entries
 
 
@@ -86,7 +87,7 @@ def _record(office: Office, doubtful: Trickle, batch: Sequence[Opened], transact
     for digest in repeats:
         transaction.count_repeat(digest)
     transaction.drop_inbox([opened.inbox_id for opened in batch])
-    return Recorded(recording.finish(), outcomes)
+    return Recorded(recording.finish(), outcomes, is_asking_due=recording.is_asking_due)  # in this order
 
 
 def name_of(opened: Opened) -> Name | None:

@@ -55,6 +55,7 @@ class Recording:
         self._claims: dict[TrackingId, set[Claim]] = {}
         self._drafts: list[Draft] = []
         self.now = office.clock.now()
+        self.is_asking_due = False  # of a consent that was written: whoever asks need not be woken for nothing
 
     def current(self, tracking_id: TrackingId) -> TrackedConsent:
         """A held consent as it is by now."""
@@ -138,6 +139,7 @@ class Recording:
             consent = changed(consent, version=before.version + 1, updated_at=self.now)
         fraction = self._office.entropy.fraction()
         ask = schedule.next_ask(consent, decision, self._office.pace, settling=rules.settling, fraction=fraction)
+        self.is_asking_due |= any(due is not None and due <= self.now for due in (ask.at, ask.queued_at))
         self._transaction.save(
             consent,
             decision,

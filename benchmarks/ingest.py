@@ -1,6 +1,6 @@
 """How fast events come in, and what each costs: the real service in a process of its own, loaded from this one.
 
-    python -m benchmarks.ingest [--events 4000] [--rate 500] [--consents 200] [--payload-bytes 2500]
+    python -m benchmarks.ingest [--database URL] [--events 4000] [--rate 500] [--consents 200] [--payload-bytes 2500]
 
 Open loop: every event has its instant, and its acknowledgement is timed from that instant, whether or not earlier ones were
 answered. At the end each event is looked up: what was answered 202 and is not on record is lost. Prints one JSON object.
@@ -9,74 +9,53 @@ answered. At the end each event is looked up: what was answered 202 and is not o
 import argparse
 import asyncio
 import json
-import os
-import platform
-import sqlite3
 import statistics
-import sys
 import tempfile
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import aiohttp
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import padding
 
-from tests import tokens
+from benchmarks.machine import Database, cpu_seconds, database, description, raw_rsa_microseconds, resident_megabytes
 from tests.e2e.service import Service, an_event, issuer
 
+# Asking about consents is no part of an event's way; this issuer would not answer either.
+_RARELY_ASKING = """requests_per_second = 0.01
+[log]
+level = "error"
+"""
 _START = datetime(2026, 3, 2, 6, tzinfo=UTC)
 
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("--database", help="`postgresql:` starts a server; or the URL of one. Without: SQLite")
     options.add_argument("--events", type=int, default=4000)
     options.add_argument(
         "--rate", type=float, default=500.0, help="events a second; 0: 32 in flight, as fast as it goes"
     )
-    options.add_argument("--consents", type=int, default=200)
+    options.add_argument("--consents", type=int, default=1000)
     options.add_argument("--payload-bytes", type=int, default=2500, help="size of the claims")
-    print(json.dumps(asyncio.run(run(options.parse_args())), indent=2))
+    chosen = options.parse_args()
+    with database(chosen.database) as place:
+        print(json.dumps(asyncio.run(run(chosen, place)), indent=2))
 
 
-def raw_rsa_microseconds(rounds: int = 1500) -> float:
-    """What the RSA operations of one event alone cost: one private, one PSS verification."""
-    key, oaep = tokens.rsa_key("ours"), padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), None)
-    pss = padding.PSS(padding.MGF1(hashes.SHA256()), 32)
-    sealed, signed = (
-        key.public_key().encrypt(b"k" * 32, oaep),
-        tokens.rsa_key("hub").sign(b"x" * 2000, pss, hashes.SHA256()),
-    )
-    public = tokens.rsa_key("hub").public_key()
-    begin = time.process_time()
-    for _ in range(rounds):
-        key.decrypt(sealed, oaep)
-        public.verify(signed, b"x" * 2000, pss, hashes.SHA256())
-    return (time.process_time() - begin) / rounds * 1e6
-
-
-def cpu_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def resident_megabytes(pid: int) -> float:
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
-
-
-async def run(options: argparse.Namespace) -> dict[str, object]:
+async def run(options: argparse.Namespace, place: Database) -> dict[str, object]:
     with tempfile.TemporaryDirectory(prefix="ingest-") as folder:
         async with issuer() as issuer_url:
-            service = Service(Path(folder), issuer_url)
+            service = Service(Path(folder), issuer_url, _RARELY_ASKING, postgres=place.url)
+            if place.url is not None:
+                await service.run("db", "upgrade")
             await service.start()
             try:
-                return await measure(service, issuer_url, options)
+                return await measure(service, issuer_url, options, place)
             finally:
                 await service.terminate()
 
 
-async def measure(service: Service, issuer_url: str, options: argparse.Namespace) -> dict[str, object]:
+async def measure(service: Service, issuer_url: str, options: argparse.Namespace, place: Database) -> dict[str, object]:
     key = await service.run("keys", "add-api-key", "--name", "bench", "--scope", "read,write")
     async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {key}"}) as http:
         for n in range(options.consents):
@@ -90,22 +69,23 @@ async def measure(service: Service, issuer_url: str, options: argparse.Namespace
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=256)) as http:
         await send(http, service.url, make_events(issuer_url, options, warm_up=True), rate=200.0)
         await service.until_worked_off()
-        cpu_before, begin = cpu_seconds(pid), time.monotonic()
+        cpu_before, server_before, begin = cpu_seconds(pid), place.cpu_seconds(), time.monotonic()
         answers = await send(http, service.url, [body for _, body in events], rate=options.rate)
         accepted_in = time.monotonic() - begin
         await service.until_worked_off()
         recorded_in, cpu = time.monotonic() - begin, cpu_seconds(pid) - cpu_before
+        server_cpu = (place.cpu_seconds() or 0.0) - (server_before or 0.0)
     on_record = {
-        (consent, datetime.fromisoformat(at))
-        for consent, at in service.rows("SELECT consent_id, status_date_time FROM report")
+        (consent, at if isinstance(at, datetime) else datetime.fromisoformat(at))
+        for consent, at in await asyncio.to_thread(service.rows, "SELECT consent_id, status_date_time FROM report")
     }
     acknowledged = [name for (name, _), (status, _) in zip(events, answers, strict=True) if status == 202]  # noqa: PLR2004
     latencies = sorted(latency * 1e3 for status, latency in answers if status == 202)  # noqa: PLR2004
     raw = (raw_before + raw_rsa_microseconds()) / 2
     per_event = cpu / len(events) * 1e6
     return {
-        "machine": {"cpus": os.cpu_count(), "system": platform.platform(), "python": sys.version.split()[0]},
-        "versions": {"sqlite": sqlite3.sqlite_version},
+        "machine": description(),
+        "versions": place.version(),
         "method": "open loop" if options.rate else "32 in flight",
         "events": len(events),
         "claims_bytes": options.payload_bytes,
@@ -117,6 +97,7 @@ async def measure(service: Service, issuer_url: str, options: argparse.Namespace
         "refused": len(events) - len(acknowledged),
         "lost": sum(name not in on_record for name in acknowledged),
         "cpu_us_per_event": round(per_event, 1),
+        "server_cpu_us_per_event": None if server_before is None else round(server_cpu / len(events) * 1e6, 1),
         "raw_rsa_us_per_event": round(raw, 1),
         "cpu_over_raw_rsa": round(per_event / raw, 2),
         "resident_mb": round(resident_megabytes(pid), 1),

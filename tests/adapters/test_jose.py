@@ -360,15 +360,13 @@ def outcome(do, *arguments):
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(names=st.lists(st.sampled_from([*TOKENS_TO_OPEN]), min_size=2, max_size=6), data=st.data())
 def test_no_token_leaves_anything_for_the_next(names, data, crypto, hub_key):
-    """The library's objects are used again and again: each token must fare as it fares alone, whatever came before."""
+    """The library's algorithms are used again and again: each token must fare as it fares alone, whatever came before."""
     for name in names:
         alone = JwcryptoEventCrypto(crypto._keys)
         sealed = TOKENS_TO_OPEN[name]()
         assert outcome(crypto.decrypt, sealed, PUSH) == outcome(alone.decrypt, sealed, PUSH)
         signed = TOKENS_TO_VERIFY[data.draw(st.sampled_from([*TOKENS_TO_VERIFY]))]()
         assert outcome(crypto.verify, signed, hub_key, PS256) == outcome(alone.verify, signed, hub_key, PS256)
-        bench = crypto._bench
-        assert (bench._jwe.objects, bench._jwe.plaintext, bench._jwe.cek, bench._jws.objects) == ({}, None, None, {})
 
 
 def test_algorithms_allowed_once_are_not_allowed_again(crypto):

@@ -14,6 +14,7 @@ from typing import Any
 from aiohttp import web
 
 from tests import tokens
+from tests.postgres import query as postgres_rows
 from tracker.adapters.key_files import make_jwks
 
 
@@ -42,14 +43,15 @@ async def issuer() -> AsyncIterator[str]:
 
 
 class Service:
-    """`tracker serve` on a database in a folder; it can be killed and started again."""
+    """`tracker serve` on a database in a folder, or on a PostgreSQL; it can be killed and started again."""
 
     def __init__(
-        self, folder: Path, issuer_url: str, sections: str = "", *, database_url: str = "", roles: str = ""
+        self, folder: Path, issuer_url: str, sections: str = "", *, postgres: str | None = None, roles: str = ""
     ) -> None:
         self.folder = folder
         self.roles = roles
         self.database = folder / "tracker.db"
+        self.postgres = postgres
         self.process: asyncio.subprocess.Process | None = None
         self.url = ""
         _write(folder / "signing.jwks.json", make_jwks("signing").encode())
@@ -57,7 +59,7 @@ class Service:
         (folder / "tracker.toml").write_text(
             f"""
 [database]
-url = "{database_url or f"sqlite:///{self.database}"}"
+url = "{postgres or f"sqlite:///{self.database}"}"
 [http]
 port = 0
 [[client]]
@@ -117,6 +119,8 @@ resource_url = "{issuer_url}"
         return out.decode().strip()
 
     def rows(self, query: str) -> list[Any]:
+        if self.postgres is not None:
+            return [tuple(row) for row in postgres_rows(self.postgres, query)]
         connection = sqlite3.connect(self.database, timeout=10)
         try:
             return connection.execute(query).fetchall()
@@ -126,7 +130,7 @@ resource_url = "{issuer_url}"
     async def until_worked_off(self, seconds: float = 60) -> None:
         """Wait until nothing is in the inbox any more."""
         async with asyncio.timeout(seconds):
-            while self.rows("SELECT count(*) FROM inbox") != [(0,)]:
+            while await asyncio.to_thread(self.rows, "SELECT count(*) FROM inbox") != [(0,)]:
                 await asyncio.sleep(0.05)
 
 
@@ -152,7 +156,7 @@ def an_event(
     claims = tokens.claims(
         iss=issuer_url, iat=now - 1, nbf=now - 1, exp=now + 600, message={"Meta": meta, "Data": found}
     )
-    missing = size - len(json.dumps(claims))
+    missing = size - len(json.dumps(claims)) + len(status)  # whatever the status, the terms are the same
     if missing > 0:
         found["Padding"] = "x" * missing
     return tokens.jwe(tokens.jws(claims), **sealing)

@@ -58,7 +58,7 @@ async def test_any_role_may_be_killed_and_the_others_carry_on(
         for name, role in (("receiver", "receiver"), ("api", "api"), ("worker-1", "worker"), ("worker-2", "worker")):
             (tmp_path / name).mkdir()
             sections = '[log]\nlevel = "error"\n[notifications]\nallow_networks = ["127.0.0.0/8"]'
-            process = Service(tmp_path / name, issuer_url, sections, database_url=url, roles=role)
+            process = Service(tmp_path / name, issuer_url, sections, postgres=url, roles=role)
             await process.start()
             stack.push_async_callback(process.kill)
             processes[name] = process

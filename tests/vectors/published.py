@@ -13,7 +13,7 @@ more than that. `refused_for_its_missing_kid` shows that they are refused withou
 
 import base64
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -182,20 +182,21 @@ def _lending(kid: str | None) -> Iterator[None]:
     if kid is None:
         yield
         return
-    as_always: Callable[..., Mapping[str, Any]] = compact.protected_header
+    as_always = compact.take_apart
 
-    def protected_header(token: bytes, parts: int, *more: int) -> Mapping[str, Any]:
+    def take_apart(token: bytes, parts: int) -> tuple[Mapping[str, Any], list[bytes]]:
         try:
-            return as_always(token, parts, *more)
+            return as_always(token, parts)
         except MalformedEventError as error:
             if error.reason != "kid_missing":
                 raise
-            header = strict_json.loads(compact._decode(compact.split(token, parts)[0]))
+            pieces = compact.split(token, parts)
+            header = strict_json.loads(compact.decoded(pieces[0]))
             if "kid" in header:
                 raise
-            return {**header, "kid": kid}
+            return {**header, "kid": kid}, pieces
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compact, "protected_header", protected_header)
-        patch.setattr(jose, "protected_header", protected_header)
+        patch.setattr(compact, "take_apart", take_apart)
+        patch.setattr(jose, "take_apart", take_apart)
         yield

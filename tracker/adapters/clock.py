@@ -2,7 +2,6 @@
 
 import secrets
 import time
-import uuid
 from datetime import UTC, datetime
 from threading import Lock
 
@@ -37,11 +36,18 @@ class SystemIds:
             value = self._last
         high, low = value >> 62, value & ((1 << 62) - 1)
         stamp, random_a = high >> 12, high & 0xFFF
-        return str(uuid.UUID(int=stamp << 80 | 0x7 << 76 | random_a << 64 | 0b10 << 62 | low))
+        return _uuid(stamp << 80 | 0x7 << 76 | random_a << 64 | 0b10 << 62 | low)
 
     def random(self) -> str:
         """Make a UUIDv4."""
-        return str(uuid.uuid4())
+        value = secrets.randbits(128)
+        return _uuid(value & ~(0xF << 76 | 0b11 << 62) | 0x4 << 76 | 0b10 << 62)
+
+
+def _uuid(value: int) -> str:
+    """Write a UUID; `uuid.UUID` takes five times as long."""
+    text = f"{value:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 class SystemEntropy:

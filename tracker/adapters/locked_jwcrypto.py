@@ -7,18 +7,18 @@ rounds of key derivation.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from functools import cache
+from typing import Any, Final
 
 from cryptography.exceptions import InvalidSignature, InvalidTag, UnsupportedAlgorithm
 from jwcrypto import jwa, jwe
 from jwcrypto.common import JWException
-from jwcrypto.jwe import JWE
 from jwcrypto.jwk import JWK
 from jwcrypto.jws import JWS
 
 from tracker.domain.errors import TrackerError
 
-__all__ = ["JWE", "JWK", "JWS", "refusing"]
+__all__ = ["JWK", "JWS", "content_algorithm", "key_algorithm", "refusing", "signature_algorithm"]
 
 jwe.default_max_plaintext_size = 64 * 1024
 jwe.default_max_compressed_size = 16 * 1024
@@ -45,3 +45,25 @@ def refusing(error: TrackerError) -> Iterator[None]:
         yield
     except _LIBRARY_ERRORS as cause:
         raise error from cause
+
+
+# The library's algorithms without its token classes: these read a token anew, as JSON first, and each of its parts and headers
+# once more. The algorithms keep nothing between two uses, so one of each serves all threads.
+
+
+@cache
+def key_algorithm(name: str) -> Any:
+    """What unwraps a content key: `unwrap(jwk, bits, encrypted_key, header)`."""
+    return jwa.JWA.keymgmt_alg(name)
+
+
+@cache
+def content_algorithm(name: str) -> Any:
+    """What decrypts content: `decrypt(key, additional_data, iv, ciphertext, tag)`, with a key of `wrap_key_size` bits."""
+    return jwa.JWA.encryption_alg(name)
+
+
+@cache
+def signature_algorithm(name: str) -> Any:
+    """What verifies: `verify(jwk, signing_input, signature)`; it raises if it does not hold."""
+    return jwa.JWA.signing_alg(name)

@@ -94,6 +94,15 @@ def decide(reports: Iterable[Report], rules: Rules, registered_expiry: datetime 
 
 def decide_summary(summary: Summary, rules: Rules, registered_expiry: datetime | None = None) -> Decision:
     """Decide from what a consent keeps."""
+    before = summary.decided
+    if before is not None and before[0] is rules and before[1] == registered_expiry:
+        return before[2]  # type: ignore[no-any-return]
+    decision = _decide(summary, rules, registered_expiry)
+    object.__setattr__(summary, "decided", (rules, registered_expiry, decision))
+    return decision
+
+
+def _decide(summary: Summary, rules: Rules, registered_expiry: datetime | None) -> Decision:
     stand = summary.standing
     stated = [
         r.expiration_date_time for r in stand if not rules.is_end(r.status) and r.expiration_date_time is not None

@@ -9,10 +9,11 @@ saw denies use until the holder has answered.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from tracker.domain.changed import changed
 from tracker.domain.consent import Channel, Status
 from tracker.domain.decision import Decision, decide, decide_summary
 from tracker.domain.moves import Rules
@@ -157,7 +158,7 @@ def judge(
     if is_repeat:
         return Judgement(position, Verdict.DUPLICATE, tuple(statements))
     before, told_before = position.decision(), position.told
-    position = replace(position, summary=fold(position.summary, report, position.rules))
+    position = changed(position, summary=fold(position.summary, report, position.rules))
     after = position.decision()
     late = before.since is not None and after.since is not None and after.since < before.since
     position, moved = _tell(position, after, at, report=report, late=late)
@@ -224,7 +225,7 @@ def _tell(
         confirmed=confirmed,
         usable=decision.is_usable(at, paused=position.paused, revoking=position.revoking),
     )
-    position = replace(position, told=now, judged_at=at)
+    position = changed(position, told=now, judged_at=at)
 
     def statement(
         kind: Telling, *, late: bool = False, corrected: bool = False, via: tuple[Status, ...] = ()

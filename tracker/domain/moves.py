@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from tracker.domain.consent import Channel, Status
+from tracker.domain.consent import TERMINAL, Channel, Status
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -27,10 +27,12 @@ class Rules:
     settling: timedelta = timedelta(minutes=5)
     leeway: timedelta = timedelta(seconds=300)
     _reach: Mapping[Status, frozenset[Status]] = field(init=False, repr=False)
+    _ends: frozenset[Status] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Follow the moves to their ends, once."""
         object.__setattr__(self, "_reach", {status: self._reachable_from(status) for status in Status})
+        object.__setattr__(self, "_ends", TERMINAL & self._reach[Status.NOT_STAGED])
 
     def _reachable_from(self, start: Status) -> frozenset[Status]:
         seen: set[Status] = set()
@@ -48,11 +50,11 @@ class Rules:
 
     def can_have(self, status: Status) -> bool:
         """Whether a consent of this kind can ever have a status."""
-        return self.can_reach(Status.NOT_STAGED, status)
+        return status in self._reach[Status.NOT_STAGED]
 
     def is_end(self, status: Status) -> bool:
         """Whether a status ends a consent of this kind."""
-        return status.is_terminal and self.can_have(status)
+        return status in self._ends
 
     def via(self, start: Status, end: Status) -> tuple[Status, ...]:
         """Name the steps between two statuses that nobody told us of: the inner part of the shortest legal path."""

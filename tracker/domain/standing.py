@@ -9,10 +9,11 @@ heard of it, until a question that was asked later is answered.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
+from tracker.domain.changed import changed
 from tracker.domain.consent import Channel, Status
 from tracker.domain.moves import Rules
 from tracker.domain.report import Claim, Report
@@ -36,6 +37,8 @@ class Summary:
     standing: tuple[Report, ...] = ()
     revived_date_time: datetime | None = None
     end_hinted_at_ask: int | None = None
+    decided: Any = field(default=None, init=False, repr=False, compare=False)
+    """What was decided of it; `decision` keeps it here, as several ask for it and it cannot change."""
 
 
 def settles(poll: Report, report: Report, rules: Rules) -> bool:
@@ -104,7 +107,7 @@ def fold(summary: Summary, report: Report, rules: Rules) -> Summary:
     if report.channel.is_holders_word:
         stand = compact((*(x for x in stand if rules.is_end(x.status) or not settles(report, x, rules)), report))
     times = [t for t in (summary.revived_date_time, revived([report], rules)) if t is not None]
-    return replace(
+    return changed(
         summary,
         standing=stand,
         revived_date_time=max(times, default=None),

@@ -4,11 +4,13 @@ Spec: RFC 8785 (JSON Canonicalization Scheme): members sorted by the UTF-16 code
 escapes, numbers as ECMAScript writes them, no white space, UTF-8.
 """
 
+import json
 import math
 from json.encoder import encode_basestring as _quoted
 from typing import Any, Final
 
 from tracker.domain.errors import TrackerError
+from tracker.domain.plain_json import is_plain
 
 MAX_DEPTH: Final = 100
 """How many arrays and objects may stand inside each other. Holders' data has fewer than ten."""
@@ -21,6 +23,11 @@ _PLAIN_DIGITS: Final = 21
 
 _PLAIN_ZEROS: Final = 6
 """ECMAScript writes numbers from 10**-6 on without an exponent."""
+
+
+_write_plain: Final = json.JSONEncoder(
+    ensure_ascii=False, check_circular=False, sort_keys=True, separators=(",", ":")
+).encode
 
 
 class NotCanonicalError(TrackerError):
@@ -43,6 +50,8 @@ def canonical(value: Any) -> bytes:
         NotCanonicalError: NaN, an infinity, an integer beyond any double, a lone surrogate, a name that is not a str,
             another type, or nesting deeper than `MAX_DEPTH` (so also a value that contains itself).
     """
+    if is_plain(value):  # ten times as quick: names of ASCII sort alike by any measure, and nothing else is special
+        return _write_plain(value).encode()
     try:
         return _written(value, 0).encode()
     except UnicodeEncodeError as error:

@@ -156,3 +156,11 @@ class EventCrypto(Protocol):
             UntrustedEventError: The signature is not by this key.
             MalformedEventError: What is signed is no JSON object.
         """
+
+    def check_signature(self, token: bytes, key: VerificationKey, algorithms: Collection[str]) -> None:
+        """Verify a compact JWS whose claims have been read already, of the same bytes.
+
+        Raises:
+            UntrustedEventError: The signature is not by this key.
+            MalformedEventError: It is not of the form.
+        """

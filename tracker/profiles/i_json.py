@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from math import isfinite
 from typing import Final
 
+from tracker.domain.plain_json import is_plain
 from tracker.profiles.profile import UnreadableMessageError
 
 DEEPEST_NESTING: Final = 64
@@ -24,6 +25,8 @@ def require_i_json(value: object) -> None:
         UnreadableMessageError: `text_invalid` (a lone surrogate), `number_invalid` (not finite, or beyond any
             double), `nesting_too_deep`, `json_invalid` (no JSON at all).
     """
+    if is_plain(value):
+        return
     level = [value]
     for _ in range(DEEPEST_NESTING + 1):
         level = [inner for outer in level for inner in _within(outer)]

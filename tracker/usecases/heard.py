@@ -2,10 +2,11 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from tracker.domain.changed import changed
 from tracker.domain.consent import Channel, ConsentId, ProviderId, TrackingId
 from tracker.domain.report import Report
 from tracker.journal.canonical import canonical
@@ -153,5 +154,5 @@ def from_snapshot(  # noqa: PLR0913 - the facts that come with a snapshot, each 
 
 def judged_as(stored: StoredReport, tracking_id: TrackingId, *, asks: int, recorded_at: datetime) -> StoredReport:
     """Add what only recording knows: whose it is, how often we had asked by then, and when that was."""
-    report = replace(stored.report, asks=asks, recorded_at=recorded_at)
-    return replace(stored, report=report, tracking_id=tracking_id)
+    report = changed(stored.report, asks=asks, recorded_at=recorded_at)
+    return changed(stored, report=report, tracking_id=tracking_id)

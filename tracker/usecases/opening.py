@@ -118,7 +118,8 @@ class Opener:
         if key is None:
             return NeedsKey(provider, kid, decrypted.kid, _claimed(provider, unverified))
         try:
-            claims = self._crypto.verify(jws, key, profile.push.jws_algs)
+            self._crypto.check_signature(jws, key, profile.push.jws_algs)
+            claims = unverified  # no more: they were read of the bytes whose signature holds
             check_claims(claims, issuer=provider.issuer, client_id=provider.client_id, received_at=item.received_at)
         except RejectedEventError as error:
             # It changes nothing. But it may be genuine, late or signed with a key replaced under its old name.

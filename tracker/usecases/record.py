@@ -1,10 +1,11 @@
 """Record what was opened: one transaction for a batch of events, and the inbox items gone in the same one."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 
+from tracker.domain.changed import changed
 from tracker.domain.consent import TrackingId
 from tracker.journal.entry import Entry
 from tracker.ports import Name, Store, Transaction
@@ -39,7 +40,8 @@ class Recorder:
         self._trail.recorded(batch, recorded, self._office.clock.monotonic() - began)
         if recorded.entries:
             self._journal_bell.ring()
-        self._ask_bell.ring()
+        if recorded.is_asking_due:
+            self._ask_bell.ring()
         return recorded.entries
 
 
@@ -56,7 +58,7 @@ def _record(office: Office, doubtful: Trickle, batch: Sequence[Opened], transact
     outcomes = [desk.put(opened) if opened.inbox_id in taken else "elsewhere" for opened in batch]
     for digest in desk.repeats:
         transaction.count_repeat(digest)
-    return Recorded(recording.finish(), outcomes)
+    return Recorded(recording.finish(), outcomes, is_asking_due=recording.is_asking_due)  # in this order
 
 
 @dataclass(slots=True)
@@ -85,10 +87,10 @@ class _Desk:
                 self._ask_about(asks_about)
                 if self._is_repeat(event.digest):
                     return "duplicate"
-                self.transaction.add_other_event(replace(event, recorded_at=self.recording.now), evidence)
+                self.transaction.add_other_event(changed(event, recorded_at=self.recording.now), evidence)
                 return "other"
             case Refused(quarantined=quarantined, asks_about=asks_about):
-                self.transaction.quarantine(replace(quarantined, quarantined_at=self.recording.now))
+                self.transaction.quarantine(changed(quarantined, quarantined_at=self.recording.now))
                 self._ask_about(asks_about, None if quarantined.verified else self.doubtful)
                 return "quarantined"
 
@@ -103,7 +105,7 @@ class _Desk:
         if self._is_repeat(digest):
             return "duplicate"
         # Not registered yet: kept until it is.
-        stored = replace(heard.stored, report=replace(heard.stored.report, recorded_at=self.recording.now))
+        stored = changed(heard.stored, report=changed(heard.stored.report, recorded_at=self.recording.now))
         self.transaction.add_report(stored, heard.evidence)
         return "waiting"
 
@@ -144,4 +146,4 @@ def _ask_soon(recording: Recording, tracking_id: TrackingId, trickle: Trickle | 
             return
         wait = trickle.wait(recording.provider_of(consent))
     if wait is not None:
-        recording.change(replace(consent, asking=replace(consent.asking, requested_at=recording.now + wait)))
+        recording.change(changed(consent, asking=changed(consent.asking, requested_at=recording.now + wait)))

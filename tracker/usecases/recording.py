@@ -4,16 +4,18 @@ Everything that moves a consent goes through here, whichever door it came by: ev
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import Any, Final
 
 from tracker.domain import schedule
+from tracker.domain.changed import changed
 from tracker.domain.consent import Channel, TrackingId
 from tracker.domain.decision import Decision
 from tracker.domain.lifecycle import Judgement, Statement, Verdict, judge, tick
 from tracker.domain.report import Claim, Report
 from tracker.domain.schedule import Pace
-from tracker.domain.tracked import TrackedConsent
+from tracker.domain.standing import Summary
+from tracker.domain.tracked import Asking, TrackedConsent
 from tracker.journal.entry import Draft, Entry
 from tracker.journal.entry import Evidence as EntryEvidence
 from tracker.ports import Clock, Confirmation, Entropy, Evidence, Ids, Provider, StoredReport, Transaction
@@ -53,6 +55,7 @@ class Recording:
         self._claims: dict[TrackingId, set[Claim]] = {}
         self._drafts: list[Draft] = []
         self.now = office.clock.now()
+        self.is_asking_due = False  # of a consent that was written: whoever asks need not be woken for nothing
 
     def current(self, tracking_id: TrackingId) -> TrackedConsent:
         """A held consent as it is by now."""
@@ -116,7 +119,7 @@ class Recording:
             )
         # A poll that says what we know already leaves its mark in the confirmation log alone: that log is bounded.
         if not stored.report.is_poll or judgement.verdict is not Verdict.CONFIRMED or said:
-            self._transaction.add_report(replace(stored, verdict=judgement.verdict), evidence)
+            self._transaction.add_report(changed(stored, verdict=judgement.verdict), evidence)
         return judgement.verdict
 
     def finish(self) -> list[Entry]:
@@ -132,10 +135,11 @@ class Recording:
     def _save(self, consent: TrackedConsent, before: TrackedConsent | None) -> None:
         rules = self._office.providers.kind_of(consent).rules
         decision = consent.decision(rules)
-        if before is not None and _as_seen(consent) != _as_seen(before):
-            consent = replace(consent, version=before.version + 1, updated_at=self.now)
+        if before is not None and not _are_seen_alike(consent, before):
+            consent = changed(consent, version=before.version + 1, updated_at=self.now)
         fraction = self._office.entropy.fraction()
         ask = schedule.next_ask(consent, decision, self._office.pace, settling=rules.settling, fraction=fraction)
+        self.is_asking_due |= any(due is not None and due <= self.now for due in (ask.at, ask.queued_at))
         self._transaction.save(
             consent,
             decision,
@@ -152,12 +156,13 @@ class Recording:
         rules = self._office.providers.kind_of(consent).rules
         before, after = consent.decision(rules), judgement.position.decision()
         doubted_at = (consent.asking.doubted_at or self.now) if after.is_in_doubt else None
-        changed = replace(
+        asking = consent.asking
+        after_it = changed(
             consent,
             summary=judgement.position.summary,
             told=judgement.position.told,
             judged_at=judgement.position.judged_at,
-            asking=replace(consent.asking, doubted_at=doubted_at),
+            asking=asking if asking.doubted_at == doubted_at else changed(asking, doubted_at=doubted_at),
             revoked_by=after.report.revoked_by if after.report else None,
             learned_at=self.now if after.status is not before.status else consent.learned_at,
         )
@@ -167,11 +172,11 @@ class Recording:
             if adopted:
                 # Terms that come with nothing else to tell (a doubt that stands already) wait for the answer that ends it.
                 is_told = any(statement.channel is not Channel.CLOCK for statement in judgement.statements)
-                changed = _adopt(changed, report, with_terms=is_told or not new_terms)
-        self._now_are[consent.tracking_id] = changed
+                after_it = _adopt(after_it, report, with_terms=is_told or not new_terms)
+        self._now_are[consent.tracking_id] = after_it
         for statement in judgement.statements:
             by_report = report if statement.channel is not Channel.CLOCK else None
-            self._state(changed, statement, by_report, with_terms=adopted and new_terms and by_report is not None)
+            self._state(after_it, statement, by_report, with_terms=adopted and new_terms and by_report is not None)
             if by_report is not None:
                 adopted = False  # the terms are told once
 
@@ -243,14 +248,14 @@ def _decides(report: StoredReport, decision: Decision) -> bool:
 def _adopt(consent: TrackedConsent, report: StoredReport, *, with_terms: bool) -> TrackedConsent:
     """Take over what the holder vouches for."""
     is_newer = consent.confirmed_at is None or report.vouched_at >= consent.confirmed_at
-    consent = replace(
+    consent = changed(
         consent,
         confirmed_at=report.vouched_at if is_newer else consent.confirmed_at,
         confirmed_by=report.report.channel if is_newer else consent.confirmed_by,
     )
     if not with_terms:
         return consent
-    return replace(
+    return changed(
         consent,
         terms=report.terms,
         permissions=consent.permissions if report.permissions is None else report.permissions,
@@ -273,18 +278,19 @@ def _evidence_of(report: StoredReport) -> EntryEvidence:
     )
 
 
-def _as_seen(consent: TrackedConsent) -> TrackedConsent:
-    """A consent without what no reader sees, to tell whether its version rises."""
-    blank = replace(consent.summary, asks=0, standing=())
-    return replace(
-        consent, asking=replace(consent.asking, **_UNASKED), summary=blank, judged_at=None, last_sequence=None
+def _are_seen_alike(one: TrackedConsent, other: TrackedConsent) -> bool:
+    """Whether no reader sees a difference between two states of a consent: if any does, its version rises."""
+    return (
+        all(getattr(one, name) == getattr(other, name) for name in _SEEN)
+        and all(getattr(one.asking, name) == getattr(other.asking, name) for name in _SEEN_OF_ASKING)
+        and all(getattr(one.summary, name) == getattr(other.summary, name) for name in _SEEN_OF_SUMMARY)
     )
 
 
-_UNASKED: dict[str, Any] = {
-    "asked_at": None,
-    "leased_until": None,
-    "requested_at": None,
-    "failures": 0,
-    "not_before": None,
-}
+def _seen(of: type, *unseen: str) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(of) if field.compare and field.name not in unseen)
+
+
+_SEEN: Final = _seen(TrackedConsent, "asking", "summary", "judged_at", "last_sequence")
+_SEEN_OF_ASKING: Final = _seen(Asking, "asked_at", "leased_until", "requested_at", "failures", "not_before")
+_SEEN_OF_SUMMARY: Final = _seen(Summary, "asks", "standing")

@@ -28,10 +28,12 @@ class Recorded:
     Attributes:
         entries: What the journal tells of it.
         outcomes: For each event of the batch, in order, one word of what it meant.
+        is_asking_due: Whether a holder is to be asked at once because of it.
     """
 
     entries: list[Entry]
     outcomes: list[str]
+    is_asking_due: bool = False
 
 
 class Trail:

@@ -7,7 +7,10 @@ from contextlib import asynccontextmanager
 
 from sqlalchemy import Connection
 
+from tracker.adapters.store import rows
 from tracker.adapters.store.sqlite import SqliteDatabase
+from tracker.adapters.store.store import SqlStore
+from tracker.ports import InboxItem
 
 
 @asynccontextmanager
@@ -36,3 +39,8 @@ async def until_waiting(database: SqliteDatabase, count: int) -> None:
             return
         await asyncio.sleep(0)
     raise AssertionError(f"Only {database.waiting} of {count} writes wait.")
+
+
+async def admit(store: SqlStore, item: InboxItem) -> None:
+    """Keep an event in a write of its own: the store itself makes one of many."""
+    await store._admit_all([rows.inbox_values(item)])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection
 
-from tests.adapters.store.gates import until_waiting, writer_held_up
+from tests.adapters.store.gates import admit, until_waiting, writer_held_up
 from tests.contract.facts import a_consent, an_item, append, draft_about, save, sequences
 from tracker.adapters.store.sqlite import SqliteDatabase
 from tracker.adapters.store.store import SqlStore
@@ -48,7 +48,7 @@ async def test_all_that_share_a_transaction_without_space_have_true_answers(
     await limit_pages(sqlite, 10)
     items = [an_item(number, body=_LARGE if number == 5 else b"small") for number in range(10)]
     async with writer_held_up(sqlite):
-        tasks = [asyncio.create_task(store.admit(item)) for item in items]
+        tasks = [asyncio.create_task(admit(store, item)) for item in items]
         told = asyncio.create_task(append(store, draft_about(consent)))
         await until_waiting(sqlite, 11)
     results = await asyncio.gather(*tasks, return_exceptions=True)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event
 
-from tests.adapters.store.gates import until_waiting, writer_held_up
+from tests.adapters.store.gates import admit, until_waiting, writer_held_up
 from tests.contract.facts import START, a_consent, an_item, append, at, draft_about, save, sequences
 from tracker.adapters.clock import SystemIds
 from tracker.adapters.store.sqlite import SqliteDatabase
@@ -33,7 +33,7 @@ def commits(sqlite: SqliteDatabase) -> Iterator[list[str]]:
 
 async def test_what_waits_is_committed_in_one(sqlite: SqliteDatabase, store: SqlStore, commits: list[str]) -> None:
     async with writer_held_up(sqlite):
-        tasks = [asyncio.create_task(store.admit(an_item(number))) for number in range(100)]
+        tasks = [asyncio.create_task(admit(store, an_item(number))) for number in range(100)]
         await until_waiting(sqlite, 100)
     await asyncio.gather(*tasks)
     assert len(commits) == 2  # the one that was held up, and the hundred
@@ -44,7 +44,7 @@ async def test_more_than_fits_in_one_is_committed_in_several(
     sqlite: SqliteDatabase, store: SqlStore, commits: list[str]
 ) -> None:
     async with writer_held_up(sqlite):
-        tasks = [asyncio.create_task(store.admit(an_item(number))) for number in range(600)]
+        tasks = [asyncio.create_task(admit(store, an_item(number))) for number in range(600)]
         await until_waiting(sqlite, 600)
     await asyncio.gather(*tasks)
     assert len(commits) == 1 + 3
@@ -56,11 +56,11 @@ async def test_nobody_is_answered_before_the_commit(sqlite: SqliteDatabase, stor
     before_commit: list[list[int]] = []
     event.listen(sqlite._write_engine, "commit", lambda _: before_commit.append(list(answered)))
 
-    async def admit(number: int) -> None:
-        await store.admit(an_item(number))
+    async def admit_one(number: int) -> None:
+        await admit(store, an_item(number))
         answered.append(number)
 
-    await asyncio.gather(*(admit(number) for number in range(20)))
+    await asyncio.gather(*(admit_one(number) for number in range(20)))
     assert before_commit[0] == []
     assert sorted(answered) == list(range(20))
 
@@ -89,7 +89,7 @@ async def test_a_poisoned_piece_among_many_fails_alone(sqlite: SqliteDatabase, s
 async def test_what_the_database_refuses_of_one_piece_fails_alone(sqlite: SqliteDatabase, store: SqlStore) -> None:
     twice = an_item(0)
     async with writer_held_up(sqlite):
-        tasks = [asyncio.create_task(store.admit(item)) for item in (an_item(1), twice, twice, an_item(2))]
+        tasks = [asyncio.create_task(admit(store, item)) for item in (an_item(1), twice, twice, an_item(2))]
         await until_waiting(sqlite, 4)
     results = await asyncio.gather(*tasks, return_exceptions=True)
     assert [(result is None) for result in results] == [True, True, False, True]
@@ -106,7 +106,7 @@ async def test_a_script_that_stops_an_iteration_leaves_nobody_waiting(sqlite: Sq
     async with writer_held_up(sqlite):
         tasks: list[asyncio.Task[None]] = [
             asyncio.create_task(store.transact(poisoned)),
-            asyncio.create_task(store.admit(an_item())),
+            asyncio.create_task(admit(store, an_item())),
         ]
         await until_waiting(sqlite, 2)
     results = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 10)
@@ -116,9 +116,9 @@ async def test_a_script_that_stops_an_iteration_leaves_nobody_waiting(sqlite: Sq
 
 async def test_a_piece_whose_caller_was_cancelled_is_done_all_the_same(sqlite: SqliteDatabase, store: SqlStore) -> None:
     async with writer_held_up(sqlite):
-        cancelled = asyncio.create_task(store.admit(an_item(1)))
+        cancelled = asyncio.create_task(admit(store, an_item(1)))
         await until_waiting(sqlite, 1)
-        other = asyncio.create_task(store.admit(an_item(2)))
+        other = asyncio.create_task(admit(store, an_item(2)))
         await until_waiting(sqlite, 2)
         cancelled.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -131,13 +131,13 @@ async def test_what_waits_is_done_on_close_and_what_comes_later_is_refused(datab
     opened = SqliteDatabase(database)
     store = SqlStore(opened, SystemIds())
     async with writer_held_up(opened):
-        tasks = [asyncio.create_task(store.admit(an_item(number))) for number in range(300)]
+        tasks = [asyncio.create_task(admit(store, an_item(number))) for number in range(300)]
         await until_waiting(opened, 300)
         closing = asyncio.create_task(store.close())
         while not opened._closed:
             await asyncio.sleep(0)
         with pytest.raises(StorageError, match="closed"):
-            await store.admit(an_item(999))
+            await admit(store, an_item(999))
     await closing
     await asyncio.gather(*tasks)
     with pytest.raises(StorageError, match="closed"):

@@ -57,8 +57,9 @@ async def plans(sqlite: SqliteDatabase, executed: list[Statement]) -> dict[str, 
 
 
 def whole_tables(steps: dict[str, list[str]]) -> list[str]:
-    """The steps that go through all of a table or index; the journal's head is one row."""
-    return [step for found in steps.values() for step in found if step.startswith("SCAN") and "journal" not in step]
+    """The steps that go through all of a table or index; the journal's head is one row, and a list of ours no table."""
+    whole = [step for found in steps.values() for step in found if step.startswith("SCAN")]
+    return [step for step in whole if "journal" not in step and "VIRTUAL TABLE" not in step]
 
 
 async def test_a_recording_goes_through_no_table(
@@ -87,7 +88,7 @@ async def test_a_recording_goes_through_no_table(
     executed.clear()
     await store.transact(script)
     steps = await plans(sqlite, executed)
-    assert len(steps) > 12
+    assert len(steps) > 10
     assert whole_tables(steps) == []
 
 

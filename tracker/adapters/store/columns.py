@@ -46,6 +46,10 @@ class Instant(TypeDecorator[datetime]):
         utc = value.astimezone(UTC)
         return utc.isoformat(timespec="microseconds") if dialect.name == "sqlite" else utc
 
+    def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any] | None:
+        """The same as one function, where it would be three calls for each value."""
+        return _instant_text if dialect.name == "sqlite" else super().bind_processor(dialect)
+
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002 - SQLAlchemy's
         """Turn what is stored into an aware UTC time."""
         if value is None:
@@ -59,6 +63,16 @@ class Instant(TypeDecorator[datetime]):
         return UNREADABLE if read.tzinfo is None else read
 
 
+def _instant_text(value: datetime | None) -> str | None:
+    if value is None:
+        return None
+    if value.tzinfo is UTC:
+        return value.isoformat(timespec="microseconds")
+    if value.tzinfo is None:
+        raise ValueError("A time without a zone cannot be stored.")
+    return value.astimezone(UTC).isoformat(timespec="microseconds")
+
+
 class Json(TypeDecorator[Any]):
     """JSON; None is the absence of a value."""
 
@@ -70,6 +84,10 @@ class Json(TypeDecorator[Any]):
         if dialect.name != "sqlite":
             return super().result_processor(dialect, coltype)
         return _read_json
+
+
+json_text: Final = json.JSONEncoder(separators=(",", ":")).encode
+"""How JSON is written into the database."""
 
 
 def _read_json(text: Any) -> Any:

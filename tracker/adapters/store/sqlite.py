@@ -91,6 +91,7 @@ def engine_for(path: str, *, writer: bool) -> Engine:
             "foreign_keys=ON",
             "cache_size=-32000",
             "temp_store=MEMORY",
+            "wal_autocheckpoint=4000",  # pages: what is written twice between two checkpoints is copied once
             *(() if writer else ("query_only=ON",)),
         ):
             dbapi_connection.execute(f"PRAGMA {pragma}")
@@ -217,19 +218,32 @@ class SqliteDatabase:
         """Run all in one transaction. Whatever happens, each piece has an outcome or an error afterwards."""
         try:
             with self._write_engine.connect() as connection:
-                transaction = connection.begin()
                 try:
-                    for piece in pieces:
-                        self._run_one(connection, piece, alone=len(pieces) == 1)
-                    transaction.commit()
+                    connection.begin()
+                    self._run_all(connection, pieces)
+                    connection.commit()
                 except BaseException:
                     with suppress(SQLAlchemyError):
-                        transaction.rollback()
+                        connection.rollback()
                     raise
         except BaseException as error:  # noqa: BLE001 - handed to every caller, none is left waiting
             if not self._did_commit(pieces):
                 for piece in pieces:
                     piece.error = piece.error or _caused_by(error)
+
+    def _run_all(self, connection: Connection, pieces: list[_Write]) -> None:
+        """Run several without savepoints, which cost; if one of them fails, all again, each under one of its own."""
+        if len(pieces) > 1:
+            try:
+                for piece in pieces:
+                    piece.outcome, piece.batch_id = piece.work(connection)
+            except Exception:  # noqa: BLE001 - whoever fails will fail again, and hear of it
+                connection.rollback()
+                connection.begin()
+            else:
+                return
+        for piece in pieces:
+            self._run_one(connection, piece, alone=len(pieces) == 1)
 
     @staticmethod
     def _run_one(connection: Connection, piece: _Write, *, alone: bool) -> None:

@@ -1,6 +1,6 @@
 """The store: `ports.Store` on any database that can run a piece of work in a transaction."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Protocol, TypeVar
@@ -9,6 +9,8 @@ from sqlalchemy import Connection, delete, insert, update
 
 from tracker.adapters.store import aside, leases, readings, rows, surveys
 from tracker.adapters.store.differences import upsert
+from tracker.adapters.store.gathering import Gathering
+from tracker.adapters.store.many import insert_rows
 from tracker.adapters.store.tables import api_key, batch, confirmation, dead_letter, inbox, lease, parked, subscription
 from tracker.adapters.store.transaction import SqlTransaction
 from tracker.domain.consent import TrackingId
@@ -57,9 +59,11 @@ class SqlStore:
     def __init__(self, database: Database, ids: Ids) -> None:
         self._database = database
         self._ids = ids
+        self._admitted = Gathering(self._admit_all)
 
     async def close(self) -> None:
         """Finish what waits, and close."""
+        await self._admitted.close()
         await self._database.close()
 
     async def transact(self, script: Callable[[Transaction], T]) -> T:
@@ -81,8 +85,10 @@ class SqlStore:
 
     async def admit(self, item: InboxItem) -> None:
         """Keep an event before it is answered for."""
-        values = rows.inbox_values(item)
-        await self._write(lambda connection: connection.execute(insert(inbox), values))
+        await self._admitted.add(rows.inbox_values(item))
+
+    async def _admit_all(self, items: Sequence[rows.Values]) -> None:
+        await self._write(lambda connection: insert_rows(connection, inbox, items))
 
     async def claim_inbox(self, now: datetime, limit: int, seconds: float) -> list[InboxItem]:
         """Give what is due to be opened and nobody is at, and lease it."""

@@ -11,16 +11,15 @@ from sqlalchemy import (
     Connection,
     Select,
     bindparam,
-    delete,
-    insert,
     or_,
     select,
     update,
 )
 
-from tracker.adapters.store import aside, rows
+from tracker.adapters.store import aside, lookups, rows
 from tracker.adapters.store.columns import UNREADABLE
-from tracker.adapters.store.differences import hold_names, upsert
+from tracker.adapters.store.differences import hold_names
+from tracker.adapters.store.many import insert_rows, texts, update_rows
 from tracker.adapters.store.tables import (
     batch,
     confirmation,
@@ -29,8 +28,6 @@ from tracker.adapters.store.tables import (
     evidence,
     holder_key,
     identity,
-    inbox,
-    journal,
     other_event,
     report,
 )
@@ -44,20 +41,14 @@ from tracker.ports import AskLine, Confirmation, Evidence, Name, OtherEvent, Qua
 
 _DAMAGED_WAIT = timedelta(hours=1)
 _CONSENT_ID = "consent_id"
-_CHUNK = 400  # SQLite takes at most 32,766 parameters in one statement, older ones 999
 
 
-def _chunks(values: Collection[Any]) -> Iterable[list[Any]]:
-    ordered = sorted(values)
-    return (ordered[i : i + _CHUNK] for i in range(0, len(ordered), _CHUNK))
-
-
-def _by_provider(names: Collection[Name]) -> Iterable[tuple[ProviderId, list[ConsentId]]]:
+def _by_provider(names: Collection[Name]) -> Iterable[tuple[ProviderId, set[ConsentId]]]:
     """Names, as equality with a provider and a list of ids: no index of SQLite serves lists of pairs."""
     ids: dict[ProviderId, set[ConsentId]] = defaultdict(set)
     for provider, consent_id in names:
         ids[provider].add(consent_id)
-    return ((provider, chunk) for provider in sorted(ids) for chunk in _chunks(ids[provider]))
+    return ((provider, ids[provider]) for provider in sorted(ids))
 
 
 class SqlTransaction:
@@ -65,6 +56,7 @@ class SqlTransaction:
 
     def __init__(self, connection: Connection, batch_id: str) -> None:
         self._connection = connection
+        self._dialect = connection.dialect.name
         self._batch_id = batch_id
         self._held: dict[TrackingId, int | None] = {}  # consents in the table that are held, and their last sequence
         self._new: dict[TrackingId, rows.Values] = {}
@@ -85,22 +77,16 @@ class SqlTransaction:
         """Hold these names until the end, registered or not, and give the consents that have them."""
         found: dict[Name, TrackedConsent] = {}
         hold_names(self._connection, names)
-        for provider, chunk in _by_provider(names):
-            query = (
-                select(consent)
-                .join(identity, identity.c.tracking_id == consent.c.tracking_id)
-                .where(identity.c.provider == provider, identity.c.kind == _CONSENT_ID, identity.c.value.in_(chunk))
-            )
-            for kept in self._hold(query):
+        query = lookups.consents_by_name(self._dialect)
+        for provider, ids in _by_provider(names):
+            for kept in self._hold(query, {"provider": provider, "ids": texts(self._dialect, ids)}):
                 found[kept.provider, kept.consent_id] = kept
         return found
 
     def lock_tracked(self, tracking_ids: Collection[TrackingId]) -> dict[TrackingId, TrackedConsent]:
         """Hold these consents until the end."""
-        found: dict[TrackingId, TrackedConsent] = {}
-        for chunk in _chunks(set(tracking_ids)):
-            found |= {c.tracking_id: c for c in self._hold(select(consent).where(consent.c.tracking_id.in_(chunk)))}
-        return found
+        query = lookups.consents_by_key(self._dialect)
+        return {c.tracking_id: c for c in self._hold(query, {"ids": texts(self._dialect, set(tracking_ids))})}
 
     def lock_due_asks(
         self, provider: ProviderId, now: datetime, limit: int, line: AskLine = AskLine.ORDINARY
@@ -151,9 +137,8 @@ class SqlTransaction:
             self._connection.execute(put_off)
         return self._held_now(found)
 
-    def _hold(self, query: Select[Any]) -> list[TrackedConsent]:
-        held = query.order_by(consent.c.tracking_id).with_for_update(of=consent)
-        return self._held_now([rows.to_consent(row) for row in self._connection.execute(held)])
+    def _hold(self, query: Select[Any], named: rows.Values) -> list[TrackedConsent]:
+        return self._held_now([rows.to_consent(row) for row in self._connection.execute(query, named)])
 
     def _held_now(self, found: list[TrackedConsent]) -> list[TrackedConsent]:
         self._held |= {c.tracking_id: c.last_sequence for c in found}
@@ -161,20 +146,17 @@ class SqlTransaction:
 
     def known_digests(self, digests: Collection[str]) -> set[str]:
         """Which of these reports and other events are on record."""
-        known: set[str] = set()
-        for table in (report, other_event):
-            for chunk in _chunks(set(digests)):
-                known.update(
-                    self._connection.execute(select(table.c.digest).where(table.c.digest.in_(chunk))).scalars()
-                )
-        return known
+        if not digests:
+            return set()
+        named = {"digests": texts(self._dialect, set(digests))}
+        return set(self._connection.execute(lookups.known_digests(self._dialect), named).scalars())
 
     def known_claims(self, tracking_ids: Collection[TrackingId]) -> dict[TrackingId, set[Claim]]:
         """The claims on record for each consent."""
         claims: dict[TrackingId, set[Claim]] = defaultdict(set)
-        told: Select[Any] = select(report.c.tracking_id, report.c.status, report.c.status_date_time).distinct()
-        for chunk in _chunks(set(tracking_ids)):
-            for row in self._connection.execute(told.where(report.c.tracking_id.in_(chunk))):
+        if tracking_ids:
+            named = {"ids": texts(self._dialect, set(tracking_ids))}
+            for row in self._connection.execute(lookups.known_claims(self._dialect), named):
                 tracking_id, claim = rows.to_claim(row)
                 claims[tracking_id].add(claim)
         return claims
@@ -182,13 +164,10 @@ class SqlTransaction:
     def waiting_reports(self, names: Collection[Name]) -> dict[Name, list[StoredReport]]:
         """Reports that came before their consent was registered, in the order of receipt."""
         found: dict[Name, list[StoredReport]] = defaultdict(list)
-        for provider, chunk in _by_provider(names):
-            query = (
-                select(report)
-                .where(report.c.tracking_id.is_(None), report.c.provider == provider, report.c.consent_id.in_(chunk))
-                .order_by(report.c.received_at, report.c.digest)
-            )
-            for row in self._connection.execute(query):
+        query = lookups.waiting_reports(self._dialect)
+        for provider, ids in _by_provider(names):
+            named = {"provider": provider, "ids": texts(self._dialect, ids)}
+            for row in self._connection.execute(query, named):
                 stored = rows.to_report(row)
                 self._waiting.add(stored.report.digest)
                 found[stored.provider, stored.consent_id].append(stored)
@@ -255,19 +234,18 @@ class SqlTransaction:
 
     def release(self, ids: Collection[str], now: datetime) -> list[str]:
         """Take events out of the quarantine and back into the inbox."""
-        return [moved for chunk in _chunks(set(ids)) for moved in aside.release(self._connection, chunk, now)]
+        return aside.release(self._connection, set(ids), now)
 
     def take_from_inbox(self, ids: Collection[str]) -> set[str]:
         """Take items out of the inbox, and give those that were there."""
-        taken: set[str] = set()
-        for chunk in _chunks(set(ids)):
-            # Held in one order first: a delete takes them as it finds them, and two of those might wait crosswise.
-            query = select(inbox.c.id).where(inbox.c.id.in_(chunk)).order_by(inbox.c.id).with_for_update()
-            held = list(self._connection.execute(query).scalars())
-            if held:
-                self._connection.execute(delete(inbox).where(inbox.c.id.in_(held)))
-                taken.update(held)
-        return taken
+        if not ids:
+            return set()
+        # Held in one order first: a delete takes them as it finds them, and two of those might wait crosswise.
+        wanted = {"ids": texts(self._dialect, set(ids))}
+        held = set(self._connection.execute(lookups.inbox_items(self._dialect), wanted).scalars())
+        if held:
+            self._connection.execute(lookups.drop_inbox(self._dialect), {"ids": texts(self._dialect, held)})
+        return held
 
     def append(self, drafts: Sequence[Draft], now: datetime) -> list[Entry]:
         """Take the head, seal the drafts in order, append them."""
@@ -278,14 +256,10 @@ class SqlTransaction:
             return []
         self.appended = True
         count = len(drafts)
-        head = self._connection.execute(
-            update(journal)
-            .values(next_sequence=journal.c.next_sequence + count)
-            .returning(journal.c.next_sequence, journal.c.recorded_at, journal.c.journal_id)
-        ).one()
+        head = self._connection.execute(lookups.TAKE_HEAD, {"count": count, "now": now}).one()
         if head.recorded_at is UNREADABLE:
             raise InconsistentRowError("journal", "1", "recorded_at cannot be read")
-        recorded_at = now if head.recorded_at is None else max(now, head.recorded_at)
+        recorded_at = head.recorded_at
         first, source, last = head.next_sequence - count, f"urn:uuid:{head.journal_id}", dict(self._held)
         sealed: list[Entry] = []
         for sequence, draft in enumerate(drafts, start=first):
@@ -293,15 +267,10 @@ class SqlTransaction:
             previous = last.get(tracking_id)
             sealed.append(seal(draft, sequence=sequence, previous=previous, recorded_at=recorded_at, source=source))
             last[tracking_id] = sequence
-        self._connection.execute(update(journal).values(recorded_at=recorded_at))
-        self._connection.execute(insert(entry), [rows.entry_values(e) for e in sealed])
-        self._connection.execute(
-            update(consent)
-            .where(consent.c.tracking_id == bindparam("key"))
-            .values(last_sequence=bindparam("sequence")),
-            [{"key": key, "sequence": sequence} for key, sequence in last.items() if sequence != self._held.get(key)],
-        )
-        self._connection.execute(insert(batch).values(id=self._batch_id, recorded_at=recorded_at))
+        insert_rows(self._connection, entry, [rows.entry_values(e) for e in sealed])
+        moved = [{"tracking_id": key, "last_sequence": at} for key, at in last.items() if at != self._held.get(key)]
+        update_rows(self._connection, consent, "tracking_id", moved)
+        insert_rows(self._connection, batch, [{"id": self._batch_id, "recorded_at": recorded_at}])
         return sealed
 
     def finish(self) -> None:
@@ -317,45 +286,31 @@ class SqlTransaction:
         self._insert(confirmation, self._confirmations)
 
     def _insert(self, table: Any, values: list[rows.Values]) -> None:
-        if values:
-            self._connection.execute(insert(table), values)
-            values.clear()
+        insert_rows(self._connection, table, values)
+        values.clear()
 
     def _write_consents(self) -> None:
         if self._new:
-            self._connection.execute(
-                insert(consent),
-                [values | {"tracking_id": key, "last_sequence": None} for key, values in self._new.items()],
-            )
+            new = [values | {"tracking_id": key, "last_sequence": None} for key, values in self._new.items()]
+            insert_rows(self._connection, consent, new)
             names = [
                 {"provider": v["provider"], "kind": _CONSENT_ID, "value": v["consent_id"], "tracking_id": key}
                 for key, v in self._new.items()
             ]
-            self._connection.execute(insert(identity), names)
+            insert_rows(self._connection, identity, names)
             self._held |= dict.fromkeys(self._new)
             self._new.clear()
         if self._changed:
-            # Statements are made of one shape, so that one prepared statement serves every batch.
-            columns = next(iter(self._changed.values()))
-            self._connection.execute(
-                update(consent)
-                .where(consent.c.tracking_id == bindparam("key"))
-                .values({name: bindparam(f"new_{name}") for name in columns}),
-                [
-                    {"key": key} | {f"new_{name}": value for name, value in values.items()}
-                    for key, values in self._changed.items()
-                ],
-            )
+            changed = [values | {"tracking_id": key} for key, values in self._changed.items()]
+            update_rows(self._connection, consent, "tracking_id", changed)
             self._changed.clear()
 
     def _write_reports(self) -> None:
         proofs = list(self._evidence.values())
         if proofs:
-            self._connection.execute(
-                upsert(self._connection, evidence).on_conflict_do_nothing(), [token for token, _ in proofs]
-            )
+            insert_rows(self._connection, evidence, [token for token, _ in proofs], known_ones_stay=True)
             keys = {(key["provider"], key["jwk_thumbprint"]): key for _, key in proofs}
-            self._connection.execute(upsert(self._connection, holder_key).on_conflict_do_nothing(), list(keys.values()))
+            insert_rows(self._connection, holder_key, list(keys.values()), known_ones_stay=True)
             self._evidence.clear()
         self._insert(report, self._reports)
         self._insert(other_event, self._other_events)

@@ -1,0 +1,93 @@
+"""What a transaction looks up and takes, whatever the size of a batch: each statement is built once, and has one text."""
+
+from functools import cache
+from typing import Any, Final
+
+from sqlalchemy import Select, bindparam, case, delete, select, union_all, update
+
+from tracker.adapters.store.columns import Instant
+from tracker.adapters.store.many import among
+from tracker.adapters.store.tables import consent, identity, inbox, journal, other_event, report
+
+_CONSENT_ID: Final = "consent_id"
+
+TAKE_HEAD: Final = (
+    update(journal)
+    .values(
+        next_sequence=journal.c.next_sequence + bindparam("count"),
+        recorded_at=case(
+            (journal.c.recorded_at > bindparam("now", type_=Instant()), journal.c.recorded_at),
+            else_=bindparam("now", type_=Instant()),
+        ),
+    )
+    .returning(journal.c.next_sequence, journal.c.recorded_at, journal.c.journal_id)
+)
+"""Move the journal's head on by `count`; its time is `now`, or stays if our clock was ahead of that."""
+
+
+@cache
+def consents_by_name(dialect: str) -> Select[Any]:
+    """Hold the consents of one `provider` that are called `ids`, in the order of their keys."""
+    return (
+        select(consent)
+        .join(identity, identity.c.tracking_id == consent.c.tracking_id)
+        .where(
+            identity.c.provider == bindparam("provider"),
+            identity.c.kind == _CONSENT_ID,
+            among(dialect, identity.c.value, "ids"),
+        )
+        .order_by(consent.c.tracking_id)
+        .with_for_update(of=consent)
+    )
+
+
+@cache
+def consents_by_key(dialect: str) -> Select[Any]:
+    """Hold the consents with the keys `ids`, in their order."""
+    return (
+        select(consent)
+        .where(among(dialect, consent.c.tracking_id, "ids"))
+        .order_by(consent.c.tracking_id)
+        .with_for_update(of=consent)
+    )
+
+
+@cache
+def known_digests(dialect: str) -> Any:
+    """Which of `digests` are on record, as reports or as other events."""
+    return union_all(
+        *(select(table.c.digest).where(among(dialect, table.c.digest, "digests")) for table in (report, other_event))
+    )
+
+
+@cache
+def known_claims(dialect: str) -> Select[Any]:
+    """The claims on record about the consents `ids`."""
+    told: Select[Any] = select(report.c.tracking_id, report.c.status, report.c.status_date_time)
+    return told.distinct().where(among(dialect, report.c.tracking_id, "ids"))
+
+
+@cache
+def waiting_reports(dialect: str) -> Select[Any]:
+    """Reports about consents of one `provider` that are called `ids` and were not registered, in the order of receipt."""
+    return (
+        select(report)
+        .where(
+            report.c.tracking_id.is_(None),
+            report.c.provider == bindparam("provider"),
+            among(dialect, report.c.consent_id, "ids"),
+        )
+        .order_by(report.c.received_at, report.c.digest)
+    )
+
+
+@cache
+def inbox_items(dialect: str) -> Select[Any]:
+    """Hold the items `ids` of the inbox, in their order."""
+    return select(inbox.c.id).where(among(dialect, inbox.c.id, "ids")).order_by(inbox.c.id).with_for_update()
+
+
+@cache
+def drop_inbox(dialect: str) -> Any:
+    """Take the items `ids` out of the inbox."""
+    return delete(inbox).where(among(dialect, inbox.c.id, "ids"))

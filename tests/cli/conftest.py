@@ -1,5 +1,6 @@
 """The program as its users run it: in a folder of its own, with a configuration, keys and a database."""
 
+import logging
 import os
 import re
 import shutil
@@ -104,8 +105,10 @@ def filled(folder: Path, template_database: Path) -> Path:
 
 
 @pytest.fixture
-def run(bare: Path, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run a command in this process."""
+def run(bare: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
+    """Run a command in this process; what it sets up of logging, which is the process's, is taken back."""
+    root, ours = logging.getLogger(), logging.getLogger("tracker")
+    handlers, levels = root.handlers[:], (root.level, ours.level)
 
     def run_one(*arguments: str | Path) -> Done:
         capsys.readouterr()
@@ -114,7 +117,10 @@ def run(bare: Path, capsys: pytest.CaptureFixture[str]) -> Run:
         printed = capsys.readouterr()
         return Done(int(end.value.code or 0), printed.out, printed.err)
 
-    return run_one
+    yield run_one
+    root.handlers[:] = handlers
+    root.setLevel(levels[0])
+    ours.setLevel(levels[1])
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ JUNK = tokens.with_flipped_bit(tokens.event(), 1)
 async def send(bench: Bench, body: bytes, address: str | None) -> bool:
     """Send an event from an address; say whether it was taken."""
     try:
-        await bench.receiver.receive(UAE, body, "x", address)
+        await bench.receiver.receive(UAE, body, "x", address=address)
     except InboxFullError:
         return False
     return True

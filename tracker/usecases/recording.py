@@ -19,7 +19,7 @@ from tracker.domain.tracked import Asking, TrackedConsent
 from tracker.journal.entry import Draft, Entry
 from tracker.journal.entry import Evidence as EntryEvidence
 from tracker.ports import Clock, Confirmation, Entropy, Evidence, Ids, Provider, StoredReport, Transaction
-from tracker.usecases.heard import judged_as, terms_digest
+from tracker.usecases.heard import are_same_terms, judged_as
 from tracker.usecases.providers import Providers
 
 SALT_BYTES = 32
@@ -92,7 +92,7 @@ class Recording:
         kind = self._office.providers.kind_of(consent)
         stored = judged_as(heard, tracking_id, asks=consent.summary.asks, recorded_at=self.now)
         claims = self._claims.setdefault(tracking_id, set())
-        new_terms = terms_digest(stored.terms, kind.status_members) != terms_digest(consent.terms, kind.status_members)
+        new_terms = not are_same_terms(stored.terms, consent.terms, kind.status_members)
         judgement = judge(
             consent.position(kind.rules),
             stored.report,

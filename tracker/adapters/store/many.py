@@ -112,9 +112,7 @@ def _insert(dialect: str, table: Table, names: tuple[str, ...], known_ones_stay:
         new = postgresql.insert(table).from_select(list(names), select(*_unnested(table, names)))
         return _compiled(_asyncpg(), new.on_conflict_do_nothing() if known_ones_stay else new, table)
     one = sqlite.insert(table).on_conflict_do_nothing() if known_ones_stay else insert(table)
-    return _compiled(
-        sqlite.dialect(json_serializer=json_text), one.values({name: bindparam(name) for name in names}), table
-    )
+    return _compiled(_sqlite(), one.values({name: bindparam(name) for name in names}), table)
 
 
 @cache
@@ -125,9 +123,7 @@ def _update(dialect: str, table: Table, key: str, names: tuple[str, ...]) -> _Te
         many = update(table).where(table.c[key] == new.c[key]).values({name: new.c[name] for name in changed})
         return _compiled(_asyncpg(), many, table)
     one = update(table).where(table.c[key] == bindparam(_NEW + key))
-    return _compiled(
-        sqlite.dialect(json_serializer=json_text), one.values({name: bindparam(_NEW + name) for name in changed}), table
-    )
+    return _compiled(_sqlite(), one.values({name: bindparam(_NEW + name) for name in changed}), table)
 
 
 def _sqlite() -> Dialect:

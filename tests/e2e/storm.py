@@ -15,7 +15,7 @@ import aiohttp
 import asyncpg
 
 from tests import postgres
-from tests.e2e.fleet import Fleet, no_room_for
+from tests.e2e.fleet import Fleet
 from tests.e2e.ledger import Ledger, Load, subscriber
 from tests.e2e.reckoning import LeaseWatch, Reckoning, Rows, reckon, rows_of
 from tests.e2e.service import issuer
@@ -117,8 +117,10 @@ class Stage:
                 found = await asyncio.to_thread(
                     query, self.url, "SELECT pid FROM pg_stat_activity WHERE pid IS NOT NULL"
                 )
-                with no_room_for(*(row[0] for row in found)):
-                    await asyncio.sleep(seconds)
+                pids = [row[0] for row in found]
+                await asyncio.to_thread(postgres.limit_file_size, pids, 1)
+                await asyncio.sleep(seconds)
+                await asyncio.to_thread(postgres.limit_file_size, pids, None)
                 self.done["full_servers"] += 1
 
     async def refuse_writes(self, seconds: float) -> None:

@@ -24,9 +24,10 @@ class Skewed(Service):
 
     @property
     def environment(self) -> dict[str, str]:
+        known = super().environment | {"PYTHONFAULTHANDLER": "1"}
         if FAKETIME is None:
-            return super().environment
-        return super().environment | {
+            return known
+        return known | {
             "LD_PRELOAD": str(FAKETIME),
             "FAKETIME_TIMESTAMP_FILE": str(self.folder / "time"),
             "FAKETIME_CACHE_DURATION": "1",
@@ -79,10 +80,20 @@ class Fleet:
                     member.process.send_signal(signal.SIGCONT)
                     await member.kill()
 
-    async def terminate(self) -> None:
-        """Stop all in good order."""
-        statuses = await asyncio.gather(*(member.terminate() for member in self.members.values()))
-        assert set(statuses) == {0}, statuses
+    async def terminate(self) -> dict[str, int | str]:
+        """Stop all in good order; give how those ended that did not."""
+
+        async def end(member: Service) -> int | str:
+            try:
+                return await member.terminate()
+            except TimeoutError:
+                assert member.process is not None
+                member.process.send_signal(signal.SIGABRT)  # it writes into its log what it is at
+                await member.process.wait()
+                return "did not end in time"
+
+        ended = await asyncio.gather(*(end(member) for member in self.members.values()))
+        return {name: how for name, how in zip(self.members, ended, strict=True) if how != 0}
 
     # ------------------------------------------------------------------------------------------ what is done to them
 

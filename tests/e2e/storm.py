@@ -238,8 +238,10 @@ async def weather(stage: Stage, plan: Plan) -> Outcome:
         over.set()
         seconds = await stage.until_settled()
         settled.set()
-    await stage.fleet.terminate()
+    not_ended = await stage.fleet.terminate()
     reckoning = await reckon(stage.ledger, stage.rows, stage.watch, stage.fleet.api, stage.folder / "export")
+    if not_ended:
+        reckoning.faults["not_ended"] = not_ended
     return Outcome(stage.done, seconds, reckoning)
 
 

@@ -95,8 +95,7 @@ async def run(options: argparse.Namespace) -> dict[str, object]:
 
 async def recover(everything: Stage, *, is_restarted: bool) -> dict[str, float]:
     """Restart the server under full load, or leave it; events taken and recorded a second, before and from 10 seconds after."""
-    if not everything.ledger.registered:
-        await everything.load.run(rate=5, until=_at_once())
+    await everything.load.begin()
     over = asyncio.Event()
     sending = asyncio.create_task(everything.load.flat_out(over))
     await asyncio.sleep(3)
@@ -121,12 +120,6 @@ async def recover(everything: Stage, *, is_restarted: bool) -> dict[str, float]:
     told = {name: round(value, 1) for name, value in figures.items()} | ratios
     print(json.dumps(told), file=sys.stderr)
     return told
-
-
-def _at_once() -> asyncio.Event:
-    event = asyncio.Event()
-    event.set()
-    return event
 
 
 async def _recorded(everything: Stage) -> int:

@@ -78,12 +78,19 @@ class Load:
         self._consents: list[str] = []
         self._events = 0
 
-    async def run(self, *, rate: float, until: asyncio.Event, consents: int = 24) -> None:
-        """Send until told to end; return when all has been answered or given up."""
+    def _session(self) -> aiohttp.ClientSession:
         headers = {"Authorization": f"Bearer {self._api_key}"}
-        timeout = aiohttp.ClientTimeout(total=_ANSWER_SECONDS)
-        async with aiohttp.ClientSession(headers=headers, timeout=timeout) as http:
-            await asyncio.gather(*(self._register(http, self._new_consent()) for _ in range(consents)))
+        return aiohttp.ClientSession(headers=headers, timeout=aiohttp.ClientTimeout(total=_ANSWER_SECONDS))
+
+    async def begin(self, consents: int = 24) -> None:
+        """Register the first consents, once."""
+        async with self._session() as http:
+            missing = range(consents - len(self._consents))
+            await asyncio.gather(*(self._register(http, self._new_consent()) for _ in missing))
+
+    async def run(self, *, rate: float, until: asyncio.Event) -> None:
+        """Send until told to end; return when all has been answered or given up."""
+        async with self._session() as http:
             begin, n = time.monotonic(), 0
             async with asyncio.TaskGroup() as group:
                 while not until.is_set():

@@ -27,6 +27,7 @@ from tracker.usecases.leasing import LEASE_SECONDS
 DURABLE = ("fsync=on", "synchronous_commit=on", "full_page_writes=on")
 _SECTIONS = '[log]\nlevel = "warning"\n[notifications]\nallow_networks = ["127.0.0.0/8"]\n'
 _LONGEST_SETTLING = 90.0
+_CALM_SECONDS = 2.0  # after the storm events still come: they must be served as before
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -230,11 +231,13 @@ async def stage(folder: Path, dice: Random, *, on_server: bool) -> AsyncIterator
 async def weather(stage: Stage, plan: Plan) -> Outcome:
     """Send at a steady rate through a storm, let everything settle, stop in good order, and reckon up."""
     over, settled = asyncio.Event(), asyncio.Event()
+    await stage.load.begin()
     async with asyncio.TaskGroup() as group:
         group.create_task(stage.watching(settled))
         group.create_task(stage.load.run(rate=plan.rate, until=over))
         await stage.storm(plan)
         await stage.fleet.settle()
+        await asyncio.sleep(_CALM_SECONDS)
         over.set()
         seconds = await stage.until_settled()
         settled.set()

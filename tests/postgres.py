@@ -10,7 +10,7 @@ import pwd
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
@@ -121,6 +121,14 @@ def start(folder: Path, settings: tuple[str, ...] = _FAST) -> None:
 def stop(folder: Path, how: str = "immediate") -> None:
     """Stop it; `immediate` is as good as kill -9."""
     _run("pg_ctl", "-D", str(folder / "data"), "-m", how, "-w", "stop")
+
+
+def limit_file_size(pids: Sequence[int], limit: int | None) -> None:
+    """Let no file that these processes of the server write to grow past so many bytes; None: as long as they like."""
+    for pid in pids:
+        soft = "unlimited" if limit is None else str(limit)
+        command = ["prlimit", "--pid", str(pid), f"--fsize={soft}:unlimited"]
+        subprocess.run(command, check=False, capture_output=True, cwd="/", **_as_somebody())  # it may have ended
 
 
 def _run(program: str, *arguments: str) -> None:

@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 _GRACE_SECONDS = 10.0
 _FIRST_PAUSE_SECONDS = 0.5
-_LONGEST_PAUSE_SECONDS = 30.0
+_LONGEST_PAUSE_SECONDS = 5.0  # a database that is back is used again within seconds, however long it was away
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,8 +145,11 @@ class Worker:
             try:
                 worked = await loop.run()
                 pause = _FIRST_PAUSE_SECONDS
-            except Exception:  # noqa: BLE001 - logged; nothing is lost, it is all in the database
-                _log.exception("%s failed; trying again in %.1f s", loop.name, pause)
+            except Exception as error:  # noqa: BLE001 - logged; nothing is lost, it is all in the database
+                if isinstance(error, TrackerError):  # the database is away: that is no mistake, and comes again
+                    _log.warning("%s failed; trying again in %.1f s: %s", loop.name, pause, error)
+                else:
+                    _log.exception("%s failed; trying again in %.1f s", loop.name, pause)
                 await self._wait_for(None, pause)
                 pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
                 continue

@@ -775,6 +775,37 @@ async def test_a_loop_that_dies_is_logged_and_goes_on(world: Telling, caplog: py
     assert "boom" in caplog.text
 
 
+async def test_however_long_the_database_was_away_telling_goes_on_within_seconds(
+    world: Telling, caplog: pytest.LogCaptureFixture
+) -> None:
+    await world.subscribe()
+    await world.append(1)
+    failures, away = 0, True
+
+    def fail(name: str) -> None:
+        nonlocal failures
+        if name == "entries_after" and away:
+            failures += 1
+            raise StorageError("It is away.")
+
+    world.store.on_call = fail
+    running = asyncio.create_task(world.notifier.run())
+    for n in range(1, 9):
+        await _until(lambda n=n: failures == n)
+        world.clock.advance(4)
+        world.news.ring()
+    away = False
+    await _until(lambda: failures == 9 or world.subscriber.taken == [1])
+    world.clock.advance(4)
+    world.news.ring()
+    await _until(lambda: world.subscriber.taken == [1])
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert "It is away." in caplog.text
+    assert "Traceback" not in caplog.text
+
+
 async def test_stopping_lets_posts_finish_and_saves_what_they_did(world: Telling) -> None:
     await world.subscribe()
     await world.append(1, 2)

@@ -97,7 +97,10 @@ async def test_as_many_as_may_come_at_once_come_in_order(site: Site) -> None:
     assert len(json.dumps(done)) < 2**20
 
 
-async def test_a_database_that_is_away_is_a_problem_of_the_whole(site: Site) -> None:
+async def test_a_database_that_is_away_is_a_problem_of_the_whole(site: Site, caplog: pytest.LogCaptureFixture) -> None:
     await site.tracker.store.close()
     said = await site.call("POST", BATCH, json={"items": [GOOD]})
     assert (said.status, said.problem) == (503, "not_ready")
+    # One line each: while it is away, every request ends like this.
+    assert [record.getMessage() for record in caplog.records] == ["A request failed: The database is closed."]
+    assert "Traceback" not in caplog.text

@@ -19,6 +19,7 @@ _LOOK_AGAIN_SECONDS = 1.0
 _TURN_AT_LEAST_EVERY_SECONDS = 10.0
 _SHORTEST_WAIT_SECONDS = 0.01
 _LONGEST_BACKOFF_SECONDS = 60
+_LONGEST_WITHOUT_DATABASE_SECONDS = 4  # one that is back is used again within seconds, however long it was away
 
 
 class Notifier:
@@ -46,8 +47,8 @@ class Notifier:
                 try:
                     await self._look_after_loops()
                     await self._look_at_head()
-                except StorageError:
-                    _log.exception("The subscriptions could not be read; trying again.")
+                except StorageError as error:
+                    _log.error("The subscriptions could not be read; trying again: %s", error)
                     self._stop_what_has_run_out()
                 await self._subscriptions_changed.wait(_LOOK_AGAIN_SECONDS)
         finally:
@@ -137,12 +138,17 @@ class Notifier:
             try:
                 turn = await self.run_once(subscription_id)
                 failures, not_before = 0, None
-            except Exception:  # noqa: BLE001 - whatever ails one loop is logged, and it goes on
+            except Exception as error:  # noqa: BLE001 - whatever ails one loop is logged, and it goes on
                 failures += 1
-                backoff = timedelta(seconds=min(_LONGEST_BACKOFF_SECONDS, 2 ** min(failures - 1, 10)))
+                is_away = isinstance(error, StorageError) and error.retryable
+                longest = _LONGEST_WITHOUT_DATABASE_SECONDS if is_away else _LONGEST_BACKOFF_SECONDS
+                backoff = timedelta(seconds=min(longest, 2 ** min(failures - 1, 10)))
                 not_before = self._ports.clock.now() + backoff
                 turn = Turn(next_at=not_before)
-                _log.exception("Telling subscription %s failed; it goes on in %s.", subscription_id, backoff)
+                if is_away:
+                    _log.warning("Telling subscription %s waits %s: %s", subscription_id, backoff, error)
+                else:
+                    _log.exception("Telling subscription %s failed; it goes on in %s.", subscription_id, backoff)
             if turn.is_over:
                 return
             await self._wait(turn.next_at, not_before)

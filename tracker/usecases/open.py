@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from tracker.domain.errors import StorageError
 from tracker.ports import Clock, InboxItem, Provider, Quarantined, Store
+from tracker.usecases.claim_size import ClaimSize
 from tracker.usecases.heard import Opened, Refused
 from tracker.usecases.key_wait import KeyWait
 from tracker.usecases.opening import NeedsKey, Opener, Outcome
@@ -59,6 +60,7 @@ class Opening:
         self._threads = threads
         self._suspects = suspects
         self._lease_seconds = lease_seconds
+        self._claim_size = ClaimSize(BATCH, lease_seconds)
 
     async def run_once(self) -> int:
         """Open and record one batch of what is due; say how many events it was.
@@ -67,7 +69,8 @@ class Opening:
             StorageError: The database is away; everything is still in the inbox.
         """
         await self.key_wait.release(BATCH // 2)
-        items = await self._store.claim_inbox(self._clock.now(), BATCH, self._lease_seconds)
+        began = self._clock.monotonic()
+        items = await self._store.claim_inbox(self._clock.now(), self._claim_size.now, self._lease_seconds)
         if not items:
             return 0
         outcomes = await self._open_all(items)
@@ -91,6 +94,7 @@ class Opening:
                 interaction_id = one.item.interaction_id
                 refused.append(Opened(inbox_id=one.item.id, interaction_id=interaction_id, outcome=outcome))
             await self._finish(refused, by_id)
+        self._claim_size.took(len(items), self._clock.monotonic() - began)
         return len(items)
 
     async def _finish(self, opened: Sequence[Opened], items: dict[str, InboxItem]) -> None:

@@ -9,7 +9,7 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 from pydantic import ValidationError
 
-from tracker.domain.errors import ConsentApiUnavailableError, TrackerError
+from tracker.domain.errors import ConsentApiUnavailableError, StorageError, TrackerError
 
 _log = logging.getLogger(__name__)
 
@@ -145,7 +145,10 @@ def of_error(error: TrackerError) -> Problem:
     if code not in TITLES:
         code = "internal_error"
     if code in _NOT_FOR_CALLERS:
-        _log.error("A request failed: %s", error, exc_info=error)
+        is_away = (
+            isinstance(error, StorageError) and error.retryable
+        )  # of the database, there is nothing to see in ours
+        _log.error("A request failed: %s", error, exc_info=None if is_away else error)
         detail = None
     else:
         detail = str(error)

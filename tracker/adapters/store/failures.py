@@ -1,5 +1,7 @@
 """What goes wrong in a database, in the tracker's words: whether the same call may succeed later, and nothing personal."""
 
+import os
+
 from sqlalchemy.exc import (
     DataError,
     DBAPIError,
@@ -35,4 +37,6 @@ def storage_error(error: BaseException) -> StorageError:
         return NotStorableError(f"A value cannot be stored ({type(error.orig).__name__}).")
     if isinstance(error, SQLAlchemyError):
         return StorageError(f"The database could not do it: {error}.")
+    if isinstance(error, OSError) and error.errno:
+        return StorageError(f"The database cannot be reached: {os.strerror(error.errno)}.")
     return StorageError(f"The database could not do it, because of another's work ({type(error).__name__}).")

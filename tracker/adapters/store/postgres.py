@@ -34,6 +34,14 @@ APPLICATION: Final = "tracker"
 _TRIES: Final = 5
 _CONNECT_SECONDS: Final = 10
 _COMMAND_SECONDS: Final = 60
+
+# By a statement, because poolers refuse what they do not know among the parameters of a new connection. Whoever is stopped or
+# cut off in the middle of a transaction holds locks that all others need: the server ends that transaction, and it is run again.
+# And an answer that is given after a commit must not be forgotten by a server that was told to be quick.
+_SET_UP: Final = (
+    "SET idle_in_transaction_session_timeout = '5s';"
+    " SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
+)
 _AGAIN: Final = frozenset({"40001", "40P01", "23505"})
 """Serialization failure, deadlock, and two who put the same row in: the second one finds it there when it is run again."""
 
@@ -55,16 +63,27 @@ def engine_for(url: str, *, connections: int | None = None) -> AsyncEngine:
     )
     return create_async_engine(
         "postgresql+asyncpg://",
-        async_creator=partial(  # the driver reads the URL itself, and so knows all that libpq knows: sslmode, several hosts, …
-            asyncpg.connect,
-            url,
-            timeout=_CONNECT_SECONDS,
-            command_timeout=_COMMAND_SECONDS,
-            server_settings={"application_name": APPLICATION, "timezone": "UTC"},
-        ),
+        async_creator=partial(_connect, url, is_for_work=connections is not None),
         hide_parameters=True,  # they may be personal, and errors end up in logs
         **pool,
     )
+
+
+async def _connect(url: str, *, is_for_work: bool) -> Any:
+    """Connect. The driver reads the URL itself, and so knows all that libpq knows: sslmode, several hosts and so on."""
+    connection = await asyncpg.connect(
+        url,
+        timeout=_CONNECT_SECONDS,
+        command_timeout=_COMMAND_SECONDS,
+        server_settings={"application_name": APPLICATION, "timezone": "UTC"},
+    )
+    if is_for_work:
+        try:
+            await connection.execute(_SET_UP, timeout=_CONNECT_SECONDS)
+        except BaseException:
+            connection.terminate()
+            raise
+    return connection
 
 
 async def in_one_transaction(url: str, work: Callable[[Connection], T]) -> T:

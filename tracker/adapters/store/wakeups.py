@@ -16,7 +16,7 @@ _log = logging.getLogger(__name__)
 _CHANNEL: Final = "tracker"
 _APART_SECONDS: Final = 0.01
 _FIRST_PAUSE_SECONDS: Final = 0.5
-_LONGEST_PAUSE_SECONDS: Final = 30.0
+_LONGEST_PAUSE_SECONDS: Final = 5.0
 _CONNECT_SECONDS: Final = 10
 
 

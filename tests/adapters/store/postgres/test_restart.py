@@ -39,6 +39,9 @@ async def test_it_is_told_as_away_and_served_again_after_a_restart(folder: Path)
     with pytest.raises(StorageError) as caught:
         await store.admit(an_item(20))
     assert caught.value.retryable
+    assert str(caught.value).startswith(("The database cannot be reached", "The database could not do it: "))
+    with pytest.raises(StorageError, match="The database cannot be reached: No such file or directory"):
+        await store.admit(an_item(20))
     with pytest.raises(StorageError):
         await store.head()
     await asyncio.to_thread(postgres.start, folder)

@@ -1,4 +1,7 @@
-"""The schema. Changes to it are migrations; a test holds the two against each other."""
+"""The schema. Changes to it are migrations; a test holds the two against each other.
+
+On PostgreSQL some of it is in partitions, and keys of two tables hold within each: see `partitions`.
+"""
 
 from typing import Any
 
@@ -128,6 +131,8 @@ consent = Table(
     Index("ix_consent_urgent_ask_at", "provider", "urgent_ask_at", **_only("urgent_ask_at IS NOT NULL")),
     # The queue is read in the order of expiry; the time is there too, for what holds back.
     Index("ix_consent_queued", "provider", "registered_expiry", "queued_ask_at", **_only("queued_ask_at IS NOT NULL")),
+    # Lists are read in the order of keys; a status that few are in would be looked for among all.
+    Index("ix_consent_status_tracking_id", "status", "tracking_id"),
 )
 
 # What the world calls a consent. In some ecosystems that changes on the way.

@@ -4,11 +4,11 @@ from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select, update
 
 from tracker.adapters.store import rows
 from tracker.adapters.store.columns import Unreadable
-from tracker.adapters.store.differences import database_now
+from tracker.adapters.store.differences import database_now, planned_by_values
 from tracker.adapters.store.tables import (
     api_key,
     consent,
@@ -100,7 +100,9 @@ def search(connection: Connection, query: ConsentQuery, now: datetime) -> list[T
     found = select(consent).order_by(consent.c.tracking_id).limit(query.limit)
     for condition in _conditions(query, now):
         found = found.where(condition)
-    return [rows.to_consent(row) for row in connection.execute(found)]
+    with planned_by_values(connection):
+        kept = connection.execute(found).all()
+    return [rows.to_consent(row) for row in kept]
 
 
 def _conditions(query: ConsentQuery, now: datetime) -> list[ColumnElement[bool]]:
@@ -115,7 +117,7 @@ def _conditions(query: ConsentQuery, now: datetime) -> list[ColumnElement[bool]]
     if query.providers is not None:
         conditions.append(consent.c.provider.in_(sorted(query.providers)))
     if query.effective_status is not None:
-        conditions.append(_effective_status(now) == query.effective_status.value)
+        conditions.append(_is_effectively(query.effective_status, now))
     if query.expiring_before is not None:
         conditions.append(consent.c.expiration_date_time < query.expiring_before)
     if query.updated_since is not None:
@@ -125,11 +127,16 @@ def _conditions(query: ConsentQuery, now: datetime) -> list[ColumnElement[bool]]
     return conditions
 
 
-def _effective_status(now: datetime) -> ColumnElement[str]:
-    """The domain's `Decision.effective_status`, in SQL."""
-    expiry = consent.c.expiration_date_time
-    lapsed = consent.c.status.in_([s.value for s in OPEN]) & or_(expiry <= now, expiry <= consent.c.judged_at)
-    return case((lapsed, Status.EXPIRED.value), else_=consent.c.status)
+def _is_effectively(status: Status, now: datetime) -> ColumnElement[bool]:
+    """The domain's `Decision.effective_status`, in SQL; said so that consents are found by the status that they have."""
+    expiry, judged_at = consent.c.expiration_date_time, consent.c.judged_at
+    if status is Status.EXPIRED:
+        lapsed = consent.c.status.in_(sorted(OPEN)) & or_(expiry <= now, expiry <= judged_at)
+        return or_(consent.c.status == status, lapsed)
+    has_status = consent.c.status == status
+    if status not in OPEN:
+        return has_status
+    return has_status & or_(expiry.is_(None), (expiry > now) & or_(judged_at.is_(None), expiry > judged_at))
 
 
 def reports_of(connection: Connection, tracking_id: TrackingId) -> list[StoredReport]:

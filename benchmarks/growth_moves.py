@@ -1,0 +1,110 @@
+"""What a move costs in time, in disk and in write-ahead log: `benchmarks.growth` makes some at the end."""
+
+import base64
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from random import Random
+from typing import Any
+
+from benchmarks.ingest import quantile
+from tests.contract.facts import IDS, a_decision, a_report, an_evidence, an_item, draft_about, stored
+from tests.journal.drafts import a_token
+from tests.thin_consents import ThinConsents
+from tracker.adapters.store.store import SqlStore
+from tracker.domain.consent import ConsentId, ProviderId, Status
+from tracker.domain.standing import Summary
+from tracker.domain.tracked import TrackedConsent
+from tracker.journal.entry import Evidence as InEntry
+from tracker.ports import InboxItem, Token, Transaction
+
+_BATCH = 50
+_TERMS_BYTES = 2500
+_BODY_BYTES = 5500
+
+
+async def move(
+    store: SqlStore, thin: ThinConsents, moves: int, sizes: Callable[[], dict[str, int]], written: Callable[[], int]
+) -> dict[str, Any]:
+    """Move consents, each once, as an event does: into the inbox, out of it, report, evidence, state and entry."""
+    before, log_before, took = sizes(), written(), []
+    for first in range(0, moves, _BATCH):
+        numbers = range(first, min(first + _BATCH, moves))
+        items = [an_item(received_at=thin.now, body=Random(n).randbytes(_BODY_BYTES)) for n in numbers]
+        for item in items:
+            await store.admit(item)
+        begin = time.perf_counter()
+        await store.transact(lambda t, numbers=numbers, items=items: _record(t, thin, numbers, items))
+        took.append((time.perf_counter() - begin) * 1e3)
+    after, log_after = sizes(), written()
+    grown = {name: (after[name] - before.get(name, 0)) / moves for name in after}
+    return {
+        "moves": moves,
+        "batch": _BATCH,
+        "recording_ms_p50": round(quantile(sorted(took), 0.5), 2),
+        "recording_ms_p99": round(quantile(sorted(took), 0.99), 2),
+        "bytes_per_move": {name: round(size) for name, size in grown.items() if round(size)},
+        "log_bytes_per_move": round((log_after - log_before) / moves),
+    }
+
+
+def _record(transaction: Transaction, thin: ThinConsents, numbers: range, items: list[InboxItem]) -> None:
+    names = {(ProviderId(thin.provider(n)), ConsentId(thin.consent_id(n))): n for n in numbers}
+    held = transaction.lock_named(names)
+    transaction.known_digests([_digest(n) for n in numbers])
+    transaction.known_claims([consent.tracking_id for consent in held.values()])
+    drafts = []
+    for name, number in names.items():
+        consent = held[name]
+        now = thin.now + timedelta(seconds=number)
+        report = a_report(0, Status.REVOKED, digest=_digest(number), received_at=now, recorded_at=now)
+        evidence = replace(an_evidence(number), provider=name[0], token=_token(number))
+        terms = _terms(number)
+        changed = _changed(consent, Summary(asks=1, standing=(*consent.summary.standing, report)), terms, now)
+        transaction.save(changed, a_decision(Status.REVOKED), next_ask_at=now + timedelta(days=1), next_tick_at=None)
+        transaction.add_report(
+            stored(
+                report,
+                changed,
+                terms=terms,
+                permissions=changed.permissions,
+                jws_sha256=evidence.jws_sha256,
+                jwe_sha256=evidence.jwe_sha256,
+                kid="hub-key-1",
+                jwk_thumbprint=evidence.token.jwk_thumbprint,
+                event_type="Resource.Updated",
+                event_date_time=now,
+            ),
+            evidence,
+        )
+        proof: InEntry = a_token(number)
+        drafts.append(draft_about(changed, id=IDS.ordered(), evidence=(proof,)))
+    transaction.take_from_inbox([item.id for item in items])
+    transaction.append(drafts, thin.now)
+
+
+def _changed(consent: TrackedConsent, summary: Summary, terms: dict[str, Any], now: Any) -> TrackedConsent:
+    return replace(consent, summary=summary, terms=terms, version=consent.version + 1, updated_at=now, learned_at=now)
+
+
+def _digest(number: int) -> str:
+    return hashlib.sha256(b"move %d" % number).hexdigest()
+
+
+def _terms(number: int) -> dict[str, Any]:
+    """As holders write them: members of some length, half of it the same in all."""
+    chance = Random(number)
+    members: dict[str, Any] = {"Permissions": [f"ReadSomethingOfKind{n}" for n in range(30)]}
+    while len(str(members)) < _TERMS_BYTES:
+        members[f"Member{len(members)}"] = f"{chance.getrandbits(160):040x}"
+    return members
+
+
+def _token(number: int) -> Token:
+    payload = base64.urlsafe_b64encode(str(_terms(number)).encode()).rstrip(b"=")
+    signature = base64.urlsafe_b64encode(Random(number).randbytes(256)).rstrip(b"=")
+    return replace(
+        an_evidence().token, jws=b"eyJhbGciOiJQUzI1NiIsImtpZCI6Imh1Yi1rZXktMSJ9." + payload + b"." + signature
+    )

@@ -86,6 +86,28 @@ async def test_a_database_with_something_in_every_table_goes_down_and_up_again(
     assert await in_one_transaction(url, schema) == whole
 
 
+async def test_partitions_are_made_of_tables_and_tables_of_partitions_with_all_that_is_in_them(
+    another_postgres: Callable[[], str],
+) -> None:
+    url = another_postgres()
+    await fill(PostgresDatabase(url))
+    cut = ("entry", "report", "confirmation")
+
+    def content() -> dict[str, list[Any]]:
+        return {table: [dict(row) for row in query(url, f"SELECT * FROM {table}")] for table in cut}
+
+    before = content()
+    for go, revision in ((migrate.downgrade, "0004"), (migrate.upgrade, "0005"), (migrate.downgrade, "0004")):
+        await in_one_transaction(url, lambda connection, go=go, to=revision: go(connection, to))
+        assert content() == before
+    await in_one_transaction(url, migrate.upgrade)
+    assert query(url, "SELECT nextval('confirmation_id_seq')")[0][0] == before["confirmation"][0]["id"] + 1
+    parts = await in_one_transaction(url, partition_names)
+    assert {name.split("_")[0] for name in parts} == set(cut)
+    filled = {name for name in parts if query(url, f"SELECT 1 FROM {name}")}
+    assert not [name for name in filled if name.endswith("_rest")]
+
+
 async def test_an_upgrade_that_fails_leaves_nothing_half_done(empty: str) -> None:
     def fail_halfway(connection: Connection) -> None:
         migrate.upgrade(connection)

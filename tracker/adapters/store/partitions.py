@@ -130,7 +130,7 @@ def partition_names(connection: Connection) -> frozenset[str]:
     """The tables that are parts of others."""
     if connection.dialect.name != POSTGRES:
         return frozenset()
-    parts = "SELECT relname FROM pg_class WHERE relispartition AND pg_table_is_visible(oid)"
+    parts = "SELECT relname FROM pg_class WHERE relispartition AND relkind = 'r' AND pg_table_is_visible(oid)"
     return frozenset(connection.execute(text(parts)).scalars())
 
 

@@ -1,6 +1,6 @@
 """What does not get slower as the consents get more: due work, look-ups, lists, the journal; and what a move costs.
 
-    python -m benchmarks.growth --server FOLDER [--sizes 10000,1000000] [--calls 200] [--moves 20000]
+    python -m benchmarks.growth --server FOLDER [--sizes 10000,1000000] [--calls 200] [--moves 20000] [--asks 5000]
     python -m benchmarks.growth --database postgresql://… | sqlite:///FILE
 
 Loads thin consents, with their names, a report and an entry each, by COPY on PostgreSQL and in large transactions on SQLite,
@@ -27,7 +27,7 @@ from typing import Any
 from sqlalchemy import func, select, text, update
 
 from benchmarks.growth_calls import Calls
-from benchmarks.growth_moves import move
+from benchmarks.growth_moves import ask, move
 from tests.postgres import query, running
 from tests.thin_consents import CONSENT, ENTRY, IDENTITY, REPORT, ThinConsents, copy_into, insert_into
 from tracker.adapters.clock import SystemIds
@@ -61,6 +61,7 @@ def main() -> None:
     )
     options.add_argument("--calls", type=int, default=200)
     options.add_argument("--moves", type=int, default=20_000)
+    options.add_argument("--asks", type=int, default=5000)
     chosen = options.parse_args()
     if chosen.server:
         chosen.server.mkdir(parents=True, exist_ok=True)
@@ -78,7 +79,7 @@ async def run(url: str, options: argparse.Namespace) -> dict[str, Any]:
         "method": {"calls": options.calls, "connections": 1, "server": _SERVER if options.server else "as given"},
         "sizes": {},
     }
-    for size in map(int, options.sizes.split(",")):
+    for size in map(int, filter(None, options.sizes.split(","))):
         loaded = await subject.load(size, options.entries)
         calls = Calls(subject.store(), subject.database, await subject.thin(), size, min(size, options.entries))
         found["sizes"][size] = {"loaded": loaded, "bytes": subject.bytes(), "calls": await calls.run(options.calls)}
@@ -88,6 +89,9 @@ async def run(url: str, options: argparse.Namespace) -> dict[str, Any]:
         found["moves"] = await move(
             subject.store(), await subject.thin(), options.moves, subject.bytes, subject.written
         )
+        await subject.close()
+    if options.asks:
+        found["asks"] = await ask(subject.store(), await subject.thin(), options.asks, subject.bytes, subject.written)
         await subject.close()
     return found
 

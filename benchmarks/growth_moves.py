@@ -1,24 +1,25 @@
-"""What a move costs in time, in disk and in write-ahead log: `benchmarks.growth` makes some at the end."""
+"""What a move and a question cost in time, in disk and in write-ahead log: `benchmarks.growth` makes some at its end."""
 
 import base64
 import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
 from benchmarks.ingest import quantile
 from tests.contract.facts import IDS, a_decision, a_report, an_evidence, an_item, draft_about, stored
 from tests.journal.drafts import a_token
-from tests.thin_consents import ThinConsents
+from tests.thin_consents import PROVIDERS, ThinConsents
 from tracker.adapters.store.store import SqlStore
-from tracker.domain.consent import ConsentId, ProviderId, Status
+from tracker.domain.consent import Channel, ConsentId, ProviderId, Status
+from tracker.domain.decision import Decision
 from tracker.domain.standing import Summary
 from tracker.domain.tracked import TrackedConsent
 from tracker.journal.entry import Evidence as InEntry
-from tracker.ports import InboxItem, Token, Transaction
+from tracker.ports import Confirmation, InboxItem, Token, Transaction
 
 _BATCH = 50
 _TERMS_BYTES = 2500
@@ -48,6 +49,58 @@ async def move(
         "bytes_per_move": {name: round(size) for name, size in grown.items() if round(size)},
         "log_bytes_per_move": round((log_after - log_before) / moves),
     }
+
+
+async def ask(
+    store: SqlStore, thin: ThinConsents, asks: int, sizes: Callable[[], dict[str, int]], written: Callable[[], int]
+) -> dict[str, Any]:
+    """Ask about what is due, and hear what we know already: claimed together, each answer recorded alone."""
+    before, log_before, took, done, now = sizes(), written(), [], 0, thin.now + timedelta(days=1)
+    while done < asks:
+        claimed = await store.transact(lambda t: _claim(t, now))
+        for consent in claimed:
+            begin = time.perf_counter()
+            await store.transact(lambda t, consent=consent: _confirm(t, consent, now))
+            took.append((time.perf_counter() - begin) * 1e3)
+        done += len(claimed)
+    after, log_after = sizes(), written()
+    grown = {name: (after[name] - before.get(name, 0)) / done for name in after}
+    return {
+        "asks": done,
+        "batch": _BATCH,
+        "recording_ms_p50": round(quantile(sorted(took), 0.5), 2),
+        "recording_ms_p99": round(quantile(sorted(took), 0.99), 2),
+        "bytes_per_ask": {name: round(size) for name, size in grown.items() if round(size)},
+        "log_bytes_per_ask": round((log_after - log_before) / done),
+    }
+
+
+def _claim(transaction: Transaction, now: datetime) -> list[TrackedConsent]:
+    due = transaction.lock_due_asks(ProviderId(PROVIDERS[0]), now, _BATCH)
+    for consent in due:
+        leased = replace(consent, asking=replace(consent.asking, asked_at=now, leased_until=now + timedelta(minutes=1)))
+        transaction.save(leased, _as_it_is(consent, now), next_ask_at=now + timedelta(minutes=1), next_tick_at=None)
+    return due
+
+
+def _confirm(transaction: Transaction, consent: TrackedConsent, now: datetime) -> None:
+    held = transaction.lock_tracked([consent.tracking_id])[consent.tracking_id]
+    transaction.known_claims([consent.tracking_id])
+    told = replace(held, confirmed_at=now, confirmed_by=Channel.POLL, asking=replace(held.asking, leased_until=None))
+    transaction.save(told, _as_it_is(held, now), next_ask_at=now + timedelta(hours=5.5), next_tick_at=None)
+    transaction.add_confirmation(
+        Confirmation(
+            tracking_id=consent.tracking_id,
+            vouched_at=now,
+            recorded_at=now,
+            channel=Channel.POLL,
+            status=Status.AUTHORIZED,
+        )
+    )
+
+
+def _as_it_is(consent: TrackedConsent, now: datetime) -> Decision:
+    return a_decision(consent.told.status, expiry=now + timedelta(days=90))
 
 
 def _record(transaction: Transaction, thin: ThinConsents, numbers: range, items: list[InboxItem]) -> None:
@@ -85,7 +138,7 @@ def _record(transaction: Transaction, thin: ThinConsents, numbers: range, items:
     transaction.append(drafts, thin.now)
 
 
-def _changed(consent: TrackedConsent, summary: Summary, terms: dict[str, Any], now: Any) -> TrackedConsent:
+def _changed(consent: TrackedConsent, summary: Summary, terms: dict[str, Any], now: datetime) -> TrackedConsent:
     return replace(consent, summary=summary, terms=terms, version=consent.version + 1, updated_at=now, learned_at=now)
 
 

@@ -113,6 +113,7 @@ class Calls:
             "list, a page in the middle": page(),
             "list, one user": of_a_user,
             "list, a provider with 1 %": page(provider=_SMALLEST),
+            "list, a provider with none": search(provider="bank-f"),
             "list, a kind": page(kind="single-instant-payment"),
             "list, Authorized": page(effective_status=Status.AUTHORIZED),
             "list, Expired": page(effective_status=Status.EXPIRED),

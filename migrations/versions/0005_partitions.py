@@ -1,4 +1,4 @@
-"""What grows without end: cut into partitions and stored as it is used on PostgreSQL, and found by status and change on both.
+"""What grows without end: cut into partitions and stored as it is used on PostgreSQL, and listed by index on both.
 
 On PostgreSQL the journal's old table becomes its first partition as it is, and the confirmations' too; reports are moved over.
 That takes as long as reading the journal and writing the reports once more, and nobody writes meanwhile.
@@ -53,6 +53,7 @@ PARAMETERS = {
 
 
 def upgrade() -> None:
+    op.create_index("ix_consent_provider_tracking_id", "consent", ["provider", "tracking_id"], unique=False)
     op.create_index("ix_consent_status_tracking_id", "consent", ["status", "tracking_id"], unique=False)
     op.create_index("ix_consent_updated_at", "consent", ["updated_at"], unique=False)
     if not _is_postgres():
@@ -73,6 +74,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_index("ix_consent_updated_at", "consent")
     op.drop_index("ix_consent_status_tracking_id", "consent")
+    op.drop_index("ix_consent_provider_tracking_id", "consent")
     if not _is_postgres():
         return
     for table, column in OUT_OF_LINE:

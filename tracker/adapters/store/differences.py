@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, Table, func, literal, select, text
+from sqlalchemy import BigInteger, Column, ColumnElement, Connection, Table, func, literal, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 from tracker.ports import Name
@@ -39,6 +39,11 @@ def database_now(connection: Connection, seconds: float = 0) -> ColumnElement[An
         return func.clock_timestamp() + timedelta(seconds=seconds)
     # In the form in which `columns.Instant` keeps them there.
     return func.strftime("%Y-%m-%dT%H:%M:%f000+00:00", "now", f"{seconds:+.3f} seconds")
+
+
+def by_no_index(connection: Connection, column: Column[str]) -> ColumnElement[str]:
+    """A text to compare with what nearly all rows have. SQLite knows no numbers, and would find and sort them all by an index."""
+    return column if connection.dialect.name == POSTGRES else column.concat("")
 
 
 @contextmanager

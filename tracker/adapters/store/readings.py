@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, selec
 
 from tracker.adapters.store import rows
 from tracker.adapters.store.columns import Unreadable
-from tracker.adapters.store.differences import database_now, planned_by_values
+from tracker.adapters.store.differences import by_no_index, database_now, planned_by_values
 from tracker.adapters.store.tables import (
     api_key,
     consent,
@@ -98,14 +98,14 @@ def _one_consent(connection: Connection, query: Select[Any]) -> TrackedConsent |
 def search(connection: Connection, query: ConsentQuery, now: datetime) -> list[TrackedConsent]:
     """Search, in order of tracking id."""
     found = select(consent).order_by(consent.c.tracking_id).limit(query.limit)
-    for condition in _conditions(query, now):
+    for condition in _conditions(connection, query, now):
         found = found.where(condition)
     with planned_by_values(connection):
         kept = connection.execute(found).all()
     return [rows.to_consent(row) for row in kept]
 
 
-def _conditions(query: ConsentQuery, now: datetime) -> list[ColumnElement[bool]]:
+def _conditions(connection: Connection, query: ConsentQuery, now: datetime) -> list[ColumnElement[bool]]:
     equal = {
         consent.c.provider: query.provider,
         consent.c.kind: query.kind,
@@ -115,7 +115,7 @@ def _conditions(query: ConsentQuery, now: datetime) -> list[ColumnElement[bool]]
     }
     conditions = [column == value for column, value in equal.items() if value is not None]
     if query.providers is not None:
-        conditions.append(consent.c.provider.in_(sorted(query.providers)))
+        conditions.append(by_no_index(connection, consent.c.provider).in_(sorted(query.providers)))
     if query.effective_status is not None:
         conditions.append(_is_effectively(query.effective_status, now))
     if query.expiring_before is not None:

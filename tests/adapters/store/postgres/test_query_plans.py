@@ -94,6 +94,11 @@ def someone(number: int) -> tuple[ProviderId, ConsentId]:
     return ProviderId(THIN.provider(number)), ConsentId(THIN.consent_id(number))
 
 
+def _known(**narrowed: Any) -> ConsentQuery:
+    """As the API asks."""
+    return ConsentQuery(providers=frozenset({*map(ProviderId, PROVIDERS), ProviderId("bank-f")}), **narrowed)
+
+
 CALLS: dict[str, Callable[[SqlStore, int], Any]] = {
     "due questions": lambda s, n: s.transact(lambda t: t.lock_due_asks(BANK, at(-n), 100)),
     "due urgent questions": lambda s, n: s.transact(lambda t: t.lock_due_asks(BANK, at(-n), 100, AskLine.URGENT)),
@@ -116,6 +121,8 @@ CALLS: dict[str, Callable[[SqlStore, int], Any]] = {
     "list": lambda s, n: s.search(ConsentQuery(after=THIN.tracking_id(n), limit=100), START),
     "list of a user": lambda s, n: s.search(ConsentQuery(user_ref=f"customer-{n}"), START),
     "list of few": lambda s, n: s.search(ConsentQuery(effective_status=Status.SUSPENDED), at(n)),
+    "list of a new provider": lambda s, n: s.search(_known(provider="bank-f"), at(n)),
+    "list of all providers": lambda s, n: s.search(_known(after=THIN.tracking_id(n)), at(n)),
     "list of none": lambda s, n: s.search(ConsentQuery(status=Status.UNKNOWN), at(n)),
     "list of no changes": lambda s, n: s.search(ConsentQuery(updated_since=FAR + timedelta(n)), at(n)),
 }
@@ -131,6 +138,19 @@ async def test_it_goes_through_no_table_however_often_it_is_asked(
     found = await database.read(lambda connection: list(plans(connection, sent)))
     assert found
     assert [full for plan in found for full in read_in_full(plan)] == []
+
+
+async def test_pages_are_read_in_their_order_and_not_sorted(database: PostgresDatabase, sent: dict[str, Any]) -> None:
+    store = SqlStore(database, SystemIds())
+    for narrowed in (
+        {},
+        {"provider": PROVIDERS[0]},
+        {"status": Status.AUTHORIZED},
+        {"effective_status": Status.REVOKED},
+    ):
+        await store.search(_known(after=THIN.tracking_id(7), **narrowed), START)
+    found = await database.read(lambda connection: list(plans(connection, sent)))
+    assert [plan for plan in found if "Sort" in str(plan)] == []
 
 
 async def test_lists_of_much_do_not_make_one_of_nothing_read_everything(

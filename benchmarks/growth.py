@@ -27,7 +27,7 @@ from typing import Any
 from sqlalchemy import func, select, text, update
 
 from benchmarks.growth_calls import Calls
-from benchmarks.growth_moves import ask, move
+from benchmarks.growth_moves import Meters, ask, move
 from tests.postgres import query, running
 from tests.thin_consents import CONSENT, ENTRY, IDENTITY, REPORT, ThinConsents, copy_into, insert_into
 from tracker.adapters.clock import SystemIds
@@ -81,18 +81,17 @@ async def run(url: str, options: argparse.Namespace) -> dict[str, Any]:
     }
     for size in map(int, filter(None, options.sizes.split(","))):
         loaded = await subject.load(size, options.entries)
-        calls = Calls(subject.store(), subject.database, await subject.thin(), size, min(size, options.entries))
+        thin = await subject.thin()
+        calls = Calls(subject.store(), subject.database, thin, size, min(size, options.entries))
         found["sizes"][size] = {"loaded": loaded, "bytes": subject.bytes(), "calls": await calls.run(options.calls)}
         await subject.close()
         print(size, json.dumps(found["sizes"][size]), file=sys.stderr)
-    if options.moves:
-        found["moves"] = await move(
-            subject.store(), await subject.thin(), options.moves, subject.bytes, subject.written
-        )
-        await subject.close()
-    if options.asks:
-        found["asks"] = await ask(subject.store(), await subject.thin(), options.asks, subject.bytes, subject.written)
-        await subject.close()
+    meters = Meters(subject.bytes, subject.log_bytes, subject.server_seconds)
+    for name, deed, count in (("moves", move, options.moves), ("asks", ask, options.asks)):
+        if count:
+            thin = await subject.thin()
+            found[name] = await deed(subject.store(), thin, count, meters)
+            await subject.close()
     return found
 
 
@@ -181,9 +180,18 @@ class Subject:
             "all": sum(map(int, sizes.values()))
         }
 
-    def written(self) -> int:
+    def log_bytes(self) -> int:
         """How much log was written up to now, in bytes."""
         return 0 if self.path else int(query(self.url, "SELECT pg_current_wal_lsn() - '0/0'::pg_lsn")[0][0])
+
+    def server_seconds(self) -> float:
+        """The CPU that its processes for our connections have used, where they run on this machine."""
+        if self.path:
+            return 0.0
+        told = "SELECT pid FROM pg_stat_activity WHERE application_name = 'tracker'"
+        here = [Path(f"/proc/{row['pid']}/stat") for row in query(self.url, told)]
+        spent = [path.read_text().rpartition(")")[2].split()[11:13] for path in here if path.exists()]
+        return sum(int(user) + int(system) for user, system in spent) / os.sysconf("SC_CLK_TCK")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import Random
 from typing import Any
@@ -26,11 +26,45 @@ _TERMS_BYTES = 2500
 _BODY_BYTES = 5500
 
 
-async def move(
-    store: SqlStore, thin: ThinConsents, moves: int, sizes: Callable[[], dict[str, int]], written: Callable[[], int]
-) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Meters:
+    """What is read before and after.
+
+    Attributes:
+        bytes: How large each table is.
+        log_bytes: How much log the server has written up to now.
+        server_seconds: The CPU that the server has spent on our connection.
+    """
+
+    bytes: Callable[[], dict[str, int]]
+    log_bytes: Callable[[], int]
+    server_seconds: Callable[[], float]
+
+    def begin(self) -> Callable[[int, list[float]], dict[str, Any]]:
+        """Read them; gives what reads them again, and tells what each of so many deeds took."""
+        bytes_before, log_before = self.bytes(), self.log_bytes()
+        ours_before, server_before = time.process_time(), self.server_seconds()
+
+        def end(deeds: int, took_ms: list[float]) -> dict[str, Any]:
+            ours, server = time.process_time() - ours_before, self.server_seconds() - server_before
+            grown = {name: round((size - bytes_before.get(name, 0)) / deeds) for name, size in self.bytes().items()}
+            return {
+                "deeds": deeds,
+                "recording_ms_p50": round(quantile(sorted(took_ms), 0.5), 2),
+                "recording_ms_p99": round(quantile(sorted(took_ms), 0.99), 2),
+                "our_cpu_us": round(ours / deeds * 1e6),
+                "server_cpu_us": round(server / deeds * 1e6),
+                "bytes_each": {name: size for name, size in grown.items() if size},
+                "log_bytes_each": round((self.log_bytes() - log_before) / deeds),
+            }
+
+        return end
+
+
+async def move(store: SqlStore, thin: ThinConsents, moves: int, meters: Meters) -> dict[str, Any]:
     """Move consents, each once, as an event does: into the inbox, out of it, report, evidence, state and entry."""
-    before, log_before, took = sizes(), written(), []
+    await store.head()  # so that there is a connection
+    end, took = meters.begin(), []
     for first in range(0, moves, _BATCH):
         numbers = range(first, min(first + _BATCH, moves))
         items = [an_item(received_at=thin.now, body=Random(n).randbytes(_BODY_BYTES)) for n in numbers]
@@ -39,40 +73,22 @@ async def move(
         begin = time.perf_counter()
         await store.transact(lambda t, numbers=numbers, items=items: _record(t, thin, numbers, items))
         took.append((time.perf_counter() - begin) * 1e3)
-    after, log_after = sizes(), written()
-    grown = {name: (after[name] - before.get(name, 0)) / moves for name in after}
-    return {
-        "moves": moves,
-        "batch": _BATCH,
-        "recording_ms_p50": round(quantile(sorted(took), 0.5), 2),
-        "recording_ms_p99": round(quantile(sorted(took), 0.99), 2),
-        "bytes_per_move": {name: round(size) for name, size in grown.items() if round(size)},
-        "log_bytes_per_move": round((log_after - log_before) / moves),
-    }
+    return end(moves, took)
 
 
-async def ask(
-    store: SqlStore, thin: ThinConsents, asks: int, sizes: Callable[[], dict[str, int]], written: Callable[[], int]
-) -> dict[str, Any]:
+async def ask(store: SqlStore, thin: ThinConsents, asks: int, meters: Meters) -> dict[str, Any]:
     """Ask about what is due, and hear what we know already: claimed together, each answer recorded alone."""
-    before, log_before, took, done, now = sizes(), written(), [], 0, thin.now + timedelta(days=1)
-    while done < asks:
+    await store.head()
+    end, took, now = meters.begin(), [], thin.now + timedelta(days=1)
+    while len(took) < asks:
         claimed = await store.transact(lambda t: _claim(t, now))
+        if not claimed:
+            break
         for consent in claimed:
             begin = time.perf_counter()
             await store.transact(lambda t, consent=consent: _confirm(t, consent, now))
             took.append((time.perf_counter() - begin) * 1e3)
-        done += len(claimed)
-    after, log_after = sizes(), written()
-    grown = {name: (after[name] - before.get(name, 0)) / done for name in after}
-    return {
-        "asks": done,
-        "batch": _BATCH,
-        "recording_ms_p50": round(quantile(sorted(took), 0.5), 2),
-        "recording_ms_p99": round(quantile(sorted(took), 0.99), 2),
-        "bytes_per_ask": {name: round(size) for name, size in grown.items() if round(size)},
-        "log_bytes_per_ask": round((log_after - log_before) / done),
-    }
+    return end(len(took), took)
 
 
 def _claim(transaction: Transaction, now: datetime) -> list[TrackedConsent]:

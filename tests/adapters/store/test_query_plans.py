@@ -144,10 +144,36 @@ async def test_pages_of_lists_are_read_in_their_order(
     await store.search(ConsentQuery(providers=known, after="x"), at(0))
     await store.search(ConsentQuery(providers=known, provider=DEMOBANK, after="x"), at(0))
     await store.search(ConsentQuery(providers=known, effective_status=Status.AUTHORIZED, after="x"), at(0))
+    await store.search(ConsentQuery(providers=known, effective_status=Status.EXPIRED, after="x"), at(0))
     found = [step for steps in (await plans(sqlite, executed)).values() for step in steps]
-    indexes = ["sqlite_autoindex_consent_1", "ix_consent_provider_tracking_id", "ix_consent_status_tracking_id"]
+    indexes = [
+        "sqlite_autoindex_consent_1",
+        "ix_consent_provider_tracking_id",
+        "ix_consent_status_tracking_id",
+        "sqlite_autoindex_consent_1",
+    ]
     assert len(found) == len(indexes), found  # nothing is sorted
     assert [step for index, step in zip(indexes, found, strict=True) if index not in step] == []
+
+
+async def test_few_changes_are_sorted_and_not_looked_for_among_all(
+    sqlite: SqliteDatabase, store: SqlStore, executed: list[Statement]
+) -> None:
+    await store.search(ConsentQuery(providers=frozenset({DEMOBANK}), updated_since=at(0), after="x"), at(0))
+    found = [step for steps in (await plans(sqlite, executed)).values() for step in steps]
+    assert found == [
+        "SEARCH consent USING COVERING INDEX ix_consent_updated_at (updated_at>?)",
+        "SEARCH consent USING INDEX ix_consent_updated_at (updated_at>?)",
+        "USE TEMP B-TREE FOR ORDER BY",
+    ]
+
+
+async def test_what_is_open_and_has_ended_is_not_looked_for(store: SqlStore, executed: list[Statement]) -> None:
+    assert await store.search(ConsentQuery(effective_status=Status.AUTHORIZED, expiring_before=at(0)), at(0)) == []
+    assert executed == []
+    await store.search(ConsentQuery(effective_status=Status.AUTHORIZED, expiring_before=at(1)), at(0))
+    await store.search(ConsentQuery(effective_status=Status.EXPIRED, expiring_before=at(0)), at(0))
+    assert len(executed) == 2
 
 
 async def test_watching_reads_what_is_due_and_not_what_there_is(

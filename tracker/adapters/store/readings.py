@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, selec
 
 from tracker.adapters.store import rows
 from tracker.adapters.store.columns import Unreadable
-from tracker.adapters.store.differences import by_no_index, database_now, planned_by_values
+from tracker.adapters.store.differences import POSTGRES, by_no_index, database_now, planned_by_values
 from tracker.adapters.store.tables import (
     api_key,
     consent,
@@ -30,6 +30,7 @@ from tracker.ports import ApiKey, ConsentQuery, InboxItem, Name, StoredReport
 # What was recorded in one transaction has one instant; it was judged in the order of receipt.
 _RECORDING = (report.c.recorded_at, report.c.asks, report.c.received_at, report.c.digest)
 
+_FEW = 1000
 _NEW_AND_AHEAD = timedelta(seconds=5)
 _LONGER_THAN_ANY_WAIT = timedelta(hours=1)
 
@@ -97,7 +98,15 @@ def _one_consent(connection: Connection, query: Select[Any]) -> TrackedConsent |
 
 def search(connection: Connection, query: ConsentQuery, now: datetime) -> list[TrackedConsent]:
     """Search, in order of tracking id."""
-    found = select(consent).order_by(consent.c.tracking_id).limit(query.limit)
+    ends_before = query.expiring_before
+    if query.effective_status in OPEN and ends_before is not None and ends_before <= now:
+        return []  # what has ended is effectively not open: they would all be looked through for none
+    key: ColumnElement[str] = consent.c.tracking_id
+    if query.updated_since is not None and _few_changed(connection, query.updated_since):
+        key = by_no_index(connection, consent.c.tracking_id)
+    found = select(consent).order_by(key).limit(query.limit)
+    if query.after is not None:
+        found = found.where(key > query.after)
     for condition in _conditions(connection, query, now):
         found = found.where(condition)
     with planned_by_values(connection):
@@ -117,22 +126,28 @@ def _conditions(connection: Connection, query: ConsentQuery, now: datetime) -> l
     if query.providers is not None:
         conditions.append(by_no_index(connection, consent.c.provider).in_(sorted(query.providers)))
     if query.effective_status is not None:
-        conditions.append(_is_effectively(query.effective_status, now))
+        conditions.append(_is_effectively(connection, query.effective_status, now))
     if query.expiring_before is not None:
         conditions.append(consent.c.expiration_date_time < query.expiring_before)
     if query.updated_since is not None:
         conditions.append(consent.c.updated_at >= query.updated_since)
-    if query.after is not None:
-        conditions.append(consent.c.tracking_id > query.after)
     return conditions
 
 
-def _is_effectively(status: Status, now: datetime) -> ColumnElement[bool]:
+def _few_changed(connection: Connection, since: datetime) -> bool:
+    """Whether it is better to sort them than to look for them in the order of keys. PostgreSQL knows by itself, SQLite never."""
+    if connection.dialect.name == POSTGRES:
+        return False
+    changed = select(consent.c.updated_at).where(consent.c.updated_at >= since).limit(_FEW + 1)
+    return len(connection.execute(changed).all()) <= _FEW
+
+
+def _is_effectively(connection: Connection, status: Status, now: datetime) -> ColumnElement[bool]:
     """The domain's `Decision.effective_status`, in SQL; said so that consents are found by the status that they have."""
     expiry, judged_at = consent.c.expiration_date_time, consent.c.judged_at
     if status is Status.EXPIRED:
-        lapsed = consent.c.status.in_(sorted(OPEN)) & or_(expiry <= now, expiry <= judged_at)
-        return or_(consent.c.status == status, lapsed)
+        has = by_no_index(connection, consent.c.status)
+        return or_(has == status, has.in_(sorted(OPEN)) & or_(expiry <= now, expiry <= judged_at))
     has_status = consent.c.status == status
     if status not in OPEN:
         return has_status

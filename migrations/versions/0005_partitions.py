@@ -55,6 +55,9 @@ PARAMETERS = {
 def upgrade() -> None:
     op.create_index("ix_consent_provider_tracking_id", "consent", ["provider", "tracking_id"], unique=False)
     op.create_index("ix_consent_status_tracking_id", "consent", ["status", "tracking_id"], unique=False)
+    op.create_index(
+        "ix_consent_status_expiration_date_time", "consent", ["status", "expiration_date_time"], unique=False
+    )
     op.create_index("ix_consent_updated_at", "consent", ["updated_at"], unique=False)
     if not _is_postgres():
         return
@@ -73,6 +76,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_index("ix_consent_updated_at", "consent")
+    op.drop_index("ix_consent_status_expiration_date_time", "consent")
     op.drop_index("ix_consent_status_tracking_id", "consent")
     op.drop_index("ix_consent_provider_tracking_id", "consent")
     if not _is_postgres():

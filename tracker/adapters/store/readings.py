@@ -102,7 +102,7 @@ def search(connection: Connection, query: ConsentQuery, now: datetime) -> list[T
     if query.effective_status in OPEN and ends_before is not None and ends_before <= now:
         return []  # what has ended is effectively not open: they would all be looked through for none
     key: ColumnElement[str] = consent.c.tracking_id
-    if query.updated_since is not None and _few_changed(connection, query.updated_since):
+    if _are_few(connection, query, now):
         key = by_no_index(connection, consent.c.tracking_id)
     found = select(consent).order_by(key).limit(query.limit)
     if query.after is not None:
@@ -127,19 +127,30 @@ def _conditions(connection: Connection, query: ConsentQuery, now: datetime) -> l
         conditions.append(by_no_index(connection, consent.c.provider).in_(sorted(query.providers)))
     if query.effective_status is not None:
         conditions.append(_is_effectively(connection, query.effective_status, now))
-    if query.expiring_before is not None:
-        conditions.append(consent.c.expiration_date_time < query.expiring_before)
+    conditions += _ending(query, now)
     if query.updated_since is not None:
         conditions.append(consent.c.updated_at >= query.updated_since)
     return conditions
 
 
-def _few_changed(connection: Connection, since: datetime) -> bool:
+def _are_few(connection: Connection, query: ConsentQuery, now: datetime) -> bool:
     """Whether it is better to sort them than to look for them in the order of keys. PostgreSQL knows by itself, SQLite never."""
     if connection.dialect.name == POSTGRES:
         return False
-    changed = select(consent.c.updated_at).where(consent.c.updated_at >= since).limit(_FEW + 1)
-    return len(connection.execute(changed).all()) <= _FEW
+    if query.updated_since is not None:
+        some = select(consent.c.updated_at).where(consent.c.updated_at >= query.updated_since)
+    elif (status := query.effective_status or query.status) not in {None, Status.EXPIRED} and query.expiring_before:
+        some = select(consent.c.status).where(consent.c.status == status, *_ending(query, now))
+    else:
+        return False
+    return len(connection.execute(some.limit(_FEW + 1)).all()) <= _FEW
+
+
+def _ending(query: ConsentQuery, now: datetime) -> list[ColumnElement[bool]]:
+    expiry = consent.c.expiration_date_time
+    ending = [] if query.expiring_before is None else [expiry < query.expiring_before]
+    # What is effectively open has not ended: that says where in the index to begin.
+    return [*ending, expiry > now] if ending and query.effective_status in OPEN else ending
 
 
 def _is_effectively(connection: Connection, status: Status, now: datetime) -> ColumnElement[bool]:

@@ -134,6 +134,7 @@ consent = Table(
     # Lists are read in the order of keys: what few of them are, or have, or came to would be looked for among all.
     Index("ix_consent_provider_tracking_id", "provider", "tracking_id"),
     Index("ix_consent_status_tracking_id", "status", "tracking_id"),
+    Index("ix_consent_status_expiration_date_time", "status", "expiration_date_time"),
     Index("ix_consent_updated_at", "updated_at"),
 )
 

@@ -123,6 +123,9 @@ CALLS: dict[str, Callable[[SqlStore, int], Any]] = {
     "list of few": lambda s, n: s.search(ConsentQuery(effective_status=Status.SUSPENDED), at(n)),
     "list of a new provider": lambda s, n: s.search(_known(provider="bank-f"), at(n)),
     "list of all providers": lambda s, n: s.search(_known(after=THIN.tracking_id(n)), at(n)),
+    "list of what ends soon": lambda s, n: s.search(
+        _known(effective_status=Status.AUTHORIZED, expiring_before=at(n + 60)), at(n)
+    ),
     "list of none": lambda s, n: s.search(ConsentQuery(status=Status.UNKNOWN), at(n)),
     "list of no changes": lambda s, n: s.search(ConsentQuery(updated_since=FAR + timedelta(n)), at(n)),
 }
@@ -151,6 +154,14 @@ async def test_pages_are_read_in_their_order_and_not_sorted(database: PostgresDa
         await store.search(_known(after=THIN.tracking_id(7), **narrowed), START)
     found = await database.read(lambda connection: list(plans(connection, sent)))
     assert [plan for plan in found if "Sort" in str(plan)] == []
+
+
+async def test_what_ends_soon_is_found_by_its_end(database: PostgresDatabase, sent: dict[str, Any]) -> None:
+    store = SqlStore(database, SystemIds())
+    for number in range(MORE_THAN_UNTIL_ONE_PLAN_FOR_ALL):
+        await CALLS["list of what ends soon"](store, number)
+    found = await database.read(lambda connection: list(plans(connection, sent)))
+    assert [plan for plan in found if "ix_consent_status_expiration_date_time" not in str(plan)] == []
 
 
 async def test_lists_of_much_do_not_make_one_of_nothing_read_everything(

@@ -3,6 +3,7 @@
 from alembic import context
 from sqlalchemy import Connection, Engine, create_engine, make_url
 
+from tracker.adapters.store.migrate import compared
 from tracker.adapters.store.sqlite import engine_for
 from tracker.adapters.store.tables import metadata
 
@@ -12,7 +13,7 @@ def run(connection: Connection) -> None:
         connection=connection,
         target_metadata=metadata,
         render_as_batch=True,
-        compare_type=True,
+        **compared(connection),
         transaction_per_migration=False,
     )
     with context.begin_transaction():

@@ -56,7 +56,7 @@ class Fleet:
         self.members: dict[str, Skewed] = {}
         for name, roles in (_SPLIT if database_url else _ONE).items():
             (folder / name).mkdir()
-            member = Skewed(folder / name, issuer_url, sections, database_url=database_url, roles=roles)
+            member = Skewed(folder / name, issuer_url, sections, postgres=database_url, roles=roles)
             member.skew(0)
             self.members[name] = member
         self._hands = {name: asyncio.Lock() for name in self.members}

@@ -87,7 +87,7 @@ async def _receiving(folder: Path, *settings: str) -> AsyncIterator[tuple[Servic
         url = server.create()
         await in_one_transaction(url, migrate.upgrade)
         async with issuer() as issuer_url:
-            service = Service(folder, issuer_url, database_url=url, roles="receiver")
+            service = Service(folder, issuer_url, postgres=url, roles="receiver")
             try:
                 await service.start()
                 yield service, issuer_url, url

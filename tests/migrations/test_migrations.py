@@ -112,7 +112,7 @@ def test_each_new_schema_has_a_journal_of_its_own(tmp_path: Path) -> None:
 
 def test_alembic_finds_no_difference_between_migrations_and_tables(database: Path) -> None:
     with one_transaction(database) as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        context = MigrationContext.configure(connection, opts=migrate.compared(connection))
         assert compare_metadata(context, metadata) == []
 
 

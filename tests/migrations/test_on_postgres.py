@@ -15,6 +15,7 @@ from tests.migrations.filled import fill
 from tests.migrations.test_migrations import REVISIONS
 from tests.postgres import PostgresServer, query
 from tracker.adapters.store import migrate
+from tracker.adapters.store.partitions import partition_names
 from tracker.adapters.store.postgres import PostgresDatabase, in_one_transaction
 from tracker.adapters.store.tables import metadata
 from tracker.app.database import downgrade_database, require_schema, schema_revisions, upgrade_database
@@ -36,7 +37,7 @@ def settings(empty: str, tmp_path: Path) -> Settings:
 
 def schema(connection: Connection) -> dict[str, Any]:
     """Every table with its columns, keys and indexes."""
-    seen = inspect(connection)
+    seen, parts = inspect(connection), partition_names(connection)
     return {
         table: (
             {c["name"]: (str(c["type"]), c["nullable"], c["default"]) for c in seen.get_columns(table)},
@@ -44,7 +45,7 @@ def schema(connection: Connection) -> dict[str, Any]:
             sorted(map(str, seen.get_indexes(table))),
         )
         for table in seen.get_table_names()
-        if table != "alembic_version"
+        if table != "alembic_version" and table not in parts
     }
 
 
@@ -63,7 +64,7 @@ async def test_each_revision_goes_up_and_down_again(empty: str) -> None:
 
 async def test_alembic_finds_no_difference_between_migrations_and_tables(another_postgres: Callable[[], str]) -> None:
     def compare(connection: Connection) -> list[Any]:
-        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        context = MigrationContext.configure(connection, opts=migrate.compared(connection))
         return compare_metadata(context, metadata)
 
     assert await in_one_transaction(another_postgres(), compare) == []
@@ -83,6 +84,28 @@ async def test_a_database_with_something_in_every_table_goes_down_and_up_again(
     for revision in REVISIONS:
         await in_one_transaction(url, lambda connection, to=revision: migrate.upgrade(connection, to))
     assert await in_one_transaction(url, schema) == whole
+
+
+async def test_partitions_are_made_of_tables_and_tables_of_partitions_with_all_that_is_in_them(
+    another_postgres: Callable[[], str],
+) -> None:
+    url = another_postgres()
+    await fill(PostgresDatabase(url))
+    cut = ("entry", "report", "confirmation")
+
+    def content() -> dict[str, list[Any]]:
+        return {table: [dict(row) for row in query(url, f"SELECT * FROM {table}")] for table in cut}
+
+    before = content()
+    for go, revision in ((migrate.downgrade, "0004"), (migrate.upgrade, "0005"), (migrate.downgrade, "0004")):
+        await in_one_transaction(url, lambda connection, go=go, to=revision: go(connection, to))
+        assert content() == before
+    await in_one_transaction(url, migrate.upgrade)
+    assert query(url, "SELECT nextval('confirmation_id_seq')")[0][0] == before["confirmation"][0]["id"] + 1
+    parts = await in_one_transaction(url, partition_names)
+    assert {name.split("_")[0] for name in parts} == set(cut)
+    filled = {name for name in parts if query(url, f"SELECT 1 FROM {name}")}
+    assert not [name for name in filled if name.endswith("_rest")]
 
 
 async def test_an_upgrade_that_fails_leaves_nothing_half_done(empty: str) -> None:

@@ -24,7 +24,7 @@ from tests.contract.facts import (
 )
 from tracker.adapters.store.sqlite import SqliteDatabase
 from tracker.adapters.store.store import SqlStore
-from tracker.domain.consent import ConsentId, TrackingId
+from tracker.domain.consent import ConsentId, Status, TrackingId
 from tracker.ports import AskLine, ConsentQuery, Transaction
 
 Statement = tuple[str, Any]
@@ -136,6 +136,55 @@ async def test_what_readers_ask_for_is_found_by_index(
     await store.search(ConsentQuery(after="x"), at(0))
     assert len(executed) == 13
     assert whole_tables(await plans(sqlite, executed)) == []
+
+
+async def test_pages_of_lists_are_read_in_their_order(
+    sqlite: SqliteDatabase, store: SqlStore, executed: list[Statement]
+) -> None:
+    known = frozenset({DEMOBANK, OTHERBANK})
+    await store.search(ConsentQuery(providers=known, after="x"), at(0))
+    await store.search(ConsentQuery(providers=known, provider=DEMOBANK, after="x"), at(0))
+    await store.search(ConsentQuery(providers=known, effective_status=Status.AUTHORIZED, after="x"), at(0))
+    await store.search(ConsentQuery(providers=known, effective_status=Status.EXPIRED, after="x"), at(0))
+    found = [step for steps in (await plans(sqlite, executed)).values() for step in steps]
+    indexes = [
+        "sqlite_autoindex_consent_1",
+        "ix_consent_provider_tracking_id",
+        "ix_consent_status_tracking_id",
+        "sqlite_autoindex_consent_1",
+    ]
+    assert len(found) == len(indexes), found  # nothing is sorted
+    assert [step for index, step in zip(indexes, found, strict=True) if index not in step] == []
+
+
+async def test_few_changes_are_sorted_and_not_looked_for_among_all(
+    sqlite: SqliteDatabase, store: SqlStore, executed: list[Statement]
+) -> None:
+    await store.search(ConsentQuery(providers=frozenset({DEMOBANK}), updated_since=at(0), after="x"), at(0))
+    found = [step for steps in (await plans(sqlite, executed)).values() for step in steps]
+    assert found == [
+        "SEARCH consent USING COVERING INDEX ix_consent_updated_at (updated_at>?)",
+        "SEARCH consent USING INDEX ix_consent_updated_at (updated_at>?)",
+        "USE TEMP B-TREE FOR ORDER BY",
+    ]
+
+
+async def test_what_few_end_soon_is_found_by_the_end(
+    sqlite: SqliteDatabase, store: SqlStore, executed: list[Statement]
+) -> None:
+    await store.search(ConsentQuery(effective_status=Status.AUTHORIZED, expiring_before=at(9), after="x"), at(0))
+    found = [step for steps in (await plans(sqlite, executed)).values() for step in steps]
+    assert [step for step in found if "ix_consent_status_expiration_date_time" not in step] == [
+        "USE TEMP B-TREE FOR ORDER BY"
+    ]
+
+
+async def test_what_is_open_and_has_ended_is_not_looked_for(store: SqlStore, executed: list[Statement]) -> None:
+    assert await store.search(ConsentQuery(effective_status=Status.AUTHORIZED, expiring_before=at(0)), at(0)) == []
+    assert executed == []
+    await store.search(ConsentQuery(effective_status=Status.AUTHORIZED, expiring_before=at(1)), at(0))
+    await store.search(ConsentQuery(effective_status=Status.EXPIRED, expiring_before=at(0)), at(0))
+    assert len(executed) == 3  # one looks first whether they are few
 
 
 async def test_watching_reads_what_is_due_and_not_what_there_is(

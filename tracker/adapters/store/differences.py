@@ -4,11 +4,12 @@ Locks of rows need nothing here: `with_for_update` is left out of statements for
 """
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, Table, func, literal, select
+from sqlalchemy import BigInteger, Column, ColumnElement, Connection, Table, func, literal, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 from tracker.ports import Name
@@ -38,6 +39,28 @@ def database_now(connection: Connection, seconds: float = 0) -> ColumnElement[An
         return func.clock_timestamp() + timedelta(seconds=seconds)
     # In the form in which `columns.Instant` keeps them there.
     return func.strftime("%Y-%m-%dT%H:%M:%f000+00:00", "now", f"{seconds:+.3f} seconds")
+
+
+def by_no_index(connection: Connection, column: Column[str]) -> ColumnElement[str]:
+    """A text to compare with what nearly all rows have. SQLite knows no numbers, and would find and sort them all by an index."""
+    return column if connection.dialect.name == POSTGRES else column.concat("")
+
+
+@contextmanager
+def planned_by_values(connection: Connection) -> Iterator[None]:
+    """Have statements planned for the values that they are asked with.
+
+    After five times PostgreSQL would take one plan for all values, and one that guesses how many rows a time lets through: for
+    a time that lets none through it goes through the whole table.
+    """
+    if connection.dialect.name != POSTGRES:
+        yield
+        return
+    connection.execute(text("SET plan_cache_mode = force_custom_plan"))
+    yield
+    connection.execute(
+        text("RESET plan_cache_mode")
+    )  # if it comes to that: otherwise later plans only take longer to make
 
 
 def _number(name: Name) -> int:

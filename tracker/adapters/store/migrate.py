@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
@@ -12,6 +13,8 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, func, inspect, select
 
 import tracker
+from tracker.adapters.store.differences import POSTGRES
+from tracker.adapters.store.partitions import NOT_ON_POSTGRES, partition_names
 from tracker.adapters.store.tables import entry
 from tracker.domain.errors import ConfigurationError
 
@@ -53,6 +56,18 @@ def count_entries(connection: Connection) -> int:
 def knows(revision: str) -> bool:
     """Whether this version of the tracker can work with a revision, or migrate from it."""
     return revision in {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+
+
+def compared(connection: Connection) -> dict[str, Any]:
+    """What Alembic is to compare the tables by: partitions are not in them, nor are all indexes on both databases."""
+    parts = partition_names(connection)
+    absent = NOT_ON_POSTGRES if connection.dialect.name == POSTGRES else frozenset()
+    return {
+        "compare_type": True,
+        "compare_server_default": True,
+        "include_name": lambda name, kind, _parents: kind != "table" or name not in parts,
+        "include_object": lambda _object, name, *_: name not in absent,
+    }
 
 
 def upgrade(connection: Connection, revision: str = "head") -> None:

@@ -4,11 +4,11 @@ from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select, update
 
 from tracker.adapters.store import rows
 from tracker.adapters.store.columns import Unreadable
-from tracker.adapters.store.differences import database_now
+from tracker.adapters.store.differences import POSTGRES, by_no_index, database_now, planned_by_values
 from tracker.adapters.store.tables import (
     api_key,
     consent,
@@ -30,6 +30,7 @@ from tracker.ports import ApiKey, ConsentQuery, InboxItem, Name, StoredReport
 # What was recorded in one transaction has one instant; it was judged in the order of receipt.
 _RECORDING = (report.c.recorded_at, report.c.asks, report.c.received_at, report.c.digest)
 
+_FEW = 1000
 _NEW_AND_AHEAD = timedelta(seconds=5)
 _LONGER_THAN_ANY_WAIT = timedelta(hours=1)
 
@@ -112,13 +113,23 @@ def _one_consent(connection: Connection, query: Select[Any]) -> TrackedConsent |
 
 def search(connection: Connection, query: ConsentQuery, now: datetime) -> list[TrackedConsent]:
     """Search, in order of tracking id."""
-    found = select(consent).order_by(consent.c.tracking_id).limit(query.limit)
-    for condition in _conditions(query, now):
+    ends_before = query.expiring_before
+    if query.effective_status in OPEN and ends_before is not None and ends_before <= now:
+        return []  # what has ended is effectively not open: they would all be looked through for none
+    key: ColumnElement[str] = consent.c.tracking_id
+    if _are_few(connection, query, now):
+        key = by_no_index(connection, consent.c.tracking_id)
+    found = select(consent).order_by(key).limit(query.limit)
+    if query.after is not None:
+        found = found.where(key > query.after)
+    for condition in _conditions(connection, query, now):
         found = found.where(condition)
-    return [rows.to_consent(row) for row in connection.execute(found)]
+    with planned_by_values(connection):
+        kept = connection.execute(found).all()
+    return [rows.to_consent(row) for row in kept]
 
 
-def _conditions(query: ConsentQuery, now: datetime) -> list[ColumnElement[bool]]:
+def _conditions(connection: Connection, query: ConsentQuery, now: datetime) -> list[ColumnElement[bool]]:
     equal = {
         consent.c.provider: query.provider,
         consent.c.kind: query.kind,
@@ -128,23 +139,45 @@ def _conditions(query: ConsentQuery, now: datetime) -> list[ColumnElement[bool]]
     }
     conditions = [column == value for column, value in equal.items() if value is not None]
     if query.providers is not None:
-        conditions.append(consent.c.provider.in_(sorted(query.providers)))
+        conditions.append(by_no_index(connection, consent.c.provider).in_(sorted(query.providers)))
     if query.effective_status is not None:
-        conditions.append(_effective_status(now) == query.effective_status.value)
-    if query.expiring_before is not None:
-        conditions.append(consent.c.expiration_date_time < query.expiring_before)
+        conditions.append(_is_effectively(connection, query.effective_status, now))
+    conditions += _ending(query, now)
     if query.updated_since is not None:
         conditions.append(consent.c.updated_at >= query.updated_since)
-    if query.after is not None:
-        conditions.append(consent.c.tracking_id > query.after)
     return conditions
 
 
-def _effective_status(now: datetime) -> ColumnElement[str]:
-    """The domain's `Decision.effective_status`, in SQL."""
+def _are_few(connection: Connection, query: ConsentQuery, now: datetime) -> bool:
+    """Whether it is better to sort them than to look for them in the order of keys. PostgreSQL knows by itself, SQLite never."""
+    if connection.dialect.name == POSTGRES:
+        return False
+    if query.updated_since is not None:
+        some = select(consent.c.updated_at).where(consent.c.updated_at >= query.updated_since)
+    elif (status := query.effective_status or query.status) not in {None, Status.EXPIRED} and query.expiring_before:
+        some = select(consent.c.status).where(consent.c.status == status, *_ending(query, now))
+    else:
+        return False
+    return len(connection.execute(some.limit(_FEW + 1)).all()) <= _FEW
+
+
+def _ending(query: ConsentQuery, now: datetime) -> list[ColumnElement[bool]]:
     expiry = consent.c.expiration_date_time
-    lapsed = consent.c.status.in_([s.value for s in OPEN]) & or_(expiry <= now, expiry <= consent.c.judged_at)
-    return case((lapsed, Status.EXPIRED.value), else_=consent.c.status)
+    ending = [] if query.expiring_before is None else [expiry < query.expiring_before]
+    # What is effectively open has not ended: that says where in the index to begin.
+    return [*ending, expiry > now] if ending and query.effective_status in OPEN else ending
+
+
+def _is_effectively(connection: Connection, status: Status, now: datetime) -> ColumnElement[bool]:
+    """The domain's `Decision.effective_status`, in SQL; said so that consents are found by the status that they have."""
+    expiry, judged_at = consent.c.expiration_date_time, consent.c.judged_at
+    if status is Status.EXPIRED:
+        has = by_no_index(connection, consent.c.status)
+        return or_(has == status, has.in_(sorted(OPEN)) & or_(expiry <= now, expiry <= judged_at))
+    has_status = consent.c.status == status
+    if status not in OPEN:
+        return has_status
+    return has_status & or_(expiry.is_(None), (expiry > now) & or_(judged_at.is_(None), expiry > judged_at))
 
 
 def reports_of(connection: Connection, tracking_id: TrackingId) -> list[StoredReport]:

@@ -7,11 +7,11 @@ from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection, delete, insert, update
 
-from tracker.adapters.store import aside, leases, readings, rows, surveys
+from tracker.adapters.store import aside, leases, partitions, readings, rows, surveys
 from tracker.adapters.store.differences import upsert
 from tracker.adapters.store.gathering import Gathering
 from tracker.adapters.store.many import insert_rows
-from tracker.adapters.store.tables import api_key, batch, confirmation, dead_letter, inbox, lease, parked, subscription
+from tracker.adapters.store.tables import api_key, batch, dead_letter, inbox, lease, parked, subscription
 from tracker.adapters.store.transaction import SqlTransaction
 from tracker.domain.consent import TrackingId
 from tracker.domain.subscription import Parked, Subscription
@@ -259,14 +259,19 @@ class SqlStore:
     # ------------------------------------------------------------------------------------------ housekeeping
 
     async def trim(self, now: datetime) -> None:
-        """Forget old confirmations and marks of batches."""
+        """Forget old confirmations and marks of batches, and make room for what comes."""
+        old = now - _CONFIRMATIONS_KEPT
 
         def work(connection: Connection) -> None:
-            connection.execute(delete(confirmation).where(confirmation.c.recorded_at < now - _CONFIRMATIONS_KEPT))
+            partitions.delete_old(connection, old)
             leases.forget_the_dead(connection)
             connection.execute(delete(batch).where(batch.c.recorded_at < now - _BATCHES_KEPT))
 
         await self._write(work)
+        while await self._write(partial(partitions.make_next, now=now)):
+            pass
+        while await self._write(partial(partitions.drop_old, before=old)):
+            pass
 
 
 def _write_parked(connection: Connection, progress: Progress) -> None:

@@ -1,4 +1,7 @@
-"""The schema. Changes to it are migrations; a test holds the two against each other."""
+"""The schema. Changes to it are migrations; a test holds the two against each other.
+
+On PostgreSQL some of it is in partitions, and keys of two tables hold within each: see `partitions`.
+"""
 
 from typing import Any
 
@@ -130,6 +133,11 @@ consent = Table(
     Index("ix_consent_urgent_ask_at", "provider", "urgent_ask_at", **_only("urgent_ask_at IS NOT NULL")),
     # The queue is read in the order of expiry; the time is there too, for what holds back.
     Index("ix_consent_queued", "provider", "registered_expiry", "queued_ask_at", **_only("queued_ask_at IS NOT NULL")),
+    # Lists are read in the order of keys: what few of them are, or have, or came to would be looked for among all.
+    Index("ix_consent_provider_tracking_id", "provider", "tracking_id"),
+    Index("ix_consent_status_tracking_id", "status", "tracking_id"),
+    Index("ix_consent_status_expiration_date_time", "status", "expiration_date_time"),
+    Index("ix_consent_updated_at", "updated_at"),
 )
 
 # What the world calls a consent. In some ecosystems that changes on the way.

@@ -18,7 +18,7 @@ from sqlalchemy import (
 
 from tracker.adapters.store import aside, lookups, rows
 from tracker.adapters.store.columns import UNREADABLE
-from tracker.adapters.store.differences import hold_names
+from tracker.adapters.store.differences import by_no_index, hold_names
 from tracker.adapters.store.many import insert_rows, texts, update_rows
 from tracker.adapters.store.tables import (
     batch,
@@ -116,7 +116,8 @@ class SqlTransaction:
         self, now: datetime, limit: int, providers: Collection[ProviderId] | None = None
     ) -> list[TrackedConsent]:
         """Hold consents about which the clock has something to tell; of these providers, or of all."""
-        conditions = [] if providers is None else [consent.c.provider.in_(sorted(providers))]
+        theirs = by_no_index(self._connection, consent.c.provider)
+        conditions = [] if providers is None else [theirs.in_(sorted(providers))]
         return self._hold_due(consent.c.next_tick_at, now, limit, *conditions)
 
     def _hold_due(

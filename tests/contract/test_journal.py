@@ -18,7 +18,6 @@ from tests.contract.facts import (
 )
 from tests.journal.drafts import a_draft
 from tracker.adapters.store.store import SqlStore
-from tracker.domain.errors import StorageError
 from tracker.domain.tracked import TrackedConsent
 from tracker.journal.canonical import NotCanonicalError
 from tracker.journal.entry import Draft, Entry
@@ -114,15 +113,6 @@ async def test_a_draft_that_cannot_be_sealed_leaves_no_hole(store: SqlStore) -> 
         await append(store, draft_about(one), draft_about(one, revoked_by="\ud800"))
     assert await store.head() == 0
     assert sequences(await append(store, draft_about(one))) == [1]
-
-
-async def test_an_id_is_in_the_journal_once(store: SqlStore) -> None:
-    one, _ = await two(store)
-    draft = draft_about(one)
-    await append(store, draft)
-    with pytest.raises(StorageError):
-        await append(store, draft)
-    assert await store.head() == 1
 
 
 async def test_transactions_that_race_append_one_after_the_other(store: SqlStore) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection
 
-from tests.contract.facts import a_consent, a_subscription, an_item, at, save
+from tests.contract.facts import a_consent, a_subscription, an_item, append, at, draft_about, save
 from tracker.adapters.clock import SystemIds
 from tracker.adapters.store.failures import NotStorableError, storage_error
 from tracker.adapters.store.sqlite import SqliteDatabase, one_transaction
@@ -22,6 +22,17 @@ async def test_a_row_that_is_there_already_will_be_there_next_time_too(store: Sq
         await store.admit(item)
     assert caught.value.retryable is False
     assert caught.value.code == "not_storable"
+
+
+async def test_an_entrys_id_is_in_the_journal_once(store: SqlStore) -> None:
+    """By an index that PostgreSQL could have within each partition only: there the randomness of the ids has to do."""
+    consent = a_consent()
+    await save(store, consent)
+    draft = draft_about(consent)
+    await append(store, draft)
+    with pytest.raises(NotStorableError, match="UNIQUE"):
+        await append(store, draft)
+    assert await store.head() == 1
 
 
 async def test_a_value_that_no_column_takes_is_not_quoted(store: SqlStore) -> None:

@@ -70,11 +70,13 @@ async def genuine_events(service: Service, issuer_url: str, *, label: str, rate:
     async def one(http: aiohttp.ClientSession, n: int, due: float) -> None:
         name, at, body = bodies[n % len(bodies)]
         status = 0
-        for _ in range(3):  # like a holder, who sends again what was not answered
+        for tries in range(5):  # like a holder, who sends again what was not answered, and waits longer each time
             with suppress(aiohttp.ClientError, TimeoutError):
                 async with http.post(service.url + DOOR, data=body) as response:
                     status = response.status
                     break
+            # Connections that made room for others are in the pool until the loop has heard of their ends.
+            await asyncio.sleep(0.1 * 2**tries)
         if status == 202:
             told.latencies.append(time.monotonic() - due)
         told.sent.setdefault(status, []).append((name, at))

@@ -188,13 +188,13 @@ def test_refusing_turns_every_kind_of_error_into_ours():
         AttributeError,
         NotImplementedError,
     ):
-        with pytest.raises(UntrustedEventError) as caught, refusing(UntrustedEventError("x")):
+        with pytest.raises(UntrustedEventError) as caught, refusing(UntrustedEventError, "x"):
             raise error("library")
         assert isinstance(caught.value.__cause__, error)
 
 
 def test_refusing_lets_our_own_errors_through():
-    with pytest.raises(MalformedEventError), refusing(UntrustedEventError("x")):
+    with pytest.raises(MalformedEventError), refusing(UntrustedEventError, "x"):
         raise MalformedEventError("y")
 
 

@@ -6,7 +6,7 @@ from tests.contract.facts import a_consent, a_report
 from tracker.domain.changed import changed
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Thing:
     one: int
     two: str = ""
@@ -29,3 +29,20 @@ def test_what_its_init_does_not_take_is_made_anew() -> None:
 def test_a_field_that_it_does_not_have_is_refused() -> None:
     with pytest.raises(TypeError):
         changed(Thing(one=1), three=3)
+
+
+def test_what_does_something_when_it_is_made_is_refused() -> None:
+    @dataclass(frozen=True)
+    class Checked:
+        one: int
+
+        def __post_init__(self) -> None:
+            raise AssertionError
+
+    @dataclass(frozen=True, slots=True)
+    class Slotted:
+        one: int
+
+    for thing in (Slotted(1), object.__new__(Checked)):
+        with pytest.raises(TypeError):
+            changed(thing, one=2)

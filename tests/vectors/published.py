@@ -184,7 +184,7 @@ def _lending(kid: str | None) -> Iterator[None]:
         return
     as_always = compact.take_apart
 
-    def take_apart(token: bytes, parts: int) -> tuple[Mapping[str, Any], list[bytes]]:
+    def take_apart(token: bytes, parts: int) -> compact.Compact:
         try:
             return as_always(token, parts)
         except MalformedEventError as error:
@@ -194,7 +194,7 @@ def _lending(kid: str | None) -> Iterator[None]:
             header = strict_json.loads(compact.decoded(pieces[0]))
             if "kid" in header:
                 raise
-            return {**header, "kid": kid}, pieces
+            return compact.Compact({**header, "kid": kid}, pieces, token)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(compact, "take_apart", take_apart)

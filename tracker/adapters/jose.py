@@ -34,7 +34,7 @@ from tracker.adapters.locked_jwcrypto import (
 from tracker.adapters.public_keys import SIGNATURES, verification_keys
 from tracker.domain.errors import ConfigurationError, UndecryptableEventError, UntrustedEventError
 from tracker.ports import Decrypted, VerificationKey
-from tracker.profiles.compact import JWS_PARTS, decoded, open_event, read_claims, take_apart
+from tracker.profiles.compact import JWS_PARTS, Compact, decoded, open_event, read_claims, take_apart
 from tracker.profiles.profile import Push
 
 __all__ = ["DecryptionKey", "EventKeys", "JwcryptoEventCrypto", "SigningKey", "sign_ps256", "verification_keys"]
@@ -105,11 +105,11 @@ class JwcryptoEventCrypto:
         """
         allowed = _within_our_tables(push)
         openers = self._openers  # they may be replaced while this runs
-        header, pieces = open_event(token, allowed, openers.__contains__)
+        header, pieces, _ = open_event(token, allowed, openers.__contains__)
         kid: str = header["kid"]
         client_id, key = openers[kid]
         _, wrapped, iv, ciphertext, tag = pieces
-        with refusing(UndecryptableEventError("decryption_failed")):
+        with refusing(UndecryptableEventError, "decryption_failed"):
             content = content_algorithm(header["enc"])
             secret = key_algorithm(header["alg"]).unwrap(key.jwk, content.wrap_key_size, decoded(wrapped), header)
             # Authenticated with the content: the header as it came (RFC 7516 §5.2, step 14).
@@ -125,15 +125,13 @@ class JwcryptoEventCrypto:
             MalformedEventError: It is not of the form; reasons as `compact.protected_header` and `compact.read_claims`.
             UntrustedEventError: `alg_not_allowed`, `kid_mismatch`, `key_unfit`, `signature_invalid`.
         """
-        return read_claims(decoded(self._check(token, key, algorithms)))
+        signed = take_apart(token, JWS_PARTS)
+        self.check_signature(signed, key, algorithms)
+        return read_claims(decoded(signed.pieces[1]))
 
-    def check_signature(self, token: bytes, key: VerificationKey, algorithms: Collection[str]) -> None:
-        """Verify a compact JWS whose claims have been read; errors as `verify`, but for those of the claims."""
-        self._check(token, key, algorithms)
-
-    def _check(self, token: bytes, key: VerificationKey, algorithms: Collection[str]) -> bytes:
-        """Verify, and give the payload, encoded."""
-        header, pieces = take_apart(token, JWS_PARTS)
+    def check_signature(self, signed: Compact, key: VerificationKey, algorithms: Collection[str]) -> None:
+        """Verify a compact JWS whose claims have been read; errors as `verify`, but for those of the form."""
+        header, pieces, token = signed
         algorithm: str = header["alg"]
         if algorithm not in algorithms or algorithm not in SIGNATURES:
             raise UntrustedEventError("alg_not_allowed")
@@ -144,9 +142,8 @@ class JwcryptoEventCrypto:
         length = SIGNATURES[algorithm].characters
         if length is not None and len(pieces[2]) != length:
             raise UntrustedEventError("signature_invalid")
-        with refusing(UntrustedEventError("signature_invalid")):
+        with refusing(UntrustedEventError, "signature_invalid"):
             signature_algorithm(algorithm).verify(key.key, token[: token.rindex(b".")], decoded(pieces[2]))
-        return pieces[1]
 
 
 @lru_cache(maxsize=64)
@@ -154,8 +151,9 @@ def _within_our_tables(push: Push) -> Push:
     return replace(push, jwe_algs=push.jwe_algs & _KEY_ALGORITHMS, jwe_encs=push.jwe_encs & _CONTENT_ALGORITHMS)
 
 
+@lru_cache(maxsize=256)  # keys are few, and are compared by identity
 def _fits(key: VerificationKey, algorithm: str) -> bool:
-    with refusing(UntrustedEventError("key_unfit")):
+    with refusing(UntrustedEventError, "key_unfit"):
         public = key.key.get_op_key("verify")
         return key.jwk.get("alg", algorithm) == algorithm and SIGNATURES[algorithm].fits(public)
 
@@ -173,9 +171,8 @@ def sign_ps256(claims: Mapping[str, Any], key: SigningKey, typ: str | None = Non
     """
     payload = json.dumps(claims, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
     header = {"alg": "PS256", "kid": key.kid} | ({} if typ is None else {"typ": typ})
-    with refusing(
-        ConfigurationError(f"The signing key {key.kid} cannot sign; make one with `tracker keys make signing`.")
-    ):
+    unfit = f"The signing key {key.kid} cannot sign; make one with `tracker keys make signing`."
+    with refusing(ConfigurationError, unfit):
         jws = JWS(payload)
         jws.allowed_algs = ["PS256"]
         jws.add_signature(key.jwk, protected=json.dumps(header, separators=(",", ":")))

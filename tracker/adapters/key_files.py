@@ -99,7 +99,7 @@ def load_checkpoint_key(path: Path, mode_policy: ModePolicy = "refuse") -> ed255
     Raises:
         ConfigurationError: The file or its key cannot be used.
     """
-    unusable = ConfigurationError(
+    unusable = (
         f"The key file {path} does not hold one private Ed25519 JWK; make one with `tracker keys make checkpoint`."
     )
     member = _read_json(path, "checkpoint", mode_policy)
@@ -108,12 +108,12 @@ def load_checkpoint_key(path: Path, mode_policy: ModePolicy = "refuse") -> ed255
         or (member.get("kty"), member.get("crv")) != ("OKP", "Ed25519")
         or "d" not in member
     ):
-        raise unusable
-    with refusing(unusable):
+        raise ConfigurationError(unusable)
+    with refusing(ConfigurationError, unusable):
         jwk = JWK(kty="OKP", crv="Ed25519", x=member["x"], d=member["d"])
         key: ed25519.Ed25519PrivateKey = jwk.get_op_key("sign")
         if key.public_key() != jwk.get_op_key("verify"):
-            raise unusable
+            raise ConfigurationError(unusable)
     return key
 
 
@@ -149,7 +149,7 @@ def _private_rsa(member: Mapping[str, Any], subject: str, purpose: _Purpose) -> 
         raise ConfigurationError(
             f'{subject} is not for {purpose.kind} by its "use" or "alg"{_meant_for(member, purpose)}'
         )
-    with refusing(ConfigurationError(f"{subject} is damaged or not for {purpose.kind}; {remedy}")):
+    with refusing(ConfigurationError, f"{subject} is damaged or not for {purpose.kind}; {remedy}"):
         jwk = JWK(**member)
         key = jwk.get_op_key(purpose.operation)
         is_sound = is_sound_rsa(key.public_key())
@@ -244,16 +244,14 @@ def public_jwks(private_json: str) -> str:
     Raises:
         ConfigurationError: It is not a JWK Set.
     """
-    unusable = ConfigurationError(
-        "This is not a JWK Set; name a file made by `tracker keys make signing` or `encryption`."
-    )
+    unusable = "This is not a JWK Set; name a file made by `tracker keys make signing` or `encryption`."
     try:
         document = strict_json.loads(private_json)
     except strict_json.NotStrictJsonError as error:
-        raise unusable from error
+        raise ConfigurationError(unusable) from error
     members = document.get("keys") if isinstance(document, dict) else None
     if not isinstance(members, list) or not all(isinstance(m, dict) and m.get("kty") == "RSA" for m in members):
-        raise unusable
+        raise ConfigurationError(unusable)
     return _written({"keys": [{name: m[name] for name in _PUBLIC_MEMBERS if name in m} for m in members]})
 
 

@@ -150,7 +150,7 @@ def _canonical(member: Mapping[str, Any]) -> JWK:
     values = {name: member.get(name) for name in names}
     if not values or not all(isinstance(value, str) for value in values.values()):
         raise _UnfitKeyError("It has not the members of a public key.")
-    with refusing(_UnfitKeyError("It is no valid public key.")):
+    with refusing(_UnfitKeyError, "It is no valid public key."):
         jwk = JWK.from_pyca(JWK(kty=kty, **values).get_op_key("verify"))
         jwk.get_op_key("verify")  # parses; later uses find it parsed
         return jwk

@@ -4,7 +4,7 @@ import asyncio
 import gc
 import logging
 import signal
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -40,7 +40,18 @@ def serve(
     settings = load()
     logs.set_up(settings.log.level, settings.log.format)
     gc.set_threshold(*GC_THRESHOLDS)
-    asyncio.run(_run(settings, chosen))
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_run(settings, chosen))
+
+
+def _loop_factory() -> "Callable[[], asyncio.AbstractEventLoop] | None":
+    """The loop of the extra `uvloop`, where that is installed; else asyncio's own."""
+    try:
+        import uvloop  # noqa: PLC0415 - an extra
+    except ImportError:
+        return None
+    made: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return made
 
 
 def _chosen(roles: str) -> "frozenset[Role]":

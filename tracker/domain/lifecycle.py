@@ -57,7 +57,7 @@ class Told:
     usable: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: `changed` copies it
 class Position:
     """A consent, as far as the judge is concerned.
 

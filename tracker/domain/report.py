@@ -9,7 +9,7 @@ Claim = tuple[Status, datetime]
 """A status and the holder's time for it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: `changed` copies it
 class Report:
     """One claim that a consent has a status. All times are aware; ours are UTC.
 

@@ -21,7 +21,7 @@ from tracker.domain.report import Claim, Report
 _OUR_APPLICATION: Final = frozenset({Channel.TOKEN, Channel.CALLBACK})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: `changed` copies it
 class Summary:
     """What is kept of all reports on a consent.
 

@@ -25,7 +25,7 @@ class Overlay:
     revoking: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: `changed` copies it
 class Asking:
     """Where we stand with asking the holder.
 
@@ -46,7 +46,7 @@ class Asking:
     doubted_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: `changed` copies it
 class TrackedConsent:
     """One consent.
 

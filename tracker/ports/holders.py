@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from tracker.domain.consent import ConsentId, ProviderId
+from tracker.profiles.compact import Compact
 from tracker.profiles.profile import Kind, Profile, Push
 
 
@@ -78,7 +79,7 @@ class HolderApi(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class VerificationKey:
     """A public key of a holder.
 
@@ -157,10 +158,9 @@ class EventCrypto(Protocol):
             MalformedEventError: What is signed is no JSON object.
         """
 
-    def check_signature(self, token: bytes, key: VerificationKey, algorithms: Collection[str]) -> None:
+    def check_signature(self, signed: Compact, key: VerificationKey, algorithms: Collection[str]) -> None:
         """Verify a compact JWS whose claims have been read already, of the same bytes.
 
         Raises:
             UntrustedEventError: The signature is not by this key.
-            MalformedEventError: It is not of the form.
         """

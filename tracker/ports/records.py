@@ -59,7 +59,7 @@ class Evidence:
     received_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: `changed` copies it
 class StoredReport:
     """A report on record, with what it rests on.
 
@@ -104,7 +104,7 @@ class StoredReport:
     verdict: Verdict | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: `changed` copies it
 class OtherEvent:
     """A verified event that is no report on a consent's status: kept, so that nothing acknowledged is lost."""
 
@@ -120,7 +120,7 @@ class OtherEvent:
     jws_sha256: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: `changed` copies it
 class Quarantined:
     """An event that could not be opened, or not be believed.
 

@@ -15,7 +15,7 @@ import binascii
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any, Final, TypeGuard
+from typing import Any, Final, NamedTuple, TypeGuard
 
 from tracker.domain import strict_json
 from tracker.domain.errors import MalformedEventError, OversizedEventError, UndecryptableEventError
@@ -40,6 +40,20 @@ _LAST_LETTERS: Final = {2: b"AQgw", 3: b"AEIMQUYcgkosw048"}
 _REFUSED_MEMBERS: Final = ("zip", "crit", "b64")
 
 
+class Compact(NamedTuple):
+    """A token taken apart.
+
+    Attributes:
+        header: What it says about itself; `alg` is a string, `kid` one of printable ASCII.
+        pieces: Its parts, not decoded.
+        token: The whole of it.
+    """
+
+    header: Mapping[str, Any]
+    pieces: list[bytes]
+    token: bytes
+
+
 def split(token: bytes, parts: int) -> list[bytes]:
     """Take a token apart, without decoding.
 
@@ -58,15 +72,18 @@ def split(token: bytes, parts: int) -> list[bytes]:
         len(pieces) != parts
         or not pieces[0]
         or token.translate(None, _ALPHABET) != b"." * (parts - 1)
-        or not all(_has_one_spelling(piece) for piece in pieces)
+        or not _have_one_spelling(pieces)
     ):
         raise MalformedEventError("not_compact_jwe" if parts == JWE_PARTS else "not_compact_jws")
     return pieces
 
 
-def _has_one_spelling(piece: bytes) -> bool:
-    surplus = len(piece) % 4
-    return surplus == 0 or (surplus in _LAST_LETTERS and piece[-1] in _LAST_LETTERS[surplus])
+def _have_one_spelling(pieces: list[bytes]) -> bool:
+    for piece in pieces:
+        surplus = len(piece) % 4
+        if surplus and (surplus not in _LAST_LETTERS or piece[-1] not in _LAST_LETTERS[surplus]):
+            return False
+    return True
 
 
 def decoded(piece: bytes) -> bytes:
@@ -74,14 +91,10 @@ def decoded(piece: bytes) -> bytes:
     return binascii.a2b_base64(piece.translate(_TO_STANDARD) + _PADDING[len(piece) % 4])
 
 
-def take_apart(token: bytes, parts: int) -> tuple[Mapping[str, Any], list[bytes]]:
-    """Take a token apart and read its header, as `protected_header` does.
-
-    Returns:
-        The header, and all parts, not decoded.
-    """
+def take_apart(token: bytes, parts: int) -> Compact:
+    """Take a token apart and read its header, as `protected_header` does."""
     pieces = split(token, parts)
-    return _header(pieces[0], MAX_HEADER_BYTES), pieces
+    return Compact(_header(pieces[0], MAX_HEADER_BYTES), pieces, token)
 
 
 def protected_header(token: bytes, parts: int, max_bytes: int = MAX_HEADER_BYTES) -> Mapping[str, Any]:
@@ -148,19 +161,16 @@ def check_event_header(token: bytes, push: Push, knows_kid: Callable[[str], bool
         MalformedEventError: As `protected_header`.
         UndecryptableEventError: `alg_not_allowed`, `enc_not_allowed`, `kid_unknown`.
     """
-    kid: str = open_event(token, push, knows_kid)[0]["kid"]
+    kid: str = open_event(token, push, knows_kid).header["kid"]
     return kid
 
 
-def open_event(token: bytes, push: Push, knows_kid: Callable[[str], bool]) -> tuple[Mapping[str, Any], list[bytes]]:
-    """Take an event apart that may be opened; what may not is refused as `check_event_header` says.
-
-    Returns:
-        Its header, and its parts, not decoded.
-    """
+def open_event(token: bytes, push: Push, knows_kid: Callable[[str], bool]) -> Compact:
+    """Take an event apart that may be opened; what may not is refused as `check_event_header` says."""
     if len(token) > push.max_body_bytes:
         raise OversizedEventError("too_large")
-    header, pieces = take_apart(token, JWE_PARTS)
+    taken = take_apart(token, JWE_PARTS)
+    header = taken.header
     kid: str = header["kid"]
     if header["alg"] not in push.jwe_algs:
         raise UndecryptableEventError("alg_not_allowed")
@@ -168,7 +178,7 @@ def open_event(token: bytes, push: Push, knows_kid: Callable[[str], bool]) -> tu
         raise UndecryptableEventError("enc_not_allowed")
     if not knows_kid(kid):
         raise UndecryptableEventError("kid_unknown", f"it is encrypted for {kid!r}")
-    return header, pieces
+    return taken
 
 
 def unverified_claims(jws: bytes) -> tuple[str, Mapping[str, Any]]:
@@ -183,8 +193,8 @@ def unverified_claims(jws: bytes) -> tuple[str, Mapping[str, Any]]:
     Raises:
         MalformedEventError: As `protected_header`; `claims_not_json`, `claims_not_object`.
     """
-    header, pieces = take_apart(jws, JWS_PARTS)
-    return header["kid"], read_claims(decoded(pieces[1]))
+    signed = take_apart(jws, JWS_PARTS)
+    return signed.header["kid"], read_claims(decoded(signed.pieces[1]))
 
 
 def read_claims(payload: bytes) -> Mapping[str, Any]:

@@ -28,7 +28,7 @@ from tracker.ports import (
     Quarantined,
     Token,
 )
-from tracker.profiles.compact import JWE_PARTS, protected_header, unverified_claims
+from tracker.profiles.compact import JWE_PARTS, JWS_PARTS, decoded, protected_header, read_claims, take_apart
 from tracker.profiles.profile import Event, Family, Profile, UnreadableMessageError
 from tracker.usecases.claims import check_claims, issued_at
 from tracker.usecases.heard import HeardOther, HeardReport, Refused, from_snapshot, meaning
@@ -107,8 +107,9 @@ class Opener:
         decrypted = self._crypto.decrypt(item.body, profile.push)
         tried.our_kid = decrypted.kid
         jws = decrypted.plaintext.strip()
-        kid, unverified = unverified_claims(jws)
-        tried.kid = kid
+        signed = take_apart(jws, JWS_PARTS)
+        tried.kid = kid = signed.header["kid"]
+        unverified = read_claims(decoded(signed.pieces[1]))
         issuer = unverified.get("iss")
         provider = self._providers.of_issuer(issuer, decrypted.client_id) if isinstance(issuer, str) else None
         if provider is None or provider.profile is not profile:
@@ -118,7 +119,7 @@ class Opener:
         if key is None:
             return NeedsKey(provider, kid, decrypted.kid, _claimed(provider, unverified))
         try:
-            self._crypto.check_signature(jws, key, profile.push.jws_algs)
+            self._crypto.check_signature(signed, key, profile.push.jws_algs)
             claims = unverified  # no more: they were read of the bytes whose signature holds
             check_claims(claims, issuer=provider.issuer, client_id=provider.client_id, received_at=item.received_at)
         except RejectedEventError as error:

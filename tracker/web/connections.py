@@ -9,7 +9,7 @@ on its way for milliseconds, so it is never that one; and a request on which wor
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -34,10 +34,10 @@ class Connections:
     def __init__(self, most: int) -> None:
         self._most = most
         # The longest waiting first. Those over which something came that was taken are the last to go.
-        self._strangers: dict[asyncio.BaseTransport, None] = {}
-        self._acquaintances: dict[asyncio.BaseTransport, None] = {}
-        self._at_work: set[asyncio.BaseTransport] = set()
-        self._known: set[asyncio.BaseTransport] = set()
+        self._strangers: dict[asyncio.Transport, None] = {}
+        self._acquaintances: dict[asyncio.Transport, None] = {}
+        self._at_work: set[asyncio.Transport] = set()
+        self._known: set[asyncio.Transport] = set()
 
     def __len__(self) -> int:
         """How many are open."""
@@ -47,14 +47,14 @@ class Connections:
         """Count a new connection, if need be in another's place; False if none can make room."""
         if len(self) >= self._most:
             longest = next(iter(self._strangers or self._acquaintances), None)
-            if not isinstance(longest, asyncio.Transport):
+            if longest is None:
                 return False
             self.forget(longest)
             longest.abort()
         self._strangers[transport] = None
         return True
 
-    def secured(self, outside: asyncio.BaseTransport, inside: asyncio.Transport) -> bool:
+    def secured(self, outside: asyncio.Transport, inside: asyncio.Transport) -> bool:
         """TLS has been agreed on: from now on it is known by the transport inside. False if it has made room already."""
         if outside not in self._strangers:
             return False
@@ -62,27 +62,27 @@ class Connections:
         self._strangers[inside] = None
         return True
 
-    def forget(self, transport: asyncio.BaseTransport) -> None:
+    def forget(self, transport: asyncio.Transport) -> None:
         """It is closed."""
         self._strangers.pop(transport, None)
         self._acquaintances.pop(transport, None)
         self._at_work.discard(transport)
         self._known.discard(transport)
 
-    def works_on(self, transport: asyncio.BaseTransport | None) -> None:
+    def works_on(self, transport: asyncio.Transport | None) -> None:
         """A whole request has come over it."""
         if transport in self._strangers or transport in self._acquaintances:
             self._strangers.pop(transport, None)
             self._acquaintances.pop(transport, None)
             self._at_work.add(transport)
 
-    def waits_on(self, transport: asyncio.BaseTransport | None) -> None:
+    def waits_on(self, transport: asyncio.Transport | None) -> None:
         """From now on the other side has to do something: send, or take an answer."""
         if transport in self._at_work:
             self._at_work.discard(transport)
             (self._acquaintances if transport in self._known else self._strangers)[transport] = None
 
-    def know(self, transport: asyncio.BaseTransport | None) -> None:
+    def know(self, transport: asyncio.Transport | None) -> None:
         """What came over it was taken: an event was kept, or an API key was good."""
         if transport in self._at_work:
             self._known.add(transport)
@@ -120,7 +120,7 @@ class _Watched(asyncio.Protocol):
         self,
         inner: asyncio.Protocol,
         let_in: Callable[[asyncio.Transport], bool],
-        forget: Callable[[asyncio.BaseTransport], None],
+        forget: Callable[[asyncio.Transport], None],
     ) -> None:
         self._inner = inner
         self._let_in = let_in
@@ -128,12 +128,11 @@ class _Watched(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if not isinstance(transport, asyncio.Transport) or not self._let_in(transport):
-            if isinstance(transport, asyncio.Transport):
-                transport.abort()
+        if not self._let_in(of_stream := _stream(transport)):
+            of_stream.abort()
             return
-        self._transport = transport
-        self._inner.connection_made(transport)
+        self._transport = of_stream
+        self._inner.connection_made(of_stream)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._transport is not None:
@@ -166,12 +165,11 @@ class _WatchedTls(asyncio.BufferedProtocol):
         return self._transport is not None and self._connections.secured(self._transport, transport)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if not isinstance(transport, asyncio.Transport) or not self._connections.admit(transport):
-            if isinstance(transport, asyncio.Transport):
-                transport.abort()
+        if not self._connections.admit(of_stream := _stream(transport)):
+            of_stream.abort()
             return
-        self._transport = transport
-        self._tls.connection_made(transport)
+        self._transport = of_stream
+        self._tls.connection_made(of_stream)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._transport is not None:
@@ -193,6 +191,11 @@ class _WatchedTls(asyncio.BufferedProtocol):
 
     def resume_writing(self) -> None:
         self._tls.resume_writing()
+
+
+def _stream(transport: asyncio.BaseTransport) -> asyncio.Transport:
+    """What a server's connection comes with; uvloop's is no subclass of asyncio's."""
+    return cast("asyncio.Transport", transport)
 
 
 def bounded(

@@ -7,6 +7,7 @@ sender may have written himself.
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from aiohttp import web
@@ -73,6 +74,7 @@ def _from_the_end(forwarded_for: Sequence[str]) -> Iterator[str]:
             yield hop.strip(" \t")
 
 
+@lru_cache(maxsize=1024)  # the same few proxies and holders, again and again
 def _address(text: str) -> Address | None:
     """Read an address; some proxies write the port too, then IPv6 is in brackets."""
     if text.startswith("["):

@@ -62,9 +62,7 @@ async def receive(request: web.Request) -> web.Response:
         return await _turn_away(request, headers)
     try:
         profile = services.receiver.profile(request.match_info["profile"])
-        with awaiting_body(request):
-            async with asyncio.timeout(services.body_timeout_seconds):
-                body = await _read(request, profile.push.max_body_bytes)
+        body = await _body(request, profile.push.max_body_bytes, services.body_timeout_seconds)
         sender = services.peers.sender(request)
         await services.receiver.receive(
             profile,
@@ -121,6 +119,17 @@ def _last_word(status: int, headers: dict[str, str]) -> web.Response:
     response = web.Response(status=status, headers=headers)
     response.force_close()
     return response
+
+
+async def _body(request: web.Request, limit: int, timeout_seconds: float) -> bytes:
+    if not request.content.is_eof():
+        with awaiting_body(request):
+            async with asyncio.timeout(timeout_seconds):
+                return await _read(request, limit)
+    body = request.content.read_nowait()  # it came with its header, as nearly all do
+    if len(body) > limit:
+        raise OversizedEventError("too_large")
+    return body
 
 
 async def _read(request: web.Request, limit: int) -> bytes:

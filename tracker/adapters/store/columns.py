@@ -7,8 +7,10 @@ fetched, before anybody could tell which row it was, and would give up the rows 
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final
 
+import orjson
 from sqlalchemy import JSON, DateTime, Dialect, String
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
@@ -48,22 +50,33 @@ class Instant(TypeDecorator[datetime]):
 
     def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any] | None:
         """The same as one function, where it would be three calls for each value."""
-        return _instant_text if dialect.name == "sqlite" else super().bind_processor(dialect)
+        return instant_text if dialect.name == "sqlite" else super().bind_processor(dialect)
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002 - SQLAlchemy's
-        """Turn what is stored into an aware UTC time."""
-        if value is None:
-            return None
-        if isinstance(value, datetime):
-            return value.astimezone(UTC)
-        try:
-            read = datetime.fromisoformat(value)
-        except (TypeError, ValueError):
-            return UNREADABLE
-        return UNREADABLE if read.tzinfo is None else read
+    def result_processor(self, dialect: Dialect, coltype: Any) -> Callable[[Any], Any] | None:  # noqa: ARG002 - SQLAlchemy's
+        """The same way back."""
+        return _read_instant
 
 
-def _instant_text(value: datetime | None) -> str | None:
+def _read_instant(value: Any) -> Any:
+    """Turn what is stored into an aware UTC time."""
+    if value is None:
+        return None
+    if isinstance(value, datetime):
+        return value.astimezone(UTC)
+    try:
+        read = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        return UNREADABLE
+    return UNREADABLE if read.tzinfo is None else read
+
+
+@lru_cache(maxsize=1024)  # a batch writes its own instant, and those of its events, many times
+def instant_text(value: datetime | None) -> str | None:
+    """Write an aware time as SQLite keeps it.
+
+    Raises:
+        ValueError: It has no zone.
+    """
     if value is None:
         return None
     if value.tzinfo is UTC:
@@ -86,8 +99,15 @@ class Json(TypeDecorator[Any]):
         return _read_json
 
 
-json_text: Final = json.JSONEncoder(separators=(",", ":")).encode
-"""How JSON is written into the database."""
+def json_text(value: Any) -> str:
+    """Write JSON for the database."""
+    try:
+        return orjson.dumps(value, None, orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS).decode()
+    except TypeError:  # such as an integer beyond 64 bits
+        return _write_json(value)
+
+
+_write_json: Final = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def _read_json(text: Any) -> Any:

@@ -88,6 +88,12 @@ def inbox_items(dialect: str) -> Select[Any]:
 
 
 @cache
+def inbox_bodies(dialect: str) -> Select[Any]:
+    """The bodies of the items `ids` of the inbox."""
+    return select(inbox.c.id, inbox.c.body).where(among(dialect, inbox.c.id, "ids"))
+
+
+@cache
 def drop_inbox(dialect: str) -> Any:
     """Take the items `ids` out of the inbox."""
     return delete(inbox).where(among(dialect, inbox.c.id, "ids"))

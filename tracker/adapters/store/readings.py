@@ -1,14 +1,14 @@
 """The queries: what is asked of the database outside of a transaction that writes."""
 
-from collections.abc import Collection, Iterator
-from datetime import UTC, datetime, timedelta
+from collections.abc import Collection
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, func, or_, select
 
 from tracker.adapters.store import rows
 from tracker.adapters.store.columns import Unreadable
-from tracker.adapters.store.differences import POSTGRES, by_no_index, database_now, planned_by_values
+from tracker.adapters.store.differences import POSTGRES, by_no_index, planned_by_values
 from tracker.adapters.store.tables import (
     api_key,
     consent,
@@ -25,63 +25,12 @@ from tracker.domain.errors import InconsistentRowError
 from tracker.domain.subscription import Parked, Subscription
 from tracker.domain.tracked import TrackedConsent
 from tracker.journal.entry import Entry
-from tracker.ports import ApiKey, ConsentQuery, InboxItem, Name, StoredReport
+from tracker.ports import ApiKey, ConsentQuery, Name, StoredReport
 
 # What was recorded in one transaction has one instant; it was judged in the order of receipt.
 _RECORDING = (report.c.recorded_at, report.c.asks, report.c.received_at, report.c.digest)
 
 _FEW = 1000
-_NEW_AND_AHEAD = timedelta(seconds=5)
-_LONGER_THAN_ANY_WAIT = timedelta(hours=1)
-
-
-def claim_inbox(connection: Connection, now: datetime, limit: int, seconds: float) -> list[InboxItem]:
-    """Give what is due to be opened and nobody is at, and lease it if that is wanted."""
-    found = _due_in_inbox(connection, now, limit)
-    if found and seconds > 0:
-        mine = inbox.c.id.in_([item.id for item in found])
-        connection.execute(update(inbox).where(mine).values(leased_until=database_now(connection, seconds)))
-    return found
-
-
-def _due_in_inbox(connection: Connection, now: datetime, limit: int) -> list[InboxItem]:
-    """In order of arrival; when more is due than fits, some of each lane and of what has just come."""
-    is_free = or_(inbox.c.leased_until.is_(None), inbox.c.leased_until <= database_now(connection))
-    query = select(inbox).where(is_free).order_by(inbox.c.due_at, inbox.c.id).with_for_update(skip_locked=True)
-    is_due = inbox.c.due_at <= now
-    due = list(connection.execute(query.where(is_due).limit(limit)))
-    if len(due) == limit:
-        # Whoever sent it all: others, and what has just come, must not wait for all of it.
-        lanes: list[str | None] = [None, *_lanes(connection)]
-        share = max(1, (limit - limit // 4) // len(lanes))
-        some = [
-            row for lane in lanes for row in connection.execute(query.where(inbox.c.lane == lane, is_due).limit(share))
-        ]
-        newest = query.order_by(None).order_by(inbox.c.due_at.desc(), inbox.c.id.desc()).where(is_due)
-        some += connection.execute(newest.limit(limit // 4))
-        chosen = {row.id: row for row in [*some, *due]}
-        due = sorted(list(chosen.values())[:limit], key=lambda row: row.id)
-    if not due:
-        # What seems to have come in the future, or to be put off for longer than anything ever is, was timed by a clock that
-        # has been stepped back since. It was answered for, and waits for nothing.
-        mistimed = or_(inbox.c.attempts == 0, inbox.c.due_at > _after(now, _LONGER_THAN_ANY_WAIT))
-        ahead = and_(inbox.c.due_at > _after(now, _NEW_AND_AHEAD), mistimed)
-        due = list(connection.execute(query.where(ahead).limit(limit)))
-    found, _ = rows.sorted_out(due, rows.to_inbox_item)
-    return found
-
-
-def _lanes(connection: Connection) -> Iterator[str]:
-    """The lanes in which something waits: a look into the index for each, however much it is."""
-    first = select(func.min(inbox.c.lane))
-    lane = connection.execute(first).scalar()
-    while lane is not None:
-        yield lane
-        lane = connection.execute(first.where(inbox.c.lane > lane)).scalar()
-
-
-def _after(now: datetime, span: timedelta) -> datetime:
-    return min(now, datetime.max.replace(tzinfo=UTC) - span) + span
 
 
 def inbox_depth(connection: Connection) -> tuple[int, datetime | None]:

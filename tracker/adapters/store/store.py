@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection, delete, insert, update
 
-from tracker.adapters.store import aside, leases, partitions, readings, rows, surveys
+from tracker.adapters.store import aside, claims, leases, partitions, readings, rows, surveys
 from tracker.adapters.store.differences import upsert
 from tracker.adapters.store.gathering import Gathering
 from tracker.adapters.store.many import insert_rows
@@ -60,6 +60,7 @@ class SqlStore:
         self._database = database
         self._ids = ids
         self._admitted = Gathering(self._admit_all)
+        self._fresh = claims.FreshBodies()
 
     async def close(self) -> None:
         """Finish what waits, and close."""
@@ -85,15 +86,22 @@ class SqlStore:
 
     async def admit(self, item: InboxItem) -> None:
         """Keep an event before it is answered for."""
-        await self._admitted.add(rows.inbox_values(item))
+        self._fresh.keep(item)
+        try:
+            await self._admitted.add(rows.inbox_values(item))
+        except BaseException:  # it may not be there: nobody is to take it for kept
+            self._fresh.forget((item.id,))
+            raise
 
     async def _admit_all(self, items: Sequence[rows.Values]) -> None:
         await self._write(lambda connection: insert_rows(connection, inbox, items))
 
     async def claim_inbox(self, now: datetime, limit: int, seconds: float) -> list[InboxItem]:
         """Give what is due to be opened and nobody is at, and lease it."""
-        claim = partial(readings.claim_inbox, now=now, limit=limit, seconds=seconds)
-        return await (self._write(claim) if seconds > 0 else self._database.read(claim))
+        claim = partial(claims.claim_inbox, now=now, limit=limit, seconds=seconds, fresh=self._fresh)
+        found = await (self._write(claim) if seconds > 0 else self._database.read(claim))
+        self._fresh.forget([item.id for item in found])
+        return found
 
     async def postpone(self, ids: Collection[str], until: datetime) -> None:
         """Put off opening some items, and count the attempt."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
+from tracker.adapters.store.columns import instant_text
 from tracker.adapters.store.rows.reading import Values, consistent
 from tracker.domain.consent import Channel, ConsentId, ProviderId, Status, TrackingId
 from tracker.domain.decision import Decision
@@ -116,7 +117,7 @@ def summary_to_json(summary: Summary) -> Values:
     return {
         "asks": summary.asks,
         "standing": [_report_to_json(report) for report in summary.standing],
-        "revived_date_time": _text(summary.revived_date_time),
+        "revived_date_time": instant_text(summary.revived_date_time),
         "end_hinted_at_ask": summary.end_hinted_at_ask,
     }
 
@@ -136,13 +137,13 @@ def _report_to_json(report: Report) -> Values:
         "digest": report.digest,
         "channel": report.channel.value,
         "status": report.status.value,
-        "status_date_time": _text(report.status_date_time),
-        "received_at": _text(report.received_at),
-        "recorded_at": _text(report.recorded_at),
+        "status_date_time": instant_text(report.status_date_time),
+        "received_at": instant_text(report.received_at),
+        "recorded_at": instant_text(report.recorded_at),
         "asks": report.asks,
-        "asked_at": _text(report.asked_at),
+        "asked_at": instant_text(report.asked_at),
         "ask": report.ask,
-        "expiration_date_time": _text(report.expiration_date_time),
+        "expiration_date_time": instant_text(report.expiration_date_time),
         "revoked_by": report.revoked_by,
         "raw_status": report.raw_status,
     }
@@ -163,10 +164,6 @@ def _report_from_json(value: Mapping[str, Any]) -> Report:
         revoked_by=value["revoked_by"],
         raw_status=value["raw_status"],
     )
-
-
-def _text(time: datetime | None) -> str | None:
-    return None if time is None else time.isoformat(timespec="microseconds")
 
 
 def _time(text: str | None) -> datetime | None:

@@ -24,12 +24,12 @@ def inbox_values(item: InboxItem) -> Values:
 
 
 @consistent("inbox", "id")
-def to_inbox_item(row: Row[Any]) -> InboxItem:
-    """A row of `inbox`."""
+def to_inbox_item(row: Row[Any], body: bytes) -> InboxItem:
+    """A row of `inbox` without its body, and the body."""
     return InboxItem(
         id=row.id,
         profile=row.profile,
-        body=row.body,
+        body=body,
         received_at=row.received_at,
         interaction_id=row.interaction_id,
         attempts=row.attempts,

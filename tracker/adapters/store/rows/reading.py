@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterable
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Row
 
@@ -11,20 +11,23 @@ from tracker.adapters.store.columns import UNREADABLE
 from tracker.domain.errors import InconsistentRowError
 
 Values = dict[str, Any]
+P = ParamSpec("P")
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 
-def consistent(table: str, key: str) -> Callable[[Callable[[Row[Any]], T]], Callable[[Row[Any]], T]]:
+def consistent(
+    table: str, key: str
+) -> Callable[[Callable[Concatenate[Row[Any], P], T]], Callable[Concatenate[Row[Any], P], T]]:
     """Turn whatever a row's words break into an error that names the row."""
 
-    def wrap(read: Callable[[Row[Any]], T]) -> Callable[[Row[Any]], T]:
+    def wrap(read: Callable[Concatenate[Row[Any], P], T]) -> Callable[Concatenate[Row[Any], P], T]:
         @wraps(read)
-        def checked(row: Row[Any]) -> T:
+        def checked(row: Row[Any], /, *args: P.args, **named: P.kwargs) -> T:
             if UNREADABLE in row:
                 raise InconsistentRowError(table, _key(row, key), f"{_unreadable(row)} cannot be read")
             try:
-                return read(row)
+                return read(row, *args, **named)
             except (ValueError, LookupError, TypeError, AttributeError) as error:
                 problem = f"it does not fit what the domain knows ({type(error).__name__})"
             # Not from its cause: the cause quotes the row, and tracebacks end up in logs.

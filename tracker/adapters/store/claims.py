@@ -1,13 +1,16 @@
 """Taking events out of the inbox to be opened. Nothing is moved by it: what is taken stays there until it is on record."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, and_, func, or_, select, update
+from sqlalchemy import Connection, Integer, Row, Select, String, bindparam, func, or_, select, update
 
 from tracker.adapters.store import lookups, rows
-from tracker.adapters.store.differences import database_now
+from tracker.adapters.store.columns import Instant
+from tracker.adapters.store.differences import database_clock, database_now
 from tracker.adapters.store.many import texts
 from tracker.adapters.store.tables import inbox
 from tracker.ports import InboxItem
@@ -15,6 +18,7 @@ from tracker.ports import InboxItem
 _NEW_AND_AHEAD = timedelta(seconds=5)
 _LONGER_THAN_ANY_WAIT = timedelta(hours=1)
 
+_LONGEST_LEASE_SECONDS: Final = 60.0
 _KEPT_BYTES: Final = 8 * 1024 * 1024
 
 _ALL_BUT_BODIES: Final = tuple(column for column in inbox.c if column is not inbox.c.body)
@@ -52,7 +56,7 @@ def claim_inbox(
     connection: Connection, now: datetime, limit: int, seconds: float, fresh: FreshBodies
 ) -> list[InboxItem]:
     """Give what is due to be opened and nobody is at, and lease it if that is wanted."""
-    due = _due_in_inbox(connection, now, limit)
+    due = _due_in_inbox(connection, now, limit, seconds)
     ids = [row.id for row in due]
     if due and seconds > 0:
         until = database_now(connection, seconds)
@@ -72,32 +76,70 @@ def _bodies(connection: Connection, ids: Collection[str], fresh: FreshBodies) ->
     return bodies
 
 
-def _due_in_inbox(connection: Connection, now: datetime, limit: int) -> list[Row[Any]]:
+def _due_in_inbox(connection: Connection, now: datetime, limit: int, seconds: float) -> list[Row[Any]]:
     """In order of arrival; when more is due than fits, some of each lane and of what has just come."""
-    is_free = or_(inbox.c.leased_until.is_(None), inbox.c.leased_until <= database_now(connection))
-    query = (
-        select(*_ALL_BUT_BODIES).where(is_free).order_by(inbox.c.due_at, inbox.c.id).with_for_update(skip_locked=True)
-    )
-    is_due = inbox.c.due_at <= now
-    due = list(connection.execute(query.where(is_due).limit(limit)))
+    looks = _looks(connection.dialect.name, seconds)
+
+    def found(look: Select[Any], most: int, **named: Any) -> Sequence[Row[Any]]:
+        return connection.execute(look, {"now": now, "limit": most, **named}).all()
+
+    due = found(looks.due, limit)
     if len(due) == limit:
         # Whoever sent it all: others, and what has just come, must not wait for all of it.
-        lanes: list[str | None] = [None, *_lanes(connection)]
-        share = max(1, (limit - limit // 4) // len(lanes))
+        lanes = list(_lanes(connection))
+        share = max(1, (limit - limit // 4) // (len(lanes) + 1))
         some = [
-            row for lane in lanes for row in connection.execute(query.where(inbox.c.lane == lane, is_due).limit(share))
+            *found(looks.without_lane, share),
+            *(row for lane in lanes for row in found(looks.of_lane, share, lane=lane)),
         ]
-        newest = query.order_by(None).order_by(inbox.c.due_at.desc(), inbox.c.id.desc()).where(is_due)
-        some += connection.execute(newest.limit(limit // 4))
+        some += found(looks.newest, limit // 4)
         chosen = {row.id: row for row in [*some, *due]}
-        due = sorted(list(chosen.values())[:limit], key=lambda row: row.id)
-    if not due:
-        # What seems to have come in the future, or to be put off for longer than anything ever is, was timed by a clock that
-        # has been stepped back since. It was answered for, and waits for nothing.
-        mistimed = or_(inbox.c.attempts == 0, inbox.c.due_at > _after(now, _LONGER_THAN_ANY_WAIT))
-        ahead = and_(inbox.c.due_at > _after(now, _NEW_AND_AHEAD), mistimed)
-        due = list(connection.execute(query.where(ahead).limit(limit)))
-    return due
+        return sorted(list(chosen.values())[:limit], key=lambda row: row.id)
+    # What seems to have come in the future, or to be put off for longer than anything ever is, was timed by a clock that has
+    # been stepped back since. It was answered for, and waits for nothing.
+    soon, late = _after(now, _NEW_AND_AHEAD), _after(now, _LONGER_THAN_ANY_WAIT)
+    return list(due or found(looks.ahead, limit, soon=soon, late=late))
+
+
+@dataclass(frozen=True, slots=True)
+class _Looks:
+    """The looks into the inbox, each for `limit` items at `now`.
+
+    Attributes:
+        due: In order of arrival.
+        without_lane: Those without a lane.
+        of_lane: Those of one `lane`.
+        newest: The last that came, first.
+        ahead: What is due after `soon` and was never tried, or is due after `late`.
+    """
+
+    due: Select[Any]
+    without_lane: Select[Any]
+    of_lane: Select[Any]
+    newest: Select[Any]
+    ahead: Select[Any]
+
+
+@cache
+def _looks(dialect: str, seconds: float) -> _Looks:
+    """Built once: that takes longer than to ask."""
+    due_at, lane = inbox.c.due_at, inbox.c.lane
+    until = inbox.c.leased_until
+    # What seems to be leased for longer than any lease lasts was leased before the database's clock was stepped back.
+    too_long = until > database_clock(dialect, max(_LONGEST_LEASE_SECONDS, 2 * seconds))
+    is_free = or_(until.is_(None), until <= database_clock(dialect), too_long)
+    free = select(*_ALL_BUT_BODIES).where(is_free).limit(bindparam("limit", type_=Integer))
+    free = free.with_for_update(skip_locked=True)
+    in_order = free.order_by(due_at, inbox.c.id)
+    is_due = due_at <= bindparam("now", type_=Instant)
+    mistimed = or_(inbox.c.attempts == 0, due_at > bindparam("late", type_=Instant))
+    return _Looks(
+        due=in_order.where(is_due),
+        without_lane=in_order.where(lane.is_(None), is_due),
+        of_lane=in_order.where(lane == bindparam("lane", type_=String), is_due),
+        newest=free.order_by(due_at.desc(), inbox.c.id.desc()).where(is_due),
+        ahead=in_order.where(due_at > bindparam("soon", type_=Instant), mistimed),
+    )
 
 
 def _lanes(connection: Connection) -> Iterator[str]:

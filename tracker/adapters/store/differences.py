@@ -35,7 +35,12 @@ def hold_names(connection: Connection, names: Collection[Name]) -> None:
 
 def database_now(connection: Connection, seconds: float = 0) -> ColumnElement[Any]:
     """The database's clock, and so many seconds later."""
-    if connection.dialect.name == POSTGRES:
+    return database_clock(connection.dialect.name, seconds)
+
+
+def database_clock(dialect: str, seconds: float = 0) -> ColumnElement[Any]:
+    """The same, for statements that are built before there is a connection."""
+    if dialect == POSTGRES:
         return func.clock_timestamp() + timedelta(seconds=seconds)
     # In the form in which `columns.Instant` keeps them there.
     return func.strftime("%Y-%m-%dT%H:%M:%f000+00:00", "now", f"{seconds:+.3f} seconds")

@@ -37,16 +37,20 @@ _LONGER_THAN_ANY_WAIT = timedelta(hours=1)
 
 def claim_inbox(connection: Connection, now: datetime, limit: int, seconds: float) -> list[InboxItem]:
     """Give what is due to be opened and nobody is at, and lease it if that is wanted."""
-    found = _due_in_inbox(connection, now, limit)
+    found = _due_in_inbox(connection, now, limit, seconds)
     if found and seconds > 0:
         mine = inbox.c.id.in_([item.id for item in found])
         connection.execute(update(inbox).where(mine).values(leased_until=database_now(connection, seconds)))
     return found
 
 
-def _due_in_inbox(connection: Connection, now: datetime, limit: int) -> list[InboxItem]:
+def _due_in_inbox(connection: Connection, now: datetime, limit: int, seconds: float) -> list[InboxItem]:
     """In order of arrival; when more is due than fits, some of each lane and of what has just come."""
-    is_free = or_(inbox.c.leased_until.is_(None), inbox.c.leased_until <= database_now(connection))
+    until = inbox.c.leased_until
+    # What seems to be leased for longer than any lease lasts was leased before the database's clock was stepped back.
+    is_free = or_(
+        until.is_(None), until <= database_now(connection), until > database_now(connection, max(60.0, 2 * seconds))
+    )
     query = select(inbox).where(is_free).order_by(inbox.c.due_at, inbox.c.id).with_for_update(skip_locked=True)
     is_due = inbox.c.due_at <= now
     due = list(connection.execute(query.where(is_due).limit(limit)))

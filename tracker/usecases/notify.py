@@ -49,6 +49,7 @@ class Notifier:
                     await self._look_at_head()
                 except StorageError as error:
                     _log.error("The subscriptions could not be read; trying again: %s", error)
+                    self._streams.clear()  # it may be another one that comes back, and an older one: its word counts
                     self._stop_what_has_run_out()
                 await self._subscriptions_changed.wait(_LOOK_AGAIN_SECONDS)
         finally:
@@ -127,6 +128,13 @@ class Notifier:
     async def _look_at_head(self) -> None:
         """Ring for entries that nobody rang for, such as another process's; one look for all the loops."""
         head = await self._ports.store.head()
+        if head < self._head:
+            _log.error(
+                "The journal ends at %d and did at %d: subscribers are told from where this database says",
+                head,
+                self._head,
+            )
+            self._stop_loops_but(())  # they have read on beyond; new ones begin where they stand now
         if head != self._head:
             self._head = head
             self._ports.news.ring()

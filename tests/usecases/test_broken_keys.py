@@ -1,7 +1,9 @@
 """Events that wait for a holder's keys, over restarts and at a holder who is not asked again at once."""
 
+import asyncio
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
@@ -9,7 +11,7 @@ from tests import tokens
 from tests.clocks import ManualClock
 from tests.usecases.bench import DEMOBANK, NOW, Bench, ScriptedKeys, data, event, keys_of, open_bench
 from tracker.adapters.jose import JwcryptoEventCrypto
-from tracker.domain.errors import KeysUnavailableError
+from tracker.domain.errors import KeysUnavailableError, StorageError
 from tracker.ports import Provider
 from tracker.usecases.key_wait import KeyWait
 from tracker.usecases.open import Opening
@@ -133,3 +135,45 @@ async def test_what_another_process_opened_takes_nobodys_place_for_good(
     bench.advance(minutes=10)
     await bench.work_off()
     assert await bench.status() == ("Revoked", False)
+
+
+async def test_what_could_not_be_made_due_when_its_key_had_come_is_made_due_next(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await bench.register()
+    bench.keys.fetched, bench.keys.unavailable = {}, True
+    await bench.deliver(event(data()))
+    bench.keys.unavailable = False
+    await bench.opening.key_wait.refresh(bench.office.providers.require(DEMOBANK))
+
+    async def away(*_: object) -> None:
+        raise StorageError
+
+    with monkeypatch.context() as patch, pytest.raises(StorageError):
+        patch.setattr(bench.store, "hasten", away)
+        await bench.opening.run_once()
+    await bench.work_off()
+    assert await bench.status() == ("Authorized", True)
+
+
+async def test_what_waits_for_a_key_that_came_while_it_was_opened_does_not_wait(bench: Bench) -> None:
+    """As at every start: the keys are fetched while the first events are opened."""
+    await bench.register()
+    bench.keys.fetched = {}
+    await bench.receiver.receive(bench.profile, event(data()), "interaction")
+    find, refresh = bench.keys.find, bench.opening.key_wait.refresh
+    looks = 0
+
+    def too_early(*arguments: Any) -> Any:
+        nonlocal looks
+        looks += 1
+        if looks == 1:
+            return None
+        bench.keys.fetched = dict(bench.keys.published)
+        return find(*arguments)
+
+    bench.keys.find = too_early  # type: ignore[method-assign]
+    bench.opening.key_wait.refresh = lambda _: asyncio.sleep(0)  # type: ignore[method-assign]
+    await bench.work_off()
+    bench.opening.key_wait.refresh = refresh  # type: ignore[method-assign]
+    assert await bench.status() == ("Authorized", True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from tracker.domain.consent import ProviderId
-from tracker.domain.errors import KeysUnavailableError
+from tracker.domain.errors import KeysUnavailableError, StorageError
 from tracker.ports import Clock, HolderKeys, InboxItem, Provider, Store
 from tracker.usecases.opening import NeedsKey
 
@@ -119,7 +119,9 @@ class KeyWait:
             self._remember(item, needs)
         too_many = self._counts[provider.id] - self._most_each
         for item, needs in reversed(lacking):  # if there is no room for all, then for those that came first
-            if provider.id in self._had_keys and (too_many > 0 or self._has_waited_enough(item, now)):
+            if self._find(self._waiting[item.id]):  # it has come since it was looked for
+                pauses.setdefault(timedelta(), []).append(item.id)
+            elif provider.id in self._had_keys and (too_many > 0 or self._has_waited_enough(item, now)):
                 reason = "key_unknown" if self._had_keys[provider.id] else "keys_unavailable"
                 given_up.append(GivenUp(item, needs, reason))
                 too_many -= 1
@@ -170,7 +172,11 @@ class KeyWait:
         ready = [found for found in self._found.values() if found]
         some = [found.popleft() for found in ready for _ in range(min(len(found), max(1, most // len(ready))))]
         if some:
-            await self._store.hasten(some, self._clock.now())
+            try:
+                await self._store.hasten(some, self._clock.now())
+            except StorageError:
+                self._found_again(some)
+                raise
             self.forget(some)  # whoever opens them next
 
     async def settled(self) -> None:
@@ -182,6 +188,11 @@ class KeyWait:
         for task in list(self._fetching.values()):
             task.cancel()
         await self.settled()
+
+    def _found_again(self, ids: Sequence[str]) -> None:
+        for one in ids:
+            if (waiting := self._waiting.get(one)) is not None:
+                self._found.setdefault(waiting.needs.provider.id, deque()).appendleft(one)
 
     def _forget_what_was_taken_elsewhere(self) -> None:
         before = self._clock.monotonic() - _TAKEN_ELSEWHERE_SECONDS

@@ -248,7 +248,8 @@ class Stream:
         if not await self._ports.store.save_progress(progress):
             raise SubscriptionNotFoundError
         self._backlog.saved()
-        self._saved, self._saved_at, self._landed = current, now, 0
+        # From when it is written: where that takes long, as much is told in between as where it does not.
+        self._saved, self._saved_at, self._landed = current, self._ports.clock.now(), 0
 
     async def _save_before_leaving(self) -> None:
         try:

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Collection
-from contextlib import suppress
 from datetime import datetime, timedelta
 
 from tracker.domain.errors import LeaseLostError, StorageError, SubscriptionNotFoundError
@@ -19,6 +18,7 @@ _LOOK_AGAIN_SECONDS = 1.0
 _TURN_AT_LEAST_EVERY_SECONDS = 10.0
 _SHORTEST_WAIT_SECONDS = 0.01
 _LONGEST_BACKOFF_SECONDS = 60
+_WRITING_SECONDS = 3.0  # what the last progress gets to be written when we stop
 _LONGEST_WITHOUT_DATABASE_SECONDS = 4  # one that is back is used again within seconds, however long it was away
 
 
@@ -53,11 +53,10 @@ class Notifier:
                     self._stop_what_has_run_out()
                 await self._subscriptions_changed.wait(_LOOK_AGAIN_SECONDS)
         finally:
-            await _stop(self._loops.values())
+            await _stop(self._loops.values(), self._ports.grace_seconds + _WRITING_SECONDS)
             self._loops.clear()
             if self._leasing is not None:
-                with suppress(StorageError):  # then the others wait until the time is over
-                    await self._leasing.leave()
+                await self._leasing.leave()
 
     async def run_once(self, subscription_id: str) -> Turn:
         """Do all that can be done now for one subscription. Its loop, if it runs, must not be disturbed by this.
@@ -172,8 +171,11 @@ class Notifier:
                 return
 
 
-async def _stop(loops: Collection[asyncio.Task[None]]) -> None:
+async def _stop(loops: Collection[asyncio.Task[None]], seconds: float) -> None:
     for loop in loops:
         loop.cancel()
     if loops:
-        await asyncio.wait(loops)
+        _, late = await asyncio.wait(loops, timeout=seconds)
+        for loop in late:
+            _log.warning("%s did not finish in time and is cut short", loop.get_name())
+            loop.cancel()

@@ -34,6 +34,8 @@ APPLICATION: Final = "tracker"
 _TRIES: Final = 5
 _CONNECT_SECONDS: Final = 10
 _COMMAND_SECONDS: Final = 60
+_CLOSING_SECONDS: Final = 1
+"""What writes get that are still under way after the others had theirs."""
 _TARGET: Final = "target_session_attrs"
 
 # By a statement, because poolers refuse what they do not know among the parameters of a new connection. Whoever is stopped or
@@ -171,10 +173,17 @@ class PostgresDatabase:
         raise AssertionError
 
     async def close(self) -> None:
-        """Finish what is under way, then close. What comes later is refused."""
+        """Finish what is under way, then close. What comes later is refused.
+
+        What is not done in time waits for a database that says nothing any more; nobody was told that it is done.
+        """
         self._closed = True
-        while self._writing:
-            await asyncio.wait(self._writing)
+        if self._writing:
+            await asyncio.wait(self._writing, timeout=_CLOSING_SECONDS)
+        for late in self._writing:
+            late.cancel()
+        if self._writing:
+            await asyncio.wait(self._writing, timeout=1)
         await self._engine.dispose()
 
     # ------------------------------------------------------------------------------------------ inside

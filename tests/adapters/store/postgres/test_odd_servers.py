@@ -1,5 +1,7 @@
 """Servers that are set up, or are in a state, as ours are not: nothing is taken for granted that a server can be told."""
 
+import asyncio
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -8,11 +10,13 @@ from sqlalchemy import make_url
 from tests.adapters.store.postgres.wire import wire_to
 from tests.contract.facts import a_consent, an_item, append, draft_about, save, sequences
 from tests.postgres import query
+from tracker.adapters.store import gathering
 from tracker.adapters.store.postgres import PostgresDatabase
 from tracker.adapters.store.store import SqlStore
 from tracker.domain.errors import StorageError
 
 Open = Callable[..., SqlStore]
+MODULE = sys.modules[PostgresDatabase.__module__]
 
 
 def _set(url: str, setting: str) -> None:
@@ -80,3 +84,22 @@ async def test_a_migration_beside_a_service_costs_nobody_an_error(url: str, open
     query(url, "ALTER TABLE journal ALTER COLUMN journal_id TYPE text")
     assert await store.find_consent((consent.provider, consent.consent_id)) is not None
     assert sequences(await append(store, draft_about(consent))) == [4]
+
+
+async def test_who_is_stopped_does_not_wait_for_a_server_that_says_nothing_any_more(
+    url: str, open_store: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing of it was answered for. Whoever is not gone when his time is over is killed, and that is no good end."""
+    monkeypatch.setattr(MODULE, "_CLOSING_SECONDS", 0.1)
+    monkeypatch.setattr(gathering, "CLOSING_SECONDS", 0.1)
+    async with wire_to(url) as wire:
+        store = open_store(wire.url, connections=1)
+        await store.admit(an_item(1))
+        wire.is_stuck = True
+        admitting = asyncio.create_task(store.admit(an_item(2)))
+        await asyncio.sleep(0)
+        async with asyncio.timeout(20):
+            await store.close()
+        with pytest.raises(StorageError):
+            await admitting
+    assert (await open_store().inbox_depth())[0] == 1

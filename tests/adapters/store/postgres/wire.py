@@ -19,6 +19,7 @@ class Wire:
         cut: None; `"before"` the server hears of the commit; `"after"` it answered, and nobody hears of that.
         cuts: How often it was cut.
         is_down: Whether it takes no new connection after that.
+        is_stuck: Whether nothing passes any more, and nobody is told so: a firewall that forgot all connections.
     """
 
     def __init__(self, url: str) -> None:
@@ -27,6 +28,7 @@ class Wire:
         self.cut: str | None = None
         self.cuts = 0
         self.is_down = False
+        self.is_stuck = False
 
     async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self.is_down and self.cuts:
@@ -46,14 +48,16 @@ class Wire:
                         self.cuts += 1
                         break
                     committing.set()
-                ours.write(data)
+                if not self.is_stuck:
+                    ours.write(data)
 
         async def back() -> None:
             while data := await theirs.read(65536):
                 if committing.is_set() and _DONE in data:
                     self.cuts += 1
                     break
-                writer.write(data)
+                if not self.is_stuck:
+                    writer.write(data)
 
         ways = [asyncio.create_task(out()), asyncio.create_task(back())]
         await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)

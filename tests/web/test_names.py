@@ -97,3 +97,10 @@ async def test_an_id_in_a_path_without_need_of_encoding_may_stand_as_it_is(site:
     assert (await site.get("/v1/consents/demobank/urn:x:1")).status == 200
     await site.register("...")
     assert (await site.get("/v1/consents/demobank/...")).status == 200
+
+
+async def test_nul_is_in_no_path(site: Site) -> None:
+    """PostgreSQL refuses to look for it; so nothing is looked for, whatever the database."""
+    for path in ("consents/%00/c-1", "consents/by-tracking-id/a%00", "subscriptions/%00", "quarantine/x%00y"):
+        said = await site.get(f"/v1/{path}")
+        assert (said.status, said.json["code"]) == (404, "not_found")

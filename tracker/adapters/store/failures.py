@@ -35,7 +35,7 @@ def storage_error(error: BaseException) -> StorageError:
         is_of_the_data = isinstance(error, _FOR_GOOD) or state[:2] in _FOR_GOOD_CLASSES
         is_for_good = is_of_the_data and state[:2] != _OF_THE_DATABASE
         kind = NotStorableError if is_for_good else StorageError
-        return kind(f"The database could not do it: {error.orig}.")
+        return kind(f"The database could not do it: {_words(error.orig)}.")
     if isinstance(error, StatementError):  # a value that cannot even be handed over; its words may be the value's
         return NotStorableError(f"A value cannot be stored ({type(error.orig).__name__}).")
     if isinstance(error, SQLAlchemyError):
@@ -43,3 +43,9 @@ def storage_error(error: BaseException) -> StorageError:
     if isinstance(error, OSError) and error.errno:
         return StorageError(f"The database cannot be reached: {os.strerror(error.errno)}.")
     return StorageError(f"The database could not do it, because of another's work ({type(error).__name__}).")
+
+
+def _words(error: BaseException | None) -> str:
+    """What the database said, without the value, which the driver adds where it cannot even send it."""
+    said = str(error)
+    return said.partition(":")[0] if said.startswith("invalid input for query argument") else said

@@ -61,7 +61,8 @@ class Operation:
 
         options = {"allow_head": True} if self.method == hdrs.METH_GET else {}
         # Whatever is percent-encoded in a segment belongs to it, braces too, which aiohttp leaves out by itself.
-        path = re.sub(r"{(\w+)}", r"{\1:[^/]+}", self.path)
+        # But for NUL, which is in no name that there is, and which a database may refuse to look for.
+        path = re.sub(r"{(\w+)}", r"{\1:[^/\\x00]+}", self.path)
         return web.RouteDef(self.method, path, handler, options)
 
 

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Collection
 from datetime import datetime, timedelta
+from functools import partial
 
 from tracker.domain.errors import LeaseLostError, StorageError, SubscriptionNotFoundError
 from tracker.domain.subscription import SubscriptionState
@@ -90,7 +91,11 @@ class Notifier:
         subscription = await self._ports.store.get_subscription(subscription_id)
         if subscription is None:
             return None
-        return Stream(subscription, await self._ports.store.parked(subscription_id), self._ports, held)
+        rows = await self._ports.store.parked(subscription_id)
+        return Stream(subscription, rows, self._ports, held, partial(self._is_ours, subscription_id))
+
+    def _is_ours(self, subscription_id: str) -> bool:
+        return self._leasing is None or subscription_lease(subscription_id) in self._leasing.held
 
     # ------------------------------------------------------------------------------------------ loops
 

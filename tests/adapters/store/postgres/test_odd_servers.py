@@ -103,3 +103,16 @@ async def test_who_is_stopped_does_not_wait_for_a_server_that_says_nothing_any_m
         with pytest.raises(StorageError):
             await admitting
     assert (await open_store().inbox_depth())[0] == 1
+
+
+async def test_who_was_told_goodbye_asks_on_another_connection(url: str, open_store: Open) -> None:
+    """Between that and the end of the connection the driver is at a loss for what it may do."""
+    async with wire_to(url) as wire:
+        store = open_store(wire.url, connections=1)
+        for n, call in enumerate((store.head, lambda: store.admit(an_item(9)))):
+            await store.admit(an_item(n))
+            wire.say_goodbye()
+            for _ in range(20):  # until it has been heard
+                await asyncio.sleep(0.001)
+            await call()
+        assert (await store.inbox_depth())[0] == 3

@@ -29,6 +29,13 @@ class Wire:
         self.cuts = 0
         self.is_down = False
         self.is_stuck = False
+        self._writers: list[asyncio.StreamWriter] = []
+
+    def say_goodbye(self) -> None:
+        """Tell all that are connected what a server tells them that shuts down; it hangs up a little later."""
+        fields = b"SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrator command\0\0"
+        for writer in self._writers:
+            writer.write(b"E" + (len(fields) + 4).to_bytes(4) + fields)
 
     async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self.is_down and self.cuts:
@@ -39,6 +46,7 @@ class Wire:
             theirs, ours = await asyncio.open_unix_connection(f"{host}/.s.PGSQL.{self._to.port or 5432}")
         else:
             theirs, ours = await asyncio.open_connection(self._to.host, self._to.port or 5432)
+        self._writers.append(writer)
         committing = asyncio.Event()
 
         async def out() -> None:

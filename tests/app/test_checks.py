@@ -1,14 +1,21 @@
 """What `tracker check` finds out about our access to a provider."""
 
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
+
+import pytest
 
 from tests.adapters.hub.scripted_hub import ScriptedHub, says_json
 from tests.clocks import ManualClock
 from tests.usecases.bench import NOW
 from tests.web.site import settings_for
+from tracker.adapters.clock import SystemClock
+from tracker.app.checks import _clock
 from tracker.app.composition import World, build
 from tracker.app.findings import Finding
 from tracker.app.provider_checks import provider_findings
+from tracker.settings import Settings
 
 
 async def access(database: Path, keys: Path, hub: ScriptedHub) -> Finding:
@@ -40,3 +47,30 @@ async def test_without_any_it_is_not_well_and_says_what_to_look_at(
     assert not found.ok
     assert "(invalid_client)" in found.text
     assert "`tracker keys public`" in found.text
+
+
+class Stepped(SystemClock):
+    """Goes on, but shows another time of day."""
+
+    def __init__(self, seconds: float) -> None:
+        self._by = timedelta(seconds=seconds)
+
+    def now(self) -> datetime:
+        return super().now() + self._by
+
+
+@pytest.mark.parametrize(
+    ("seconds", "says"),
+    [(0, None), (-3_600, "is 3600 s behind the database's"), (120, "is 120 s ahead of the database's")],
+)
+async def test_a_clock_that_is_not_the_databases_is_found(
+    another_postgres: Callable[[], str], keys: Path, hub: ScriptedHub, seconds: float, says: str | None
+) -> None:
+    """Behind it, consents that have ended would be said to be usable; and several machines would disagree."""
+    database = {"database": {"url": another_postgres()}}
+    settings = settings_for(Path("unused"), keys, {"demobank": hub.issuer}).model_dump() | database
+    on_server = Settings.model_validate(settings)
+    async with build(on_server, World(clock=Stepped(seconds))) as tracker:
+        found = await _clock(on_server, tracker)
+    assert found.ok is (says is None)
+    assert says is None or says in found.text

@@ -1,5 +1,7 @@
 """Leases: one holder at a time, epochs that fence the others off, and items of the inbox that one process has in hand."""
 
+import asyncio
+
 import pytest
 
 from tests.contract.facts import NewDatabase, a_subscription, an_item, at
@@ -109,3 +111,19 @@ async def test_an_item_is_taken_out_once(store: SqlStore) -> None:
     (item,) = await store.claim_inbox(at(5), 10, 0)
     assert await store.transact(lambda transaction: transaction.take_from_inbox([item.id, "unknown"])) == {item.id}
     assert await store.transact(lambda transaction: transaction.take_from_inbox([item.id])) == set()
+
+
+async def test_what_a_dead_process_held_is_anybodys_soon_though_the_database_clock_was_stepped_back(
+    store: SqlStore,
+) -> None:
+    """By the clock as it is now its leases last for an hour: nobody would be told, and nothing opened, until then."""
+    await store.admit(an_item(1))
+    await store.hold_leases("dead", ["process dead", "a"], 3_600)
+    assert len(await store.claim_inbox(at(9), 10, 3_600)) == 1
+    assert await store.hold_leases("other", ["process other"], 0.001) == {"process other": Held("process other", 1)}
+    async with asyncio.timeout(10):
+        while await store.held_leases():
+            pass
+    assert await store.hold_leases("other", ["a"], 60) == {"a": Held("a", 2)}
+    assert len(await store.claim_inbox(at(9), 10, 60)) == 1
+    assert await store.claim_inbox(at(9), 10, 60) == []

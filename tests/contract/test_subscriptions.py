@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.contract.facts import a_subscription, at, digest, parked
+from tests.contract.facts import a_consent, a_subscription, append, at, digest, draft_about, parked, save
 from tracker.adapters.store.store import SqlStore
 from tracker.domain.errors import StorageError
 from tracker.domain.subscription import EntryFilter, SubscriptionState
@@ -24,6 +24,9 @@ async def test_subscriptions_are_read_in_order_of_id(store: SqlStore) -> None:
 async def test_progress_is_written_all_in_one(store: SqlStore) -> None:
     before = a_subscription(entry_filter=EntryFilter(types=("consent.*",)))
     await store.add_subscription(before)
+    consent = a_consent()
+    await save(store, consent)
+    await append(store, *(draft_about(consent) for _ in range(10)))
     after = replace(before, cursor=9, state=SubscriptionState.FAILING, failures=2, last_error="503")
     waits = [parked(7, attempts=1, last_error="refused"), parked(3), parked(5)]
     assert await store.save_progress(Progress(subscription=after, park=tuple(waits)))

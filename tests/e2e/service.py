@@ -93,7 +93,7 @@ resource_url = "{issuer_url}"
                 *self.command, stdout=asyncio.subprocess.PIPE, stderr=log, env=self.environment
             )
         assert self.process.stdout is not None
-        line = (await asyncio.wait_for(self.process.stdout.readline(), 30)).decode()
+        line = (await asyncio.wait_for(self.process.stdout.readline(), 90)).decode()  # four at once, on a busy machine
         assert line.startswith("tracker listens on http"), line
         self.url = line.split()[3]
 

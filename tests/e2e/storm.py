@@ -197,7 +197,8 @@ class Stage:
         return round(time.monotonic() - begin, 1)
 
 
-_AWAY = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+# The last of them when the server says goodbye between two statements, and its end of the connection is not closed yet.
+_AWAY = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 
 @asynccontextmanager

@@ -31,3 +31,10 @@ def test_who_is_alone_takes_all_he_can() -> None:
     size = ClaimSize(256, 0)
     size.took(256, 60)
     assert size.now == 256
+
+
+def test_what_the_database_would_not_do_is_tried_in_smaller_batches() -> None:
+    size = ClaimSize(256, LEASE)
+    for _ in range(6):
+        size.failed()
+    assert size.now == 16

@@ -197,6 +197,21 @@ async def test_who_lost_the_lease_writes_nothing_and_reads_again_before_it_goes_
         await world.real_store.save_progress(Progress(subscription=told, held=type(held)(name, held.epoch - 1)))
 
 
+async def test_who_was_stopped_for_longer_than_its_lease_sends_nothing_more_by_it(world: Telling) -> None:
+    """Another may be far ahead: what comes now, out of turn, would be taken for the latest word."""
+    await world.subscribe()
+    notifier, mine = a_notifier(world, "a")
+    await mine.share([subscription_lease(SUBSCRIPTION)])
+    await world.append(*range(30))
+
+    async def stop_for_long() -> None:
+        world.clock.advance(LONG)
+
+    world.subscriber.before_answer = stop_for_long
+    assert (await notifier.run_once(SUBSCRIPTION)).is_over
+    assert len(world.subscriber.posts) <= 8  # those that were under way
+
+
 # ------------------------------------------------------------------------------------------ asking by leases
 
 

@@ -694,6 +694,24 @@ async def _until(condition: Any) -> None:
             await asyncio.sleep(0.005)
 
 
+async def test_where_writing_takes_long_no_less_is_told_for_each_write(world: Telling) -> None:
+    """Each write takes as long as is waited between two: then half of the time is spent on writing, not nearly all of it."""
+    writes = 0
+
+    def take_long(name: str) -> None:
+        nonlocal writes
+        if name == "save_progress":
+            writes += 1
+            world.clock.advance(1)
+
+    await world.subscribe()
+    await world.append(*range(150))
+    world.store.on_call = take_long
+    await world.turn()
+    assert len(world.subscriber.taken) == 150
+    assert writes <= 4
+
+
 async def test_loops_follow_the_bells(world: Telling) -> None:
     running = asyncio.create_task(world.notifier.run())
     await world.subscribe()

@@ -1,5 +1,6 @@
 """Ids of consents, however strange, in a body, in a path and in a query; and what is no id."""
 
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -97,3 +98,23 @@ async def test_an_id_in_a_path_without_need_of_encoding_may_stand_as_it_is(site:
     assert (await site.get("/v1/consents/demobank/urn:x:1")).status == 200
     await site.register("...")
     assert (await site.get("/v1/consents/demobank/...")).status == 200
+
+
+@pytest.mark.parametrize(
+    "path", ["consents/%00/c", "consents/by-tracking-id/a%00", "subscriptions/%00", "quarantine/%00"]
+)
+async def test_nul_is_looked_for_nowhere(site: Site, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PostgreSQL refuses to; that is no reason to answer otherwise than to what is merely unknown."""
+    looked_for: list[object] = []
+    for name in ("find_consent", "get_consent", "get_subscription", "get_quarantined"):
+        look = getattr(site.tracker.store, name)
+
+        def noted(what: object, look: Any = look) -> Any:
+            looked_for.append(what)
+            return look(what)
+
+        monkeypatch.setattr(site.tracker.store, name, noted)
+    assert (await site.get(f"/v1/{path}")).status == 404
+    assert looked_for
+    assert "\0" not in str(looked_for)
+    assert "\\x00" not in repr(looked_for)

@@ -1,10 +1,11 @@
 """`tracker check`: whether a configuration can work, found out by trying."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 from tracker.app.certificate_checks import certificate_findings
 from tracker.app.composition import Tracker, World, build
-from tracker.app.database import database_place, require_writable, schema_revisions
+from tracker.app.database import database_clock, database_place, require_writable, schema_revisions
 from tracker.app.findings import Finding
 from tracker.app.listener_checks import service_finding
 from tracker.app.next_step import next_step, to_put_right
@@ -18,6 +19,7 @@ TO_COPY = "README.md has a configuration to begin with, docs/operations.md every
 
 _KEYS_AGAIN = "put the key files right, each as its line says, then `tracker check` again"
 _CLOCK_MAY_BE_BEHIND_SECONDS = 5.0
+_CLOCKS_MAY_DIFFER = timedelta(seconds=1)
 
 
 async def check_all(settings: Settings, show: Callable[[Finding], None]) -> list[bool]:
@@ -89,7 +91,7 @@ async def _with_the_tracker(
             are_keys_well = True
             found(service)
             if has_tables:
-                found(await _clock(tracker))
+                found(await _clock(settings, tracker))
             for provider in tracker.providers:
                 async for finding in provider_findings(tracker, provider):
                     found(finding)
@@ -113,9 +115,15 @@ def _keys_text(settings: Settings) -> str:
     return f"{load_our_keys(settings).told() or 'there are no clients'}; {signed}"
 
 
-async def _clock(tracker: Tracker) -> Finding:
-    """Our own clock against the journal: it must not be behind what was written already."""
+async def _clock(settings: Settings, tracker: Tracker) -> Finding:
+    """Our own clock against the server's, and against the journal: it must not be behind what was written already."""
     now = tracker.world.clock.now()
+    theirs = database_clock(settings)
+    taken = tracker.world.clock.now() - now
+    if theirs is not None and not -_CLOCKS_MAY_DIFFER <= theirs - now <= taken + _CLOCKS_MAY_DIFFER:
+        away = (theirs - now).total_seconds()
+        text = f"this machine's clock is {abs(away):.0f} s {'behind' if away > 0 else 'ahead of'} the database's; set them right"
+        return Finding("clock", text, ok=False)
     head = await tracker.store.head()
     last = (await tracker.store.entries_after(head - 1, 1))[0].recorded_at if head else now
     behind = (last - now).total_seconds()

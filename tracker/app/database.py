@@ -1,10 +1,11 @@
 """The database that the configuration names, and its schema."""
 
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, select
 
 from tracker.adapters.store import migrate
 from tracker.adapters.store.place import DatabasePlace
@@ -62,6 +63,19 @@ def require_writable(settings: Settings) -> None:
         ConfigurationError: It cannot.
     """
     database_place(settings).require_writable()
+
+
+def database_clock(settings: Settings) -> datetime | None:
+    """What time it is on the server; None: the database is a file, and has our clock.
+
+    Raises:
+        ConfigurationError: The database cannot be used.
+    """
+    place = database_place(settings)
+    if not place.is_shared:
+        return None
+    now: datetime = place.run(lambda connection: connection.execute(select(func.clock_timestamp())).scalar_one())
+    return now
 
 
 def upgrade_database(settings: Settings, revision: str) -> str | None:

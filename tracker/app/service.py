@@ -108,11 +108,15 @@ async def running(tracker: Tracker, roles: Collection[Role] = ALL_ROLES) -> Asyn
             worker.start()
             yield tracker.listens_at["http"]
     finally:
-        await worker.stop()
-        await tracker.shared_asks.leave()
+        # Side by side, so that none of them uses up the time of the others.
         for task in standing:
             task.cancel()
-        await asyncio.gather(*standing, return_exceptions=True)
+        await asyncio.gather(_stopped(worker, tracker), *standing, return_exceptions=True)
+
+
+async def _stopped(worker: Worker, tracker: Tracker) -> None:
+    await worker.stop()
+    await tracker.shared_asks.leave()
 
 
 @asynccontextmanager

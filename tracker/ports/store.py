@@ -123,7 +123,7 @@ class Store(Inbox, Protocol):
         """What a subscription has parked, in sequence."""
 
     async def save_progress(self, progress: Progress) -> bool:
-        """Write how far a subscription has come, all in one; False when it is gone.
+        """Write how far a subscription has come, all in one; False when it is gone, or would move beyond the journal's end.
 
         Raises:
             LeaseLostError: Another process tells this subscriber now.

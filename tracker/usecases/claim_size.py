@@ -30,3 +30,8 @@ class ClaimSize:
             self.now = max(self._least, min(self.now, count) // 2)
         elif seconds < self._lease_seconds * _GROW_BELOW and count >= self.now:
             self.now = min(self._most, self.now * 2)
+
+    def failed(self) -> None:
+        """Note that the database would not do it; a smaller one it may."""
+        if self._lease_seconds > 0:
+            self.now = max(self._least, self.now // 2)

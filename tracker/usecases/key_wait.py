@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from tracker.domain.consent import ProviderId
-from tracker.domain.errors import KeysUnavailableError
+from tracker.domain.errors import KeysUnavailableError, StorageError
 from tracker.ports import Clock, HolderKeys, InboxItem, Provider, Store
 from tracker.usecases.opening import NeedsKey
 
@@ -24,8 +24,10 @@ _PATIENCE_SECONDS = 3600.0
 """So long this process waits at least: it may have been down for days itself."""
 _FIRST_WAIT = timedelta(seconds=5)
 _LONGEST_PAUSE = timedelta(minutes=10)
-_UNKNOWN_KEY_TRIES = 2
+_UNKNOWN_KEY_TRIES = 2  # of this process: what another one asked for is not at hand here
 _UNKNOWN_KEY_PAUSE = timedelta(seconds=31)  # a holder's keys are fetched again at most once in 30 s
+_TAKEN_ELSEWHERE_SECONDS = 2 * _LONGEST_PAUSE.total_seconds()
+"""What was not seen again for so long was recorded by another process: nobody else would tell us."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +39,21 @@ class GivenUp:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Waiting:
+    """What this process knows of an event that waits; others may have had it in hand as well.
+
+    Attributes:
+        since: When it was first seen here.
+        seen: When it was last.
+        tries: How often it was put off here.
+    """
+
     needs: NeedsKey
     received_at: datetime
     since: float
+    seen: float
+    tries: int = 0
 
 
 @dataclass(slots=True)
@@ -107,11 +119,14 @@ class KeyWait:
             self._remember(item, needs)
         too_many = self._counts[provider.id] - self._most_each
         for item, needs in reversed(lacking):  # if there is no room for all, then for those that came first
-            if provider.id in self._had_keys and (too_many > 0 or self._has_waited_enough(item, now)):
+            if self._find(self._waiting[item.id]):  # it has come since it was looked for
+                pauses.setdefault(timedelta(), []).append(item.id)
+            elif provider.id in self._had_keys and (too_many > 0 or self._has_waited_enough(item, now)):
                 reason = "key_unknown" if self._had_keys[provider.id] else "keys_unavailable"
                 given_up.append(GivenUp(item, needs, reason))
                 too_many -= 1
             else:
+                self._waiting[item.id].tries += 1
                 pauses.setdefault(self._pause(item, provider), []).append(item.id)
                 known = {"interaction_id": item.interaction_id, "provider": provider.id}
                 _log.info("Event %s waits for a key of %s", item.interaction_id, provider.id, extra=known)
@@ -130,6 +145,7 @@ class KeyWait:
         Raises:
             KeysUnavailableError: They cannot be had now.
         """
+        self._forget_what_was_taken_elsewhere()
         try:
             await self._keys.refresh(provider)
         except KeysUnavailableError:
@@ -156,7 +172,12 @@ class KeyWait:
         ready = [found for found in self._found.values() if found]
         some = [found.popleft() for found in ready for _ in range(min(len(found), max(1, most // len(ready))))]
         if some:
-            await self._store.hasten(some, self._clock.now())
+            try:
+                await self._store.hasten(some, self._clock.now())
+            except StorageError:
+                self._found_again(some)
+                raise
+            self.forget(some)  # whoever opens them next
 
     async def settled(self) -> None:
         """Wait until no keys are being fetched."""
@@ -168,13 +189,25 @@ class KeyWait:
             task.cancel()
         await self.settled()
 
+    def _found_again(self, ids: Sequence[str]) -> None:
+        for one in ids:
+            if (waiting := self._waiting.get(one)) is not None:
+                self._found.setdefault(waiting.needs.provider.id, deque()).appendleft(one)
+
+    def _forget_what_was_taken_elsewhere(self) -> None:
+        before = self._clock.monotonic() - _TAKEN_ELSEWHERE_SECONDS
+        self.forget([one for one, waiting in self._waiting.items() if waiting.seen < before])
+
     def _find(self, waiting: _Waiting) -> bool:
         needs = waiting.needs
         return self._keys.find(needs.provider, needs.kid, waiting.received_at) is not None
 
     def _remember(self, item: InboxItem, needs: NeedsKey) -> None:
-        if item.id not in self._waiting:
-            self._waiting[item.id] = _Waiting(needs, item.received_at, self._clock.monotonic())
+        now = self._clock.monotonic()
+        if (waiting := self._waiting.get(item.id)) is not None:
+            waiting.seen = now
+        else:
+            self._waiting[item.id] = _Waiting(needs, item.received_at, since=now, seen=now)
             self._counts[needs.provider.id] += 1
             group = self._groups.setdefault((needs.provider.id, needs.kid), _Group(item.received_at))
             group.ids[item.id] = None
@@ -183,7 +216,7 @@ class KeyWait:
     def _has_waited_enough(self, item: InboxItem, now: datetime) -> bool:
         waiting = self._waiting[item.id]
         if self._had_keys[waiting.needs.provider.id]:
-            return item.attempts >= _UNKNOWN_KEY_TRIES
+            return waiting.tries >= _UNKNOWN_KEY_TRIES
         was_patient = self._clock.monotonic() - waiting.since >= _PATIENCE_SECONDS
         return was_patient and now - item.received_at >= LONGEST_WAIT
 

@@ -7,11 +7,14 @@ is over, and every write names the lease's epoch: so whoever only believes to ho
 import asyncio
 import hashlib
 from collections.abc import Collection
+from contextlib import suppress
 from math import ceil
 
+from tracker.domain.errors import StorageError
 from tracker.ports import PROCESS_PREFIX, Clock, Held, Store
 
 LEASE_SECONDS = 6.0
+_LEAVING_SECONDS = 3.0
 
 
 class Leasing:
@@ -88,11 +91,9 @@ class Leasing:
         self._held.pop(name, None)
 
     async def leave(self) -> None:
-        """Let others have all of it at once.
-
-        Raises:
-            StorageError: The database is away; they have it when the time is over.
-        """
+        """Let others have all of it at once; if the database is away, they have it when the time is over."""
         names = [PROCESS_PREFIX + self._holder, *self._held]
         self._held, self._renewed_at = {}, None
-        await self._store.release_leases(self._holder, names)
+        with suppress(StorageError, TimeoutError):
+            async with asyncio.timeout(_LEAVING_SECONDS):
+                await self._store.release_leases(self._holder, names)

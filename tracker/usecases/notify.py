@@ -3,8 +3,8 @@
 import asyncio
 import logging
 from collections.abc import Collection
-from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 
 from tracker.domain.errors import LeaseLostError, StorageError, SubscriptionNotFoundError
 from tracker.domain.subscription import SubscriptionState
@@ -19,6 +19,7 @@ _LOOK_AGAIN_SECONDS = 1.0
 _TURN_AT_LEAST_EVERY_SECONDS = 10.0
 _SHORTEST_WAIT_SECONDS = 0.01
 _LONGEST_BACKOFF_SECONDS = 60
+_WRITING_SECONDS = 3.0  # what the last progress gets to be written when we stop
 _LONGEST_WITHOUT_DATABASE_SECONDS = 4  # one that is back is used again within seconds, however long it was away
 
 
@@ -49,14 +50,14 @@ class Notifier:
                     await self._look_at_head()
                 except StorageError as error:
                     _log.error("The subscriptions could not be read; trying again: %s", error)
+                    self._streams.clear()  # it may be another one that comes back, and an older one: its word counts
                     self._stop_what_has_run_out()
                 await self._subscriptions_changed.wait(_LOOK_AGAIN_SECONDS)
         finally:
-            await _stop(self._loops.values())
+            await _stop(self._loops.values(), self._ports.grace_seconds + _WRITING_SECONDS)
             self._loops.clear()
             if self._leasing is not None:
-                with suppress(StorageError):  # then the others wait until the time is over
-                    await self._leasing.leave()
+                await self._leasing.leave()
 
     async def run_once(self, subscription_id: str) -> Turn:
         """Do all that can be done now for one subscription. Its loop, if it runs, must not be disturbed by this.
@@ -90,7 +91,11 @@ class Notifier:
         subscription = await self._ports.store.get_subscription(subscription_id)
         if subscription is None:
             return None
-        return Stream(subscription, await self._ports.store.parked(subscription_id), self._ports, held)
+        rows = await self._ports.store.parked(subscription_id)
+        return Stream(subscription, rows, self._ports, held, partial(self._is_ours, subscription_id))
+
+    def _is_ours(self, subscription_id: str) -> bool:
+        return self._leasing is None or subscription_lease(subscription_id) in self._leasing.held
 
     # ------------------------------------------------------------------------------------------ loops
 
@@ -127,6 +132,13 @@ class Notifier:
     async def _look_at_head(self) -> None:
         """Ring for entries that nobody rang for, such as another process's; one look for all the loops."""
         head = await self._ports.store.head()
+        if head < self._head:
+            _log.error(
+                "The journal ends at %d and did at %d: subscribers are told from where this database says",
+                head,
+                self._head,
+            )
+            self._stop_loops_but(())  # they have read on beyond; new ones begin where they stand now
         if head != self._head:
             self._head = head
             self._ports.news.ring()
@@ -164,8 +176,11 @@ class Notifier:
                 return
 
 
-async def _stop(loops: Collection[asyncio.Task[None]]) -> None:
+async def _stop(loops: Collection[asyncio.Task[None]], seconds: float) -> None:
     for loop in loops:
         loop.cancel()
     if loops:
-        await asyncio.wait(loops)
+        _, late = await asyncio.wait(loops, timeout=seconds)
+        for loop in late:
+            _log.warning("%s did not finish in time and is cut short", loop.get_name())
+            loop.cancel()

@@ -73,6 +73,15 @@ class Opening:
         items = await self._store.claim_inbox(self._clock.now(), self._claim_size.now, self._lease_seconds)
         if not items:
             return 0
+        try:
+            await self._work_through(items)
+        except StorageError:
+            self._claim_size.failed()
+            raise
+        self._claim_size.took(len(items), self._clock.monotonic() - began)
+        return len(items)
+
+    async def _work_through(self, items: Sequence[InboxItem]) -> None:
         outcomes = await self._open_all(items)
         opened: list[Opened] = []
         lacking: dict[str, tuple[Provider, list[tuple[InboxItem, NeedsKey]]]] = {}
@@ -94,8 +103,6 @@ class Opening:
                 interaction_id = one.item.interaction_id
                 refused.append(Opened(inbox_id=one.item.id, interaction_id=interaction_id, outcome=outcome))
             await self._finish(refused, by_id)
-        self._claim_size.took(len(items), self._clock.monotonic() - began)
-        return len(items)
 
     async def _finish(self, opened: Sequence[Opened], items: dict[str, InboxItem]) -> None:
         await self._record(opened, items)

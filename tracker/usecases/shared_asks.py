@@ -1,8 +1,5 @@
 """Several workers share the providers that are asked by the schedule, so that each provider's rate is spent by one."""
 
-from contextlib import suppress
-
-from tracker.domain.errors import StorageError
 from tracker.usecases.ask import Asker
 from tracker.usecases.leasing import Leasing
 from tracker.usecases.providers import Providers
@@ -36,8 +33,7 @@ class SharedAsks:
     async def leave(self) -> None:
         """Let others ask them at once."""
         if self._leasing is not None:
-            with suppress(StorageError):  # then they wait until the time is over
-                await self._leasing.leave()
+            await self._leasing.leave()
 
 
 def _lease(provider_id: str) -> str:

@@ -7,7 +7,7 @@ crash in between means that those deliveries are made again, in the same order.
 import asyncio
 import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -65,7 +65,12 @@ class Stream:
     """One subscription at work; nobody else writes its progress meanwhile."""
 
     def __init__(
-        self, subscription: Subscription, rows: Iterable[Parked], ports: StreamPorts, held: Held | None = None
+        self,
+        subscription: Subscription,
+        rows: Iterable[Parked],
+        ports: StreamPorts,
+        held: Held | None = None,
+        is_ours: Callable[[], bool] = lambda: True,
     ) -> None:
         """Begin where the subscription stands.
 
@@ -74,8 +79,10 @@ class Stream:
             rows: What it has parked.
             ports: What there is to work with.
             held: By what right; None: no other process can be at it.
+            is_ours: Whether that right lasts, as far as this process can tell.
         """
         self._ports = ports
+        self._is_ours = is_ours
         self._held = held
         self._backlog = Backlog(subscription.cursor, rows, most_parked=ports.most_parked)
         self._endpoint = Endpoint(subscription, self._backlog, ports.clock, ports.entropy)
@@ -150,6 +157,8 @@ class Stream:
                 rings = self._ports.news.rings
                 if self._endpoint.may_start:
                     await self._fill()
+                    if not self._is_ours():  # we were stopped for long, or cut off: another may be far ahead of us
+                        raise LeaseLostError
                     await self._start(flying)
                 if not flying:
                     break
@@ -248,7 +257,8 @@ class Stream:
         if not await self._ports.store.save_progress(progress):
             raise SubscriptionNotFoundError
         self._backlog.saved()
-        self._saved, self._saved_at, self._landed = current, now, 0
+        # From when it is written: where that takes long, as much is told in between as where it does not.
+        self._saved, self._saved_at, self._landed = current, self._ports.clock.now(), 0
 
     async def _save_before_leaving(self) -> None:
         try:

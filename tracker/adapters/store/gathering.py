@@ -15,6 +15,7 @@ from tracker.domain.errors import StorageError
 T = TypeVar("T")
 
 MOST_AT_ONCE = 256
+CLOSING_SECONDS = 4
 
 
 @dataclass(eq=False, slots=True)
@@ -62,10 +63,10 @@ class Gathering(Generic[T]):
         await one.done
 
     async def close(self) -> None:
-        """Write all that waits; what comes later is refused."""
+        """Write all that waits, as far as there is time for it; what comes later is refused."""
         self._closed = True
         if self._writing is not None:
-            await asyncio.wait({self._writing})
+            await asyncio.wait({self._writing}, timeout=CLOSING_SECONDS)
 
     async def _write_all(self) -> None:
         try:

@@ -16,6 +16,8 @@ def hold(connection: Connection, holder: str, names: Collection[str], seconds: f
     """Take or renew what nobody else holds; give what is held now."""
     if not names:
         return {}
+    if seconds > 0:
+        _shorten(connection, seconds)
     new = upsert(connection, lease)
     is_mine = lease.c.holder == new.excluded.holder
     statement = new.on_conflict_do_update(
@@ -31,6 +33,12 @@ def hold(connection: Connection, holder: str, names: Collection[str], seconds: f
     # In one order, so that two who take the same ones do not wait for each other crosswise.
     wanted = [{"name": name, "holder": holder, "epoch": 1, "leased_until": until} for name in sorted(names)]
     return {row.name: Held(row.name, row.epoch) for row in connection.execute(statement.values(wanted))}
+
+
+def _shorten(connection: Connection, seconds: float) -> None:
+    """End in time what no lease can last for: the database's clock was stepped back, and its holder may have died before."""
+    is_too_long = lease.c.leased_until > database_now(connection, 2 * seconds)
+    connection.execute(update(lease).where(is_too_long).values(leased_until=database_now(connection, seconds)))
 
 
 def let_go(connection: Connection, holder: str, names: Collection[str]) -> None:

@@ -17,7 +17,7 @@ from typing import Any, Final, TypeVar
 import asyncpg
 from sqlalchemy import Connection, make_url, text
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, NotSupportedError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
@@ -34,19 +34,23 @@ APPLICATION: Final = "tracker"
 _TRIES: Final = 5
 _CONNECT_SECONDS: Final = 10
 _COMMAND_SECONDS: Final = 60
+_CLOSING_SECONDS: Final = 1
+"""What writes get that are still under way after the others had theirs."""
+_TARGET: Final = "target_session_attrs"
 
 # By a statement, because poolers refuse what they do not know among the parameters of a new connection. Whoever is stopped or
 # cut off in the middle of a transaction holds locks that all others need: the server ends that transaction, and it is run again.
+# Who waited for a lock must see what was committed meanwhile, whatever other programs like better: judging depends on it.
 # And an answer that is given after a commit must not be forgotten by a server that was told to be quick.
 _SET_UP: Final = (
-    "SET idle_in_transaction_session_timeout = '5s';"
+    "SET idle_in_transaction_session_timeout = '5s'; SET default_transaction_isolation = 'read committed';"
     " SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
 )
 _AGAIN: Final = frozenset({"40001", "40P01", "23505"})
 """Serialization failure, deadlock, and two who put the same row in: the second one finds it there when it is run again."""
 
 # The driver's own errors come out as they are while a connection is made.
-_TROUBLE: Final = (SQLAlchemyError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+_TROUBLE: Final = (SQLAlchemyError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 Work = Callable[[Connection], tuple[T, str | None]]
 
@@ -70,9 +74,13 @@ def engine_for(url: str, *, connections: int | None = None) -> AsyncEngine:
 
 
 async def _connect(url: str, *, is_for_work: bool) -> Any:
-    """Connect. The driver reads the URL itself, and so knows all that libpq knows: sslmode, several hosts and so on."""
+    """Connect. The driver reads the URL itself, and so knows all that libpq knows: sslmode, several hosts and so on.
+
+    A standby is only good enough for who names it: it may lie behind, and would go on saying that a consent may be used.
+    """
     connection = await asyncpg.connect(
         url,
+        target_session_attrs=None if _TARGET in make_url(url).query else "primary",
         timeout=_CONNECT_SECONDS,
         command_timeout=_COMMAND_SECONDS,
         server_settings={"application_name": APPLICATION, "timezone": "UTC"},
@@ -150,7 +158,7 @@ class PostgresDatabase:
             writing.exception()  # its caller may be gone
 
     async def read(self, work: Callable[[Connection], T]) -> T:
-        """Run a query; on a connection that turns out to be broken once more, on another one."""
+        """Run a query; once more, if its connection turns out to be broken or to remember a table as it was."""
         if self._closed:
             raise StorageError("The database is closed.")
         for is_last in (False, True):
@@ -158,17 +166,24 @@ class PostgresDatabase:
                 async with self._reading.connect() as connection:
                     return await connection.run_sync(work)
             except DBAPIError as error:
-                if is_last or not error.connection_invalidated:
+                if is_last or not _may_succeed(error):
                     raise storage_error(error) from error
             except _TROUBLE as error:
                 raise storage_error(error) from error
         raise AssertionError
 
     async def close(self) -> None:
-        """Finish what is under way, then close. What comes later is refused."""
+        """Finish what is under way, then close. What comes later is refused.
+
+        What is not done in time waits for a database that says nothing any more; nobody was told that it is done.
+        """
         self._closed = True
-        while self._writing:
-            await asyncio.wait(self._writing)
+        if self._writing:
+            await asyncio.wait(self._writing, timeout=_CLOSING_SECONDS)
+        for late in self._writing:
+            late.cancel()
+        if self._writing:
+            await asyncio.wait(self._writing, timeout=1)
         await self._engine.dispose()
 
     # ------------------------------------------------------------------------------------------ inside
@@ -183,16 +198,19 @@ class PostgresDatabase:
         raise AssertionError
 
     async def _write_once(self, work: Work[T]) -> T:
+        trouble: Exception | None = None
         async with self._engine.connect() as connection:
             async with _rolled_back_on_failure(connection):
                 answer, batch_id = await connection.run_sync(work)
             try:
                 await connection.commit()
             except _TROUBLE as error:
-                if batch_id is None or not await self._did_commit(batch_id):
-                    # Not to be tried again from here: without a mark nobody knows, and with one the answer is no.
-                    raise storage_error(error) from error
-            return answer
+                trouble = error
+        # Looked up when the connection has been given back: who holds one and waits for another may wait for his like.
+        if trouble is not None and (batch_id is None or not await self._did_commit(batch_id)):
+            # Not to be tried again from here: without a mark nobody knows, and with one the answer is no.
+            raise storage_error(trouble) from trouble
+        return answer
 
     async def _did_commit(self, batch_id: str) -> bool:
         """Whether a commit that gave no answer took place: who puts the same mark in waits for it, and finds it or does not."""
@@ -218,8 +236,8 @@ async def _rolled_back_on_failure(connection: AsyncConnection) -> AsyncIterator[
 
 def _may_succeed(error: BaseException) -> bool:
     """Whether the same work, run again from the start, may find things otherwise."""
-    if isinstance(error, IntegrityError):
-        return _sqlstate(error) in _AGAIN
+    if isinstance(error, NotSupportedError):  # a statement was prepared for a table as it was before a migration
+        return True
     return isinstance(error, DBAPIError) and (error.connection_invalidated or _sqlstate(error) in _AGAIN)
 
 

@@ -5,13 +5,13 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Protocol, TypeVar
 
-from sqlalchemy import Connection, delete, insert, update
+from sqlalchemy import Connection, delete, insert, or_, select, update
 
 from tracker.adapters.store import aside, claims, leases, partitions, readings, rows, surveys
 from tracker.adapters.store.differences import upsert
 from tracker.adapters.store.gathering import Gathering
 from tracker.adapters.store.many import insert_rows
-from tracker.adapters.store.tables import api_key, batch, dead_letter, inbox, lease, parked, subscription
+from tracker.adapters.store.tables import api_key, batch, dead_letter, inbox, journal, lease, parked, subscription
 from tracker.adapters.store.transaction import SqlTransaction
 from tracker.domain.consent import TrackingId
 from tracker.domain.subscription import Parked, Subscription
@@ -216,8 +216,11 @@ class SqlStore:
             values = rows.subscription_values(mine)
             for fixed in ("id", "secret", "created_at"):
                 del values[fixed]
-            found = connection.execute(update(subscription).where(subscription.c.id == mine.id).values(values))
-            if not found.rowcount:
+            # Whoever has told more than the journal has knows of a time that an older database does not know of: it begins anew.
+            is_in_journal = select(journal.c.next_sequence).scalar_subquery() > mine.cursor
+            may_move = or_(subscription.c.cursor >= mine.cursor, is_in_journal)
+            moved = update(subscription).where(subscription.c.id == mine.id, may_move).values(values)
+            if not connection.execute(moved).rowcount:
                 return False
             _write_parked(connection, progress)
             return True

@@ -55,6 +55,8 @@ class Operation:
         async def handler(request: web.Request) -> web.Response:
             request[KEY] = await require_scope(request, self.scope)
             query_of(request, self.query)
+            for name, value in request.match_info.items():  # PostgreSQL refuses to look for NUL; neither is in any name
+                request.match_info[name] = value.replace("\0", "\ufffd")
             response = await self.handle(request, request.app[SERVICES])
             response.headers.update(NO_STORE)
             return response

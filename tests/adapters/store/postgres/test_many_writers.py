@@ -164,6 +164,11 @@ async def test_what_can_never_be_stored_is_told_so(open_store: Open) -> None:
     for impossible in (store.add_subscription(twice), store.admit(an_item(interaction_id="a" * 129))):
         with pytest.raises(NotStorableError):
             await impossible
+    # The driver shows what it cannot even send.
+    with pytest.raises(
+        NotStorableError, match=r"^The database could not do it: invalid input for query argument \$\d+\.$"
+    ):
+        await store.admit(an_item(interaction_id="Ahmed \ud800"))
 
 
 async def test_a_write_whose_caller_has_gone_is_done_all_the_same(url: str, open_store: Open) -> None:

@@ -15,7 +15,7 @@ from tracker.adapters.clock import SystemIds
 from tracker.adapters.store import migrate
 from tracker.adapters.store.postgres import PostgresDatabase, in_one_transaction
 from tracker.adapters.store.store import SqlStore
-from tracker.domain.errors import StorageError
+from tracker.domain.errors import ConfigurationError, StorageError
 
 
 @pytest.fixture
@@ -52,3 +52,23 @@ async def test_it_is_told_as_away_and_served_again_after_a_restart(folder: Path)
     assert (await store.inbox_depth())[0] == 40
     assert sequences(await append(store, draft_about(consent))) == [1]
     await store.close()
+
+
+async def test_a_standby_answers_nobody_who_did_not_name_one(folder: Path) -> None:
+    """It may lie behind: a process that only reads would say for hours that a consent may be used that was revoked."""
+    url = PostgresServer(f"postgresql://tracker@/postgres?host={folder}").create()
+    await in_one_transaction(url, migrate.upgrade)
+    await asyncio.to_thread(postgres.stop, folder, "fast")
+    (folder / "data" / "standby.signal").touch()
+    await asyncio.to_thread(postgres.start, folder)
+    store, naming = (
+        SqlStore(PostgresDatabase(url + chosen), SystemIds()) for chosen in ("", "&target_session_attrs=any")
+    )
+    with pytest.raises(StorageError) as caught:
+        await store.head()
+    assert caught.value.retryable
+    assert await naming.head() == 0
+    with pytest.raises(ConfigurationError, match="None of the hosts match"):
+        await in_one_transaction(url, migrate.current)
+    await store.close()
+    await naming.close()

@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from sqlalchemy import make_url
 
-from tests.postgres import query
+from tests.postgres import PostgresServer, query
 from tracker.adapters.store.wakeups import PostgresWakeups
 
 NAMES = frozenset({"inbox", "journal"})
@@ -81,3 +82,18 @@ async def test_rings_that_are_no_bells_of_ours_are_not_heard(url: str) -> None:
         await asyncio.to_thread(query, url, "SELECT pg_notify('tracker', 'kitchen,inbox,')")
         await until(lambda: one.heard and two.heard)
         assert one.heard == two.heard == ["inbox"]
+
+
+async def test_it_goes_on_looking_while_no_server_takes_writes(
+    url: str, postgres: PostgresServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As in the seconds of a failover; who gave up for ever would be woken by nobody, and never be ready again."""
+    postgres.execute(f'ALTER DATABASE "{make_url(url).database}" SET default_transaction_read_only = on')
+    process = Process(url + ("&" if "?" in url else "?") + "target_session_attrs=read-write")
+    running = asyncio.create_task(process.wakeups.run())
+    await until(lambda: "cannot be woken" in caplog.text or running.done())
+    assert not running.done()
+    postgres.execute(f'ALTER DATABASE "{make_url(url).database}" RESET default_transaction_read_only')
+    await until(lambda: set(process.heard) == NAMES)
+    running.cancel()
+    await asyncio.wait({running})

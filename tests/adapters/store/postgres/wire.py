@@ -19,6 +19,7 @@ class Wire:
         cut: None; `"before"` the server hears of the commit; `"after"` it answered, and nobody hears of that.
         cuts: How often it was cut.
         is_down: Whether it takes no new connection after that.
+        is_stuck: Whether nothing passes any more, and nobody is told so: a firewall that forgot all connections.
     """
 
     def __init__(self, url: str) -> None:
@@ -27,6 +28,14 @@ class Wire:
         self.cut: str | None = None
         self.cuts = 0
         self.is_down = False
+        self.is_stuck = False
+        self._writers: list[asyncio.StreamWriter] = []
+
+    def say_goodbye(self) -> None:
+        """Tell all that are connected what a server tells them that shuts down; it hangs up a little later."""
+        fields = b"SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrator command\0\0"
+        for writer in self._writers:
+            writer.write(b"E" + (len(fields) + 4).to_bytes(4) + fields)
 
     async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self.is_down and self.cuts:
@@ -37,6 +46,7 @@ class Wire:
             theirs, ours = await asyncio.open_unix_connection(f"{host}/.s.PGSQL.{self._to.port or 5432}")
         else:
             theirs, ours = await asyncio.open_connection(self._to.host, self._to.port or 5432)
+        self._writers.append(writer)
         committing = asyncio.Event()
 
         async def out() -> None:
@@ -46,14 +56,16 @@ class Wire:
                         self.cuts += 1
                         break
                     committing.set()
-                ours.write(data)
+                if not self.is_stuck:
+                    ours.write(data)
 
         async def back() -> None:
             while data := await theirs.read(65536):
                 if committing.is_set() and _DONE in data:
                     self.cuts += 1
                     break
-                writer.write(data)
+                if not self.is_stuck:
+                    writer.write(data)
 
         ways = [asyncio.create_task(out()), asyncio.create_task(back())]
         await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)

@@ -195,9 +195,11 @@ OPENING = (
 
 def reasons_in_code() -> Iterator[tuple[str, str]]:
     """Step and reason of everything that can keep an event from being believed."""
-    for name, call in calls_in(*OPENING):
+    for called, call in calls_in(*OPENING):
+        # `refusing` takes an error, and then what it shall say.
+        name, arguments = (ast.unparse(call.args[0]), call.args[1:]) if called == "refusing" else (called, call.args)
+        said = [texts_in(argument) for argument in arguments]
         kind = getattr(errors, name, None)
-        said = [texts_in(argument) for argument in call.args]
         if name in TAKERS and len(said) == 2 and said[1]:
             member = re.sub(r"(?<!^)(?=[A-Z])", "_", said[1][0]).lower()
             yield from (("read", f"{member}_{end}") for end in TAKERS[name])

@@ -118,6 +118,7 @@ async def running(tracker: Tracker, roles: Collection[Role] = ALL_ROLES) -> Asyn
     finally:
         await worker.stop()
         await tracker.shared_asks.leave()
+        await tracker.opening.leave()
         for task in standing:
             task.cancel()
         await asyncio.gather(*standing, return_exceptions=True)

@@ -71,7 +71,6 @@ async def _span(
     restarted = time.monotonic()
     await asyncio.sleep(_RECOVERY_SECONDS)
     after = await _look(deployment, sent, options.seconds)
-    refused = sent.statuses
     sending.cancel()
     await asyncio.gather(sending, return_exceptions=True)
     asker.close()
@@ -81,7 +80,7 @@ async def _span(
     figures |= {f"{name}_after": value for name, value in after.items()}
     figures |= {f"{name}_ratio": round(after[name] / value, 3) for name, value in before.items()}
     figures |= {
-        "refused": len(sent.answers) - refused.get(202, 0),
+        "refused": len(sent.answers) - len(sent.accepted),
         "first_taken_after_ms": round((first - restarted) * 1e3),
     }
     return figures, set(sent.accepted)

@@ -2,6 +2,8 @@
 
 import argparse
 import asyncio
+import json
+import sys
 import time
 
 from benchmarks.deployed import Deployment, until
@@ -43,6 +45,7 @@ async def measure(deployment: Deployment, premade: Premade, options: argparse.Na
             last = set(sent.accepted)
             await until(lambda: told >= accepted, _TOLD_WITHIN_SECONDS)  # noqa: B023 - it is awaited here
             samples.append(_sample(deployment, done + number))
+            print(json.dumps(samples[-1]), file=sys.stderr, flush=True)
     recorded = await deployment.recorded()
     return {
         "method": "32 in flight, a subscriber who is told everything; sampled when nothing waits",

@@ -95,7 +95,8 @@ class Asker:
             length = b"Content-Length: %d\r\n\r\n" % len(body)
             wire.transport.write(f"{method} {path} HTTP/1.1\r\n".encode() + self._common + length + body)
             try:
-                status = await asyncio.wait_for(wire.answer, self._seconds)
+                async with asyncio.timeout(self._seconds):
+                    status = await wire.answer
             except BaseException as error:
                 wire.transport.abort()
                 if isinstance(error, TimeoutError):

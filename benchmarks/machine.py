@@ -14,7 +14,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 
-from tests import tokens
+from tests import postgres, tokens
 from tests.postgres import PostgresServer, postgres_server, query
 
 _DURABLE = ("fsync=on", "synchronous_commit=on", "shared_buffers=256MB", "max_wal_size=4GB")
@@ -27,16 +27,24 @@ class Database:
     Attributes:
         url: Of a PostgreSQL database that holds nothing yet; None: a SQLite file in the run's folder.
         server: The server's first process, if it is on this machine.
+        folder: Of the server, if it was started for this run: `restart` restarts it.
     """
 
     url: str | None = None
     server: int | None = None
+    folder: Path | None = None
 
     def cpu_seconds(self) -> float | None:
         """CPU of the server, all of its processes, those that have ended too; None if it is not known."""
         if self.server is None:
             return None
         return _with_ended_ones(self.server) + sum(cpu_seconds(child) for child in _children(self.server))
+
+    def restart(self) -> None:
+        """Stop the server as an administrator does, and start it again; its CPU is not known from then on."""
+        assert self.folder is not None
+        postgres.stop(self.folder, "fast")
+        postgres.start(self.folder, _DURABLE)
 
     def version(self) -> dict[str, str]:
         if self.url is None:
@@ -56,7 +64,8 @@ def database(given: str | None) -> Iterator[Database]:
         yield Database()
     elif given == "postgresql:":
         with tempfile.TemporaryDirectory(), postgres_server(*_DURABLE) as server:
-            yield Database(server.create(), _postmaster(server))
+            folder = Path(query(server.url, "SHOW data_directory")[0][0])
+            yield Database(server.create(), _postmaster(folder), folder.parent)
     else:
         server = PostgresServer(given)
         made = server.create()
@@ -66,9 +75,8 @@ def database(given: str | None) -> Iterator[Database]:
             server.drop(made)
 
 
-def _postmaster(server: PostgresServer) -> int:
-    folder = query(server.url, "SHOW data_directory")[0][0]
-    return int((Path(folder) / "postmaster.pid").read_text().split()[0])
+def _postmaster(folder: Path) -> int:
+    return int((folder / "postmaster.pid").read_text().split()[0])
 
 
 def _children(pid: int) -> list[int]:
@@ -93,6 +101,17 @@ def cpu_seconds(pid: int) -> float:
 
 def resident_megabytes(pid: int) -> float:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def idle_seconds() -> float:
+    """What nobody used of all CPUs since the machine began."""
+    idle, waiting = Path("/proc/stat").read_text().split("\n", 1)[0].split()[4:6]
+    return (int(idle) + int(waiting)) / os.sysconf("SC_CLK_TCK")
+
+
+def load_average() -> float:
+    """Of the last minute: what else there was on the machine."""
+    return round(os.getloadavg()[0], 1)
 
 
 def description() -> dict[str, object]:

@@ -51,12 +51,15 @@ class Loop:
         run: One piece of work; says how much it was, 0 for none.
         bell: What wakes it.
         wait_seconds: It looks by itself after so long.
+        apart_seconds: Two pieces begin so far apart, unless the first took longer. What comes one by one is then worked on
+            together, and what comes after a pause at once.
     """
 
     name: str
     run: Callable[[], Awaitable[int]]
     bell: Bell
     wait_seconds: float = 1.0
+    apart_seconds: float = 0.0
 
 
 class Worker:
@@ -140,8 +143,9 @@ class Worker:
 
     async def _go_on(self, loop: Loop) -> None:
         pause = _FIRST_PAUSE_SECONDS
+        clock = asyncio.get_running_loop().time
         while not self._stopping.is_set():
-            heard = loop.bell.rings
+            heard, not_before = loop.bell.rings, clock() + loop.apart_seconds
             try:
                 worked = await loop.run()
                 pause = _FIRST_PAUSE_SECONDS
@@ -155,6 +159,8 @@ class Worker:
                 continue
             if not worked:
                 await self._wait_for(loop.bell.next_ring(heard), loop.wait_seconds)
+            elif (left := not_before - clock()) > 0:
+                await self._wait_for(None, left)
 
     async def _wait_for(self, ring: asyncio.Future[None] | None, timeout: float | None) -> bool:
         """Wait for a ring, the end, or so many seconds; say whether it rang and is not the end."""

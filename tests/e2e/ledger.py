@@ -19,7 +19,6 @@ from tests.e2e.service import an_event
 _START = datetime(2026, 3, 2, 6, tzinfo=UTC)
 _ANSWER_SECONDS = 20.0
 _TRIES = 4
-_PAUSE_SECONDS = 0.1
 _NEW_EVERY = 8
 _AGAIN_EVERY = 10
 
@@ -146,20 +145,3 @@ class Load:
                 return response.status
         except (aiohttp.ClientError, OSError):
             return 0
-
-    async def flat_out(self, until: asyncio.Event, *, in_flight: int = 24) -> list[float]:
-        """Send as fast as events are taken until told to end; give the instants at which one was, by the monotonic clock."""
-        taken: list[float] = []
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_ANSWER_SECONDS)) as http:
-
-            async def one() -> None:
-                while not until.is_set():
-                    key, body = self.make(self._dice.choice(self._consents))
-                    if await self._post(http, body) == 202:
-                        self._ledger.acknowledged.add(key)
-                        taken.append(time.monotonic())
-                    else:
-                        await asyncio.sleep(_PAUSE_SECONDS)
-
-            await asyncio.gather(*(one() for _ in range(in_flight)))
-        return taken

@@ -680,6 +680,7 @@ async def test_a_deleted_subscription_ends(world: Telling) -> None:
     await world.turn()
     await world.real_store.delete_subscription(SUBSCRIPTION)
     await world.append(1)
+    world.clock.advance(1)
     assert (await world.turn()).is_over
     assert (await world.turn()).is_over
     assert (await world.notifier.run_once("unknown")).is_over
@@ -846,6 +847,39 @@ async def test_stopping_lets_posts_finish_and_saves_what_they_did(world: Telling
     world.restart()
     await world.turn()
     assert sorted(world.subscriber.taken) == [1, 2]
+
+
+async def test_deliveries_within_a_second_are_written_together(world: Telling) -> None:
+    await world.subscribe()
+    await world.append(1)
+    assert (await world.turn()).next_at is None
+    assert (await world.saved()).cursor == 1  # after a pause at once
+    began = world.clock.now()
+    for n in range(2, 4):
+        world.clock.advance(0.3)
+        await world.append(n)
+        assert (await world.turn()).next_at == began + timedelta(seconds=1)
+        assert (await world.saved()).cursor == 1
+    await world.append(*range(4, 4 + 60))
+    await world.turn()
+    assert (await world.saved()).cursor >= 50  # no more than fifty are kept in mind
+    cursor = (await world.saved()).cursor
+    world.clock.advance(1)
+    assert (await world.turn()).next_at is None
+    assert (await world.saved()).cursor == 63 > cursor
+
+
+async def test_stopping_between_turns_writes_what_was_kept_in_mind(world: Telling) -> None:
+    await world.subscribe()
+    running = asyncio.create_task(world.notifier.run())
+    for n in range(1, 4):
+        await world.append(n)
+        world.news.ring()
+        await _until(lambda n=n: len(world.subscriber.taken) == n)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert (await world.saved()).cursor == 3
 
 
 async def test_stopping_abandons_posts_that_hang_and_saves_the_rest(world: Telling) -> None:

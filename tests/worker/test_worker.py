@@ -184,6 +184,19 @@ async def test_a_bell_that_rings_while_a_loop_works_is_heard_afterwards() -> Non
         await deed.has_run(2)
 
 
+async def test_pieces_of_a_loop_begin_apart_but_the_first_after_a_pause_at_once() -> None:
+    deed, bell, clock = Deed(), Bell(), asyncio.get_running_loop().time
+    deed.work = [1, 1]
+    began = clock()
+    async with working(Loop(name="opening", run=deed, bell=bell, wait_seconds=NEVER, apart_seconds=0.05)):
+        await deed.has_run(3)
+        assert clock() - began >= 0.1  # not the deeds' own time, which is none
+        bell.ring()
+        rang = clock()
+        await deed.has_run(4)
+        assert clock() - rang < NEVER / 2
+
+
 async def test_a_loop_looks_by_itself_when_no_bell_rings() -> None:
     deed = Deed()
     async with working(Loop(name="opening", run=deed, bell=Bell(), wait_seconds=SOON)):

@@ -44,6 +44,7 @@ from tracker.usecases.leasing import LEASE_SECONDS, Leasing
 from tracker.usecases.notify import Notifier
 from tracker.usecases.open import Opening
 from tracker.usecases.opening import Opener
+from tracker.usecases.precedence import Precedence
 from tracker.usecases.providers import Providers
 from tracker.usecases.quarantine import Quarantine
 from tracker.usecases.receive import Receiver
@@ -195,6 +196,8 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
         opener = (
             Opener(providers, crypto, holders) if traces is None else TracedOpener(providers, crypto, holders, traces)
         )
+        holder = world.ids.random()
+        telling, asking, first = (Leasing(store, world.clock, holder) if place.is_shared else None for _ in range(3))
         opening = Opening(
             store,
             world.clock,
@@ -204,9 +207,8 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
             threads,
             suspects,
             lease_seconds=LEASE_SECONDS if place.is_shared else 0,
+            precedence=Precedence(world.clock, first),
         )
-        holder = world.ids.random()
-        telling, asking = (Leasing(store, world.clock, holder) if place.is_shared else None for _ in range(2))
         api_keys = ApiKeys(store, world.clock, world.entropy)
         budget = Budget(world.clock)
         observatory = Observatory(

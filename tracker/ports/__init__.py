@@ -36,6 +36,7 @@ from tracker.ports.records import (
     Quarantined,
     QuarantineFilter,
     StoredReport,
+    Watched,
     subscription_lease,
 )
 from tracker.ports.spans import Place, Span, Spans
@@ -86,5 +87,6 @@ __all__ = [
     "Token",
     "Transaction",
     "VerificationKey",
+    "Watched",
     "subscription_lease",
 ]

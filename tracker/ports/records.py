@@ -9,10 +9,13 @@ from tracker.domain.consent import Channel, ConsentId, ProviderId, Status, Track
 from tracker.domain.lifecycle import Verdict
 from tracker.domain.report import Report
 from tracker.domain.subscription import Parked, Subscription
+from tracker.domain.tracked import TrackedConsent
 from tracker.ports.holders import Token
 
 Name = tuple[ProviderId, ConsentId]
 """What the world calls a consent."""
+Watched = tuple[TrackedConsent, datetime | None]
+"""A consent, and when its holder is due to be asked about it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ from tracker.ports.records import (
     Quarantined,
     QuarantineFilter,
     StoredReport,
+    Watched,
 )
 from tracker.ports.survey import Survey
 from tracker.ports.transaction import Transaction
@@ -78,6 +79,12 @@ class Store(Inbox, Protocol):
 
     async def get_consent(self, tracking_id: TrackingId) -> TrackedConsent | None:
         """Look a consent up by our key."""
+
+    async def find_watched(self, name: Name) -> Watched | None:
+        """Look a consent up by what the world calls it, and when it is due to be asked about."""
+
+    async def get_watched(self, tracking_id: TrackingId) -> Watched | None:
+        """Look a consent up by our key, and when it is due to be asked about."""
 
     async def search(self, query: ConsentQuery, now: datetime) -> list[TrackedConsent]:
         """Search, in order of tracking id."""

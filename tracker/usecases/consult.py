@@ -10,7 +10,7 @@ from tracker.domain.decision import Decision
 from tracker.domain.errors import ConsentNotFoundError, InvalidRequestError
 from tracker.domain.lifecycle import view
 from tracker.domain.tracked import TrackedConsent
-from tracker.ports import Clock, ConsentQuery, Store
+from tracker.ports import Clock, ConsentQuery, Name, Store, Watched
 from tracker.usecases.providers import Providers
 
 
@@ -117,10 +117,8 @@ class Consulting:
         Raises:
             ConsentNotFoundError: It is not tracked.
         """
-        consent = await self._find(provider, consent_id)
-        if consent is None:
-            raise ConsentNotFoundError
-        return await self._view(consent)
+        found = await self._store.find_watched(_name(provider, consent_id)) if is_consent_id(consent_id) else None
+        return self._view(found)
 
     async def get_tracked(self, tracking_id: str) -> ConsentView:
         """One consent by our key.
@@ -128,10 +126,7 @@ class Consulting:
         Raises:
             ConsentNotFoundError: There is none.
         """
-        consent = await self._store.get_consent(TrackingId(tracking_id))
-        if consent is None:
-            raise ConsentNotFoundError
-        return await self._view(consent)
+        return self._view(await self._store.get_watched(TrackingId(tracking_id)))
 
     async def as_of(self, found: ConsentView, instant: datetime) -> ConsentView:
         """What it was at an instant, as we know today.
@@ -160,7 +155,7 @@ class Consulting:
         self, provider: str, consent_id: str, *, permission: str | None, max_age_seconds: float | None
     ) -> Usability:
         """Say whether a consent may be used now; no whenever anything is in doubt."""
-        consent = await self._find(provider, consent_id)
+        consent = await self._store.find_consent(_name(provider, consent_id)) if is_consent_id(consent_id) else None
         if consent is None or self._providers.get(provider) is None:
             return Usability(reason=UsableReason.UNKNOWN_CONSENT)
         now = self._clock.now()
@@ -175,18 +170,19 @@ class Consulting:
             age_seconds=None if age is None else max(0.0, age),
         )
 
-    async def _find(self, provider: str, consent_id: str) -> TrackedConsent | None:
-        if not is_consent_id(consent_id):
-            return None
-        return await self._store.find_consent((ProviderId(provider), ConsentId(consent_id)))
-
-    async def _view(self, consent: TrackedConsent) -> ConsentView:
-        seen = self._seen(consent, self._clock.now())
-        return replace(seen, next_ask_at=await self._store.next_ask_at(consent.tracking_id))
+    def _view(self, found: Watched | None) -> ConsentView:
+        if found is None:
+            raise ConsentNotFoundError
+        consent, next_ask_at = found
+        return replace(self._seen(consent, self._clock.now()), next_ask_at=next_ask_at)
 
     def _seen(self, consent: TrackedConsent, now: datetime) -> ConsentView:
         position = consent.position(self._providers.kind_of(consent).rules)
         return ConsentView(consent=consent, decision=position.decision(), at=position.instant(now))
+
+
+def _name(provider: str, consent_id: str) -> Name:
+    return ProviderId(provider), ConsentId(consent_id)
 
 
 def _reason(seen: ConsentView, permission: str | None, *, too_old: bool) -> UsableReason:

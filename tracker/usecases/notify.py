@@ -144,7 +144,15 @@ class Notifier:
             self._ports.news.ring()
 
     async def _follow(self, subscription_id: str) -> None:
-        """One subscription's loop: turn after turn, as the bell or the time calls for."""
+        """One subscription's loop, until it is over or cancelled; then all that was done is written."""
+        try:
+            await self._take_turns(subscription_id)
+        finally:
+            if stream := self._streams.get(subscription_id):
+                await stream.leave()
+
+    async def _take_turns(self, subscription_id: str) -> None:
+        """Turn after turn, as the bell or the time calls for."""
         failures = 0
         while True:
             try:

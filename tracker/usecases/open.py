@@ -16,6 +16,7 @@ from tracker.usecases.claim_size import ClaimSize
 from tracker.usecases.heard import Opened, Refused
 from tracker.usecases.key_wait import KeyWait
 from tracker.usecases.opening import NeedsKey, Opener, Outcome
+from tracker.usecases.precedence import Precedence
 from tracker.usecases.record import Recorder, name_of
 from tracker.usecases.suspects import Suspects
 
@@ -28,7 +29,7 @@ _CHUNK = 16  # events opened by one thread in one go: measured, larger ones gain
 class Opening:
     """Opens what waits in the inbox."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what opening needs, each by its name
         self,
         store: Store,
         clock: Clock,
@@ -39,6 +40,7 @@ class Opening:
         suspects: Suspects,
         *,
         lease_seconds: float = 0,
+        precedence: Precedence | None = None,
     ) -> None:
         """Take what there is to work with.
 
@@ -51,6 +53,7 @@ class Opening:
             threads: Where events are opened.
             suspects: Who sent what could not be believed.
             lease_seconds: So long other processes leave alone what this one has in hand; 0: there are no others.
+            precedence: Which of them takes first; None: there are no others.
         """
         self._store = store
         self._clock = clock
@@ -61,6 +64,7 @@ class Opening:
         self._suspects = suspects
         self._lease_seconds = lease_seconds
         self._claim_size = ClaimSize(BATCH, lease_seconds)
+        self._precedence = precedence or Precedence(clock)
 
     async def run_once(self) -> int:
         """Open and record one batch of what is due; say how many events it was.
@@ -69,8 +73,12 @@ class Opening:
             StorageError: The database is away; everything is still in the inbox.
         """
         await self.key_wait.release(BATCH // 2)
+        until = await self._precedence.due_until()
+        if until is None:
+            return 0
         began = self._clock.monotonic()
-        items = await self._store.claim_inbox(self._clock.now(), self._claim_size.now, self._lease_seconds)
+        items = await self._store.claim_inbox(until, self._claim_size.now, self._lease_seconds)
+        self._precedence.found(len(items))
         if not items:
             return 0
         try:
@@ -103,6 +111,10 @@ class Opening:
                 interaction_id = one.item.interaction_id
                 refused.append(Opened(inbox_id=one.item.id, interaction_id=interaction_id, outcome=outcome))
             await self._finish(refused, by_id)
+
+    async def leave(self) -> None:
+        """Let another process go first from now on."""
+        await self._precedence.leave()
 
     async def _finish(self, opened: Sequence[Opened], items: dict[str, InboxItem]) -> None:
         await self._record(opened, items)

@@ -1,7 +1,7 @@
 """Telling one subscriber: read on from the cursor, deliver in order, write down how far we came.
 
-What was done is written after every page, after every 50 deliveries and at the end of a turn, each time in one write. A
-crash in between means that those deliveries are made again, in the same order.
+What was done is written after every page, after every 50 deliveries and within a second, each time in one write. A crash in
+between means that those deliveries are made again, in the same order. Anything but deliveries is written at the end of the turn.
 """
 
 import asyncio
@@ -88,6 +88,7 @@ class Stream:
         self._endpoint = Endpoint(subscription, self._backlog, ports.clock, ports.entropy)
         self._saved = subscription
         self._saved_at = ports.clock.now()
+        self._has_saved = False
         self._landed = 0
         self._heard = -1  # how often the bell had rung when we had read all there was
 
@@ -109,14 +110,25 @@ class Stream:
         except asyncio.CancelledError:
             await self._save_before_leaving()
             raise
-        await self._save(lazily=True)
+        await self._save(lazily=self._has_saved or not self._landed)
         match self._endpoint.state:
             case SubscriptionState.ACTIVE:
-                return Turn(self._backlog.next_due_at())
+                return Turn(self._next_at())
             case SubscriptionState.FAILING:
                 return Turn(self._endpoint.subscription.next_attempt_at if self._backlog.heads() else None)
             case SubscriptionState.DISABLED:
                 return Turn(is_over=True)
+
+    async def leave(self) -> None:
+        """Write what is still to be written; there will be no more turns here."""
+        await self._save_before_leaving()
+
+    def _next_at(self) -> datetime | None:
+        due_at = self._backlog.next_due_at()
+        if not self._landed:
+            return due_at
+        save_at = self._saved_at + _SAVE_AFTER
+        return save_at if due_at is None else min(due_at, save_at)
 
     # ------------------------------------------------------------------------------------------ reading
 
@@ -218,8 +230,7 @@ class Stream:
         for task in [task for task in flying if task.done()]:
             self._endpoint.hear(flying.pop(task), task.result())
             self._landed += 1
-        is_time = self._ports.clock.now() - self._saved_at >= _SAVE_AFTER
-        if self._landed >= _SAVE_EVERY or self._backlog.must_save or is_time:
+        if self._backlog.must_save or self._is_time(self._ports.clock.now()):
             await self._save(lazily=not self._backlog.must_save)
 
     async def _finish(self, flying: dict[asyncio.Future[Delivery], Waiting]) -> None:
@@ -245,12 +256,12 @@ class Stream:
     async def _save(self, *, lazily: bool = False) -> None:
         """Write how far we have come, if there is anything to write."""
         current = replace(self._endpoint.subscription, cursor=self._backlog.cursor)
-        is_same = not self._backlog.has_changes and replace(current, cursor=self._saved.cursor) == self._saved
-        only_moved = is_same and not self._landed
-        now = self._ports.clock.now()
-        if is_same and current.cursor == self._saved.cursor:
+        moved = replace(self._saved, cursor=current.cursor, last_delivered_at=current.last_delivered_at)
+        only_moved = not self._backlog.has_changes and current == moved
+        if only_moved and current == self._saved:
             return
-        if only_moved and lazily and now - self._saved_at < _SAVE_CURSOR_ALONE_AFTER:
+        now = self._ports.clock.now()
+        if only_moved and lazily and not self._is_time(now):
             return
         park, settled, given_up = self._backlog.changes()
         progress = Progress(subscription=current, held=self._held, park=park, settled=settled, given_up=given_up)
@@ -258,7 +269,13 @@ class Stream:
             raise SubscriptionNotFoundError
         self._backlog.saved()
         # From when it is written: where that takes long, as much is told in between as where it does not.
-        self._saved, self._saved_at, self._landed = current, self._ports.clock.now(), 0
+        self._saved, self._saved_at, self._has_saved, self._landed = current, self._ports.clock.now(), True, 0
+
+    def _is_time(self, now: datetime) -> bool:
+        """Whether deliveries, or that there was nothing to deliver, were kept in mind for long enough."""
+        longest = _SAVE_AFTER if self._landed else _SAVE_CURSOR_ALONE_AFTER
+        # A clock that has been stepped back says nothing.
+        return self._landed >= _SAVE_EVERY or not timedelta() <= now - self._saved_at < longest
 
     async def _save_before_leaving(self) -> None:
         try:

@@ -1,13 +1,13 @@
-"""What a transaction looks up and takes, whatever the size of a batch: each statement is built once, and has one text."""
+"""What is looked up and taken all the time, whatever the size of a batch: each statement is built once, and has one text."""
 
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import Select, bindparam, case, delete, select, union_all, update
+from sqlalchemy import Select, bindparam, case, delete, func, select, union_all, update
 
 from tracker.adapters.store.columns import Instant
 from tracker.adapters.store.many import among
-from tracker.adapters.store.tables import consent, identity, inbox, journal, other_event, report
+from tracker.adapters.store.tables import api_key, consent, identity, inbox, journal, other_event, report
 
 _CONSENT_ID: Final = "consent_id"
 
@@ -23,6 +23,22 @@ TAKE_HEAD: Final = (
     .returning(journal.c.next_sequence, journal.c.recorded_at, journal.c.journal_id)
 )
 """Move the journal's head on by `count`; its time is `now`, or stays if our clock was ahead of that."""
+
+
+CONSENT_BY_NAME: Final = (
+    select(consent)
+    .join(identity, identity.c.tracking_id == consent.c.tracking_id)
+    .where(
+        identity.c.provider == bindparam("provider"),
+        identity.c.kind == _CONSENT_ID,
+        identity.c.value == bindparam("name"),
+    )
+)
+CONSENT_BY_KEY: Final = select(consent).where(consent.c.tracking_id == bindparam("key"))
+NEXT_ASK: Final = select(func.coalesce(consent.c.next_ask_at, consent.c.queued_ask_at)).where(
+    consent.c.tracking_id == bindparam("key")
+)
+API_KEY: Final = select(api_key).where(api_key.c.id == bindparam("key"))
 
 
 @cache

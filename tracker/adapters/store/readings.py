@@ -4,16 +4,15 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, func, or_, select
+from sqlalchemy import ColumnElement, Connection, CursorResult, func, or_, select
 
-from tracker.adapters.store import rows
+from tracker.adapters.store import lookups, rows
 from tracker.adapters.store.columns import Unreadable
 from tracker.adapters.store.differences import POSTGRES, by_no_index, planned_by_values
 from tracker.adapters.store.tables import (
     api_key,
     consent,
     entry,
-    identity,
     inbox,
     journal,
     parked,
@@ -25,7 +24,7 @@ from tracker.domain.errors import InconsistentRowError
 from tracker.domain.subscription import Parked, Subscription
 from tracker.domain.tracked import TrackedConsent
 from tracker.journal.entry import Entry
-from tracker.ports import ApiKey, ConsentQuery, Name, StoredReport
+from tracker.ports import ApiKey, ConsentQuery, Name, StoredReport, Watched
 
 # What was recorded in one transaction has one instant; it was judged in the order of receipt.
 _RECORDING = (report.c.recorded_at, report.c.asks, report.c.received_at, report.c.digest)
@@ -41,23 +40,32 @@ def inbox_depth(connection: Connection) -> tuple[int, datetime | None]:
 
 def find_consent(connection: Connection, name: Name) -> TrackedConsent | None:
     """Look a consent up by what the world calls it."""
-    provider, consent_id = name
-    return _one_consent(
-        connection,
-        select(consent)
-        .join(identity, identity.c.tracking_id == consent.c.tracking_id)
-        .where(identity.c.provider == provider, identity.c.kind == "consent_id", identity.c.value == consent_id),
-    )
+    found = find_watched(connection, name)
+    return None if found is None else found[0]
 
 
 def get_consent(connection: Connection, tracking_id: TrackingId) -> TrackedConsent | None:
     """Look a consent up by our key."""
-    return _one_consent(connection, select(consent).where(consent.c.tracking_id == tracking_id))
+    found = get_watched(connection, tracking_id)
+    return None if found is None else found[0]
 
 
-def _one_consent(connection: Connection, query: Select[Any]) -> TrackedConsent | None:
-    row = connection.execute(query).one_or_none()
-    return None if row is None else rows.to_consent(row)
+def find_watched(connection: Connection, name: Name) -> Watched | None:
+    """Look a consent up by what the world calls it, and when it is asked about."""
+    provider, consent_id = name
+    return _watched(connection.execute(lookups.CONSENT_BY_NAME, {"provider": provider, "name": consent_id}))
+
+
+def get_watched(connection: Connection, tracking_id: TrackingId) -> Watched | None:
+    """Look a consent up by our key, and when it is asked about."""
+    return _watched(connection.execute(lookups.CONSENT_BY_KEY, {"key": tracking_id}))
+
+
+def _watched(found: CursorResult[Any]) -> Watched | None:
+    row = found.one_or_none()
+    if row is None:
+        return None
+    return rows.to_consent(row), row.queued_ask_at if row.next_ask_at is None else row.next_ask_at
 
 
 def search(connection: Connection, query: ConsentQuery, now: datetime) -> list[TrackedConsent]:
@@ -137,8 +145,7 @@ def reports_of(connection: Connection, tracking_id: TrackingId) -> list[StoredRe
 
 def next_ask_at(connection: Connection, tracking_id: TrackingId) -> datetime | None:
     """When the consent is due to be asked about."""
-    when = func.coalesce(consent.c.next_ask_at, consent.c.queued_ask_at)
-    due = connection.execute(select(when).where(consent.c.tracking_id == tracking_id)).scalar()
+    due = connection.execute(lookups.NEXT_ASK, {"key": tracking_id}).scalar()
     if isinstance(due, Unreadable):
         raise InconsistentRowError("consent", tracking_id, "next_ask_at cannot be read")
     return due
@@ -201,5 +208,5 @@ def api_keys(connection: Connection) -> list[ApiKey]:
 
 def get_api_key(connection: Connection, key_id: str) -> ApiKey | None:
     """One API key."""
-    row = connection.execute(select(api_key).where(api_key.c.id == key_id)).one_or_none()
+    row = connection.execute(lookups.API_KEY, {"key": key_id}).one_or_none()
     return None if row is None else rows.to_api_key(row)

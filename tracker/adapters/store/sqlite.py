@@ -24,6 +24,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool, StaticPool
 
 from tracker.adapters.store.failures import storage_error
+from tracker.adapters.store.glances import Glances
 from tracker.adapters.store.tables import batch
 from tracker.domain.errors import ConfigurationError, StorageError
 
@@ -142,6 +143,7 @@ class SqliteDatabase:
         self._write_engine = engine_for(self.path, writer=True)
         self._read_engine = engine_for(self.path, writer=False)
         self._waiting: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
+        self._glances = Glances(self.read)
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="sqlite-reader")
         self._writer = threading.Thread(target=self._write_forever, name="sqlite-writer", daemon=True)
         self._closed = False
@@ -178,6 +180,12 @@ class SqliteDatabase:
                 return work(connection)
         except SQLAlchemyError as error:
             raise storage_error(error) from error
+
+    async def glance(self, work: Callable[[Connection], T]) -> T:
+        """Run a query that looks up a row or two, together with those that come while others are under way."""
+        if self._closed:
+            raise StorageError("The database is closed.")
+        return await self._glances.take(work)
 
     async def close(self) -> None:
         """Do all that waits, then close. Writes that come later are refused."""

@@ -31,6 +31,7 @@ from tracker.ports import (
     StoredReport,
     Survey,
     Transaction,
+    Watched,
     subscription_lease,
 )
 
@@ -48,6 +49,9 @@ class Database(Protocol):
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Run a query."""
+
+    async def glance(self, work: Callable[[Connection], T]) -> T:
+        """Run a query that looks up a row or two by their keys; many of these share what goes with it."""
 
     async def close(self) -> None:
         """Finish what waits."""
@@ -136,11 +140,19 @@ class SqlStore:
 
     async def find_consent(self, name: Name) -> TrackedConsent | None:
         """Look a consent up by what the world calls it."""
-        return await self._database.read(partial(readings.find_consent, name=name))
+        return await self._database.glance(partial(readings.find_consent, name=name))
 
     async def get_consent(self, tracking_id: TrackingId) -> TrackedConsent | None:
         """Look a consent up by our key."""
-        return await self._database.read(partial(readings.get_consent, tracking_id=tracking_id))
+        return await self._database.glance(partial(readings.get_consent, tracking_id=tracking_id))
+
+    async def find_watched(self, name: Name) -> Watched | None:
+        """Look a consent up by what the world calls it, and when it is asked about."""
+        return await self._database.glance(partial(readings.find_watched, name=name))
+
+    async def get_watched(self, tracking_id: TrackingId) -> Watched | None:
+        """Look a consent up by our key, and when it is asked about."""
+        return await self._database.glance(partial(readings.get_watched, tracking_id=tracking_id))
 
     async def search(self, query: ConsentQuery, now: datetime) -> list[TrackedConsent]:
         """Search, in order of tracking id."""
@@ -260,7 +272,7 @@ class SqlStore:
 
     async def get_api_key(self, key_id: str) -> ApiKey | None:
         """One of them."""
-        return await self._database.read(partial(readings.get_api_key, key_id=key_id))
+        return await self._database.glance(partial(readings.get_api_key, key_id=key_id))
 
     async def revoke_api_key(self, key_id: str, at: datetime) -> bool:
         """Revoke one."""

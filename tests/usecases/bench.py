@@ -31,8 +31,8 @@ from tracker.usecases.budget import Budget
 from tracker.usecases.consult import Consulting
 from tracker.usecases.expire import Expiry
 from tracker.usecases.key_wait import KeyWait
-from tracker.usecases.open import Opening
 from tracker.usecases.notices import Notices
+from tracker.usecases.open import Opening
 from tracker.usecases.opening import Opener
 from tracker.usecases.providers import Providers
 from tracker.usecases.quarantine import Quarantine

@@ -41,6 +41,7 @@ from tracker.usecases.consult import Consulting
 from tracker.usecases.expire import Expiry
 from tracker.usecases.export import Exporting
 from tracker.usecases.feed import Feed
+from tracker.usecases.groups import Groups
 from tracker.usecases.key_wait import KeyWait
 from tracker.usecases.leasing import LEASE_SECONDS, Leasing
 from tracker.usecases.notices import Notices
@@ -224,6 +225,7 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
         inbox: Inbox = store if traces is None else TracedInbox(store, traces)
         api: HolderApi = holders if traces is None else TracedHolders(holders, traces)
         post: Sender = sender if traces is None else TracedSender(sender, traces)
+        consulting = Consulting(store, providers, world.clock)
         services = Services(
             clock=world.clock,
             ids=world.ids,
@@ -241,7 +243,8 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
                 max_age_seconds=settings.receiver.inbox_max_age_seconds,
             ),
             registrar=Registrar(store, office, bells.journal, bells.asks, trail),
-            consulting=Consulting(store, providers, world.clock),
+            consulting=consulting,
+            groups=Groups(store, consulting),
             timelines=Timelines(store, providers),
             asker=Asker(
                 store,

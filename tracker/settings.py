@@ -27,6 +27,7 @@ from tracker.settings_sections import (
     HttpSettings,
     LogSettings,
     MetricsSettings,
+    NoticesSettings,
     NotificationsSettings,
     PollingSettings,
     ProviderSettings,
@@ -57,6 +58,7 @@ class Settings(Section):
     provider: tuple[ProviderSettings, ...] = ()
     polling: PollingSettings = PollingSettings()
     notifications: NotificationsSettings = NotificationsSettings()
+    notices: NoticesSettings = NoticesSettings()
     audit: AuditSettings = AuditSettings()
     security: SecuritySettings = SecuritySettings()
     metrics: MetricsSettings = MetricsSettings()

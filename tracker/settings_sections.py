@@ -112,6 +112,9 @@ Port = Annotated[int, Field(ge=0, le=65_535)]
 ClientId = Annotated[str, Field(pattern=r"^[!-~]{1,256}$")]
 
 
+_Steps = Annotated[tuple[Annotated[int, Field(ge=1, le=10_000)], ...], Field(max_length=20)]
+
+
 class Section(BaseModel):
     """What all tables have in common: nothing unknown, nothing changed later, no value in an error."""
 
@@ -276,6 +279,22 @@ class NotificationsSettings(Section):
     """
 
     allow_networks: tuple[Network, ...] = ()
+
+
+class NoticesSettings(Section):
+    """`[notices]`: how long before a deadline it is told; each once. Empty: never.
+
+    Attributes:
+        expiring_days: Before a consent in use expires.
+        authorization_ending_hours: Before it cannot be authorized any more.
+        attestation_days: Before the deletion of an ended consent's data must be attested.
+        overlap_grace: So long may two consents of one chain of renewals be authorized at once; in seconds.
+    """
+
+    expiring_days: _Steps = (30, 7, 1)
+    authorization_ending_hours: _Steps = (24, 1)
+    attestation_days: _Steps = (14, 3)
+    overlap_grace: Interval = timedelta(seconds=86_400)
 
 
 class AuditSettings(Section):

@@ -198,13 +198,16 @@ async def save(
     decision: Decision | None = None,
     ask: datetime | None = None,
     tick: datetime | None = None,
+    notice: datetime | None = None,
 ) -> None:
     """Insert consents, or update them, with one decision for all."""
 
     def script(transaction: Transaction) -> None:
         transaction.lock_named([name_of(consent) for consent in consents])
         for consent in consents:
-            transaction.save(consent, decision or a_decision(), next_ask_at=ask, next_tick_at=tick)
+            transaction.save(
+                consent, decision or a_decision(), next_ask_at=ask, next_tick_at=tick, next_notice_at=notice
+            )
 
     await store.transact(script)
 

@@ -9,6 +9,7 @@ from tests.contract.facts import IDS, digest
 from tracker.domain.consent import Channel, ConsentId, ProviderId, Status, TrackingId
 from tracker.domain.decision import Decision
 from tracker.domain.lifecycle import Told, Verdict
+from tracker.domain.noticed import Deadline, Noticed, Noticing
 from tracker.domain.report import Report
 from tracker.domain.standing import Summary
 from tracker.domain.subscription import EntryFilter, Parked, Subscription, SubscriptionState
@@ -67,6 +68,13 @@ summaries = st.builds(
     end_hinted_at_ask=st.none() | counts,
 )
 
+noticed = st.builds(
+    Noticed,
+    deadline=st.sampled_from(Deadline),
+    ends_at=times,
+    before=st.integers(1, 10_000 * 24).map(lambda hours: timedelta(hours=hours)),
+)
+
 consents = st.builds(
     TrackedConsent,
     tracking_id=fresh.map(TrackingId),
@@ -90,6 +98,14 @@ consents = st.builds(
         failures=counts,
         not_before=maybe_times,
         doubted_at=maybe_times,
+    ),
+    noticing=st.builds(
+        Noticing,
+        told=st.lists(noticed, max_size=3).map(tuple),
+        overlaps_told=st.lists(fresh.map(TrackingId), max_size=3).map(tuple),
+        has_successors=st.booleans(),
+        is_succeeded=st.booleans(),
+        look_at=maybe_times,
     ),
     learned_at=maybe_times,
     confirmed_at=maybe_times,

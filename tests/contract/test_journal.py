@@ -60,16 +60,20 @@ async def test_a_consent_may_be_registered_and_told_of_in_one_transaction(store:
     assert await last_sequence(store, consent) == 2
 
 
-@pytest.mark.parametrize("hold", ["lock_tracked", "lock_named", "lock_due_asks", "lock_due_ticks"])
+@pytest.mark.parametrize(
+    "hold", ["lock_tracked", "lock_named", "lock_due_asks", "lock_due_ticks", "lock_due_notices", "lock_chain"]
+)
 async def test_however_a_consent_is_held_its_entries_are_linked(store: SqlStore, hold: str) -> None:
     consent = a_consent()
-    await save(store, consent, ask=START, tick=START)
+    await save(store, consent, ask=START, tick=START, notice=START)
     await append(store, draft_about(consent))
     arguments: dict[str, tuple[Any, ...]] = {
         "lock_tracked": ([consent.tracking_id],),
         "lock_named": ([(consent.provider, consent.consent_id)],),
         "lock_due_asks": (consent.provider, START, 10),
         "lock_due_ticks": (START, 10),
+        "lock_due_notices": (START, 10),
+        "lock_chain": ((consent.provider, consent.consent_id),),
     }
 
     def script(transaction: Transaction) -> list[Entry]:

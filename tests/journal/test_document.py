@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from tests.journal import drafts
 from tests.usecases.bench import CONSENT, Bench, data, event, message, open_bench, our_crypto
+from tests.usecases.chain import EXPIRY, NEXT, hear, renew
 from tracker.adapters.checkpoint_signer import checkpoint_signer, checkpoint_vkey
 from tracker.domain import decision, lifecycle
 from tracker.journal import leaf
@@ -363,7 +364,7 @@ def test_example_shown_in_parts_is_the_example(example: Path) -> None:
 
 
 async def _live(bench: Bench) -> None:
-    """Let one consent have every type of entry."""
+    """Let consents have every type of entry."""
     await bench.register(user_ref="customer-42", terms={"Amount": 12.5, "Note": "Zoë", "Tiny": 1e-7})
     await bench.deliver(event(data()))
     bench.advance(minutes=10)
@@ -377,7 +378,13 @@ async def _live(bench: Bench) -> None:
     bench.holders.signed = False
     bench.holders.answers[CONSENT] = {"Data": data(at="2026-03-02T15:21:00+04:00")}
     await bench.asker.ask_now((await bench.consent()).tracking_id)
-    bench.clock.set(datetime.fromisoformat("2026-09-01T00:00:00+04:00") + timedelta(seconds=1))
+    await renew(bench)
+    bench.advance(days=2)
+    await bench.notices.run_once()
+    await hear(bench, "Revoked", NEXT)
+    bench.clock.set(EXPIRY - timedelta(days=1))
+    await bench.notices.run_once()
+    bench.clock.set(EXPIRY + timedelta(seconds=1))
     await bench.expiry.run_once()
     bench.holders.answers[CONSENT] = {"Data": data("Expired", "2026-09-01T00:00:00+04:00")}
     await bench.asker.ask_now((await bench.consent()).tracking_id)
@@ -409,9 +416,10 @@ def _require_documented(entry: dict[str, Any], row: list[str]) -> None:
         wanted = {"null": False, "empty": False, "set": True, "one": True, "maybe": not by_clock}[cell]
         assert is_there == wanted, (entry["type"], name)
     assert len(said["evidence"]) <= 1
-    assert said["to"] is not None
+    is_notice = entry["type"] in {"consent.expiring", "consent.overlap_found"}
+    assert (said["to"] is None) == is_notice
     assert said["inferred"] is not said["confirmed"]
-    assert (said["reason"] is not None) == (entry["type"] == "consent.irregular")
+    assert (said["reason"] is not None) == (is_notice or entry["type"] == "consent.irregular")
     assert said["late"] is (entry["type"] == "consent.status_learned_late")
 
 
@@ -527,7 +535,7 @@ def test_tables_name_what_the_code_has() -> None:
     assert leaf.LEAF.keys() == LEAF.keys()
     assert leaf.DATA.keys() == DATA.keys()
     types = {names_in(row[0])[0] for row in table("`type`", "when")}
-    assert types == {"consent.registered", *lifecycle.Telling}
+    assert types == {"consent.registered", "consent.expiring", "consent.overlap_found", *lifecycle.Telling}
 
 
 def test_reasons_are_those_of_the_judge() -> None:

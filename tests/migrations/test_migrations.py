@@ -5,6 +5,7 @@ import re
 import shutil
 import sqlite3
 import uuid
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
 from tests.contract.facts import START, a_consent, a_decision
+from tests.migrations.chained import BEFORE_0010, PLANNED_AT_0010, planned_for_0010, save_some_for_0010
 from tests.migrations.filled import counts
 from tracker.adapters.clock import SystemIds
 from tracker.adapters.store import migrate
@@ -217,3 +219,16 @@ async def test_what_waits_in_the_queue_is_asked_about_below_0003_too(database: P
         )
         migrate.upgrade(connection)
         assert connection.exec_driver_sql("SELECT imported, queued_ask_at FROM consent").one() == (0, None)
+
+
+async def test_what_ended_lately_and_what_is_in_a_chain_is_planned_above_0010(database: Path) -> None:
+    store, now = SqlStore(SqliteDatabase(database), SystemIds()), datetime.now(UTC)  # the database's clock decides
+    await save_some_for_0010(store, now)
+    await store.close()
+    for _ in range(2):
+        with one_transaction(database) as connection:
+            migrate.downgrade(connection, BEFORE_0010)
+            migrate.upgrade(connection)
+    store = SqlStore(SqliteDatabase(database), SystemIds())
+    assert await planned_for_0010(store, now) == PLANNED_AT_0010
+    await store.close()

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,15 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, inspect
 
+from tests.migrations.chained import BEFORE_0010, PLANNED_AT_0010, planned_for_0010, save_some_for_0010
 from tests.migrations.filled import fill
 from tests.migrations.test_migrations import REVISIONS
 from tests.postgres import PostgresServer, query
+from tracker.adapters.clock import SystemIds
 from tracker.adapters.store import migrate
 from tracker.adapters.store.partitions import partition_names
 from tracker.adapters.store.postgres import PostgresDatabase, in_one_transaction
+from tracker.adapters.store.store import SqlStore
 from tracker.adapters.store.tables import metadata
 from tracker.app.database import downgrade_database, require_schema, schema_revisions, upgrade_database
 from tracker.domain.errors import ConfigurationError
@@ -106,6 +110,21 @@ async def test_partitions_are_made_of_tables_and_tables_of_partitions_with_all_t
     assert {name.split("_")[0] for name in parts} == set(cut)
     filled = {name for name in parts if query(url, f"SELECT 1 FROM {name}")}
     assert not [name for name in filled if name.endswith("_rest")]
+
+
+async def test_what_ended_lately_and_what_is_in_a_chain_is_planned_above_0010(
+    another_postgres: Callable[[], str],
+) -> None:
+    url, now = another_postgres(), datetime.now(UTC)  # the database's clock decides
+    store = SqlStore(PostgresDatabase(url), SystemIds())
+    await save_some_for_0010(store, now)
+    await store.close()
+    for _ in range(2):
+        await in_one_transaction(url, lambda connection: migrate.downgrade(connection, BEFORE_0010))
+        await in_one_transaction(url, migrate.upgrade)
+    store = SqlStore(PostgresDatabase(url), SystemIds())
+    assert await planned_for_0010(store, now) == PLANNED_AT_0010
+    await store.close()
 
 
 async def test_an_upgrade_that_fails_leaves_nothing_half_done(empty: str) -> None:

@@ -56,6 +56,12 @@ authorization_overdue = 5
 [notifications]
 allow_networks = ["127.0.0.0/8", "fd00::/8"]
 
+[notices]
+expiring_days = [14, 2]
+authorization_ending_hours = []
+attestation_days = [30]
+overlap_grace = 3600
+
 [audit]
 origin = "tracker.bank.example/journal"
 checkpoint_key = "keys/checkpoint.jwk.json"

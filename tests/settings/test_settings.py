@@ -86,6 +86,9 @@ def test_every_setting_can_stand_in_the_file(load, folder):
     )
     assert [interval.total_seconds() for _, interval in settings.polling] == [0.25, 60, 120, 5]
     assert settings.notifications.allow_networks == (ip_network("127.0.0.0/8"), ip_network("fd00::/8"))
+    notices = settings.notices
+    assert (notices.expiring_days, notices.authorization_ending_hours, notices.attestation_days) == ((14, 2), (), (30,))
+    assert notices.overlap_grace.total_seconds() == 3600
     assert settings.audit.origin == "tracker.bank.example/journal"
     assert settings.audit.checkpoint_key == folder / "keys/checkpoint.jwk.json"
     assert settings.security.key_file_mode == "warn"
@@ -111,6 +114,7 @@ OVERRIDES = {
     "TRACKER_POLLING__AUTHORIZED": "15",
     "TRACKER_POLLING__SUSPENDED": "16",
     "TRACKER_POLLING__AUTHORIZATION_OVERDUE": "17",
+    "TRACKER_NOTICES__OVERLAP_GRACE": "7200",
     "TRACKER_AUDIT__ORIGIN": "other.example/journal",
     "TRACKER_AUDIT__CHECKPOINT_KEY": "keys/ca.pem",
     "TRACKER_SECURITY__KEY_FILE_MODE": "refuse",
@@ -141,6 +145,7 @@ def test_variables_override_every_single_value(load, folder, text):
         13,
     ]
     assert [interval.total_seconds() for _, interval in settings.polling] == [14, 15, 16, 17]
+    assert settings.notices.overlap_grace.total_seconds() == 7200
     assert settings.audit.origin == "other.example/journal"
     assert settings.audit.checkpoint_key == folder / "keys/ca.pem"
     assert settings.security.key_file_mode == "refuse"

@@ -31,6 +31,7 @@ from tracker.usecases.budget import Budget
 from tracker.usecases.consult import Consulting
 from tracker.usecases.expire import Expiry
 from tracker.usecases.key_wait import KeyWait
+from tracker.usecases.notices import Notices
 from tracker.usecases.open import Opening
 from tracker.usecases.opening import Opener
 from tracker.usecases.providers import Providers
@@ -155,6 +156,7 @@ class Bench:
     registrar: Registrar
     asker: Asker
     expiry: Expiry
+    notices: Notices
     consulting: Consulting
     timelines: Timelines
     quarantine: Quarantine
@@ -289,6 +291,7 @@ async def open_bench(
                 registrar=Registrar(store, office, bells[0], bells[1]),
                 asker=Asker(store, office, holders, Budget(clock), bells[0], bells[1]),
                 expiry=Expiry(store, office, bells[0], bells[1]),
+                notices=Notices(store, office, bells[0]),
                 consulting=Consulting(store, providers, clock),
                 timelines=Timelines(store, providers),
                 quarantine=Quarantine(store, clock, crypto.knows_key, bells[2], max_events=1000),

@@ -13,7 +13,8 @@ ONE = f"/v1/consents/demobank/{CONSENT}"
 
 
 def a_path(template: str) -> str:
-    return template.format(provider="demobank", consent_id=CONSENT, tracking_id="x", subscription_id="x", event_id="x")
+    names = {"consent_id": CONSENT, "base_consent_id": CONSENT}
+    return template.format(provider="demobank", tracking_id="x", subscription_id="x", event_id="x", **names)
 
 
 async def test_whoever_shows_no_key_learns_what_kind_to_show(site: Site) -> None:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
 
 from prometheus_client import CollectorRegistry
@@ -26,6 +27,7 @@ from tracker.app.our_keys import OurKeys, load_our_keys
 from tracker.app.traced import TracedHolders, TracedInbox, TracedOpener, TracedSender
 from tracker.domain.consent import ProviderId
 from tracker.domain.errors import ConfigurationError
+from tracker.domain.notices import NoticePlan
 from tracker.domain.schedule import Pace
 from tracker.ports import Clock, Entropy, HolderApi, Ids, Inbox, Provider, Sender, Spans
 from tracker.profiles import PROFILES
@@ -39,8 +41,10 @@ from tracker.usecases.consult import Consulting
 from tracker.usecases.expire import Expiry
 from tracker.usecases.export import Exporting
 from tracker.usecases.feed import Feed
+from tracker.usecases.groups import Groups
 from tracker.usecases.key_wait import KeyWait
 from tracker.usecases.leasing import LEASE_SECONDS, Leasing
+from tracker.usecases.notices import Notices
 from tracker.usecases.notify import Notifier
 from tracker.usecases.open import Opening
 from tracker.usecases.opening import Opener
@@ -106,6 +110,7 @@ class Tracker:
     exporting: Exporting
     opening: Opening
     expiry: Expiry
+    notices: Notices
     notifier: Notifier
     shared_asks: SharedAsks
     bells: Bells
@@ -186,7 +191,12 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
         bells = Bells()
         wakeups = bells.connect(place)
         office = Office(
-            providers=providers, clock=world.clock, ids=world.ids, entropy=world.entropy, pace=_pace(settings)
+            providers=providers,
+            clock=world.clock,
+            ids=world.ids,
+            entropy=world.entropy,
+            pace=_pace(settings),
+            notices=_notices(settings),
         )
         recorder = Recorder(store, office, bells.journal, bells.asks, trail)
         suspects = Suspects()
@@ -217,6 +227,7 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
         inbox: Inbox = store if traces is None else TracedInbox(store, traces)
         api: HolderApi = holders if traces is None else TracedHolders(holders, traces)
         post: Sender = sender if traces is None else TracedSender(sender, traces)
+        consulting = Consulting(store, providers, world.clock)
         services = Services(
             clock=world.clock,
             ids=world.ids,
@@ -234,7 +245,8 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
                 max_age_seconds=settings.receiver.inbox_max_age_seconds,
             ),
             registrar=Registrar(store, office, bells.journal, bells.asks, trail),
-            consulting=Consulting(store, providers, world.clock),
+            consulting=consulting,
+            groups=Groups(store, consulting),
             timelines=Timelines(store, providers),
             asker=Asker(
                 store,
@@ -286,6 +298,7 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
             exporting=Exporting(store, origin=settings.audit.origin, signer=keys.signer),
             opening=opening,
             expiry=Expiry(store, office, bells.journal, bells.asks, trail),
+            notices=Notices(store, office, bells.journal, trail),
             shared_asks=SharedAsks(services.asker, providers, asking),
             notifier=Notifier(ports, bells.subscriptions, telling),
             bells=bells,
@@ -318,6 +331,16 @@ def _pace(settings: Settings) -> Pace:
         authorized=polling.authorized,
         suspended=polling.suspended,
         authorization_overdue=polling.authorization_overdue,
+    )
+
+
+def _notices(settings: Settings) -> NoticePlan:
+    notices, day, hour = settings.notices, timedelta(days=1), timedelta(hours=1)
+    return NoticePlan(
+        expiry=tuple(day * days for days in notices.expiring_days),
+        authorization=tuple(hour * hours for hours in notices.authorization_ending_hours),
+        attestation=tuple(day * days for days in notices.attestation_days),
+        overlap_grace=notices.overlap_grace,
     )
 
 

@@ -69,6 +69,7 @@ def worker_for(tracker: Tracker, roles: Collection[Role] = ALL_ROLES) -> Worker:
             *keys,
             *certificates,
             Tick(name="the clock", run=tracker.expiry.run_once, every_seconds=_TICK_EVERY_SECONDS),
+            Tick(name="notices", run=tracker.notices.run_once, every_seconds=_TICK_EVERY_SECONDS),
             Tick(
                 name="housekeeping",
                 run=lambda: tracker.store.trim(clock.now()),

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tracker.app import Tracker
     from tracker.cli.import_results import ImportResults
     from tracker.usecases.consult import ConsentView
+    from tracker.usecases.groups import Group
     from tracker.usecases.timeline import TimelineItem
 
 app = typer.Typer(
@@ -107,6 +108,27 @@ def show(name: Name, json: Json = False) -> None:
         return await _find(tracker, provider, consent_id)
 
     _print_consent(do(deed), json=json)
+
+
+@app.command(epilog="Example: tracker consents group demobank/5b0e7c1a-2f34-4b9d-8a66-0d1f5c9e7a10")
+def group(
+    name: Annotated[str, typer.Argument(metavar="PROVIDER/BASE_CONSENT_ID", help="Split at the first slash.")],
+    json: Json = False,
+) -> None:
+    """Show a chain of renewals: which one counts now, gaps and overlaps, and what each changed."""
+    from tracker.cli.groups import print_group  # noqa: PLC0415
+    from tracker.web.api.shapes.groups import GroupOut  # noqa: PLC0415
+
+    provider, base_consent_id = split_name(name)
+
+    async def deed(tracker: "Tracker") -> "Group":
+        return await tracker.services.groups.get(provider, base_consent_id)
+
+    found = do(deed)
+    if json:
+        print_json(GroupOut.of(found))
+        return
+    print_group(found)
 
 
 @app.command(epilog="Example: tracker consents timeline demobank/5b0e7c1a-2f34-4b9d-8a66-0d1f5c9e7a10")
@@ -238,8 +260,23 @@ def _print_consent(seen: "ConsentView", *, json: bool) -> None:
         "renewal of": consent.base_consent_id or "–",
         "user": consent.user_ref or "–",
         "permissions": ", ".join(consent.permissions) or "–",
+        **_limits(seen),
+        **({"attest by": time_text(seen.attestation_due_at)} if seen.attestation_due_at else {}),
         "asked next": time_text(seen.next_ask_at),
         "tracking id": consent.tracking_id,
     }
     for label, fact in facts.items():
         print_line(Text.assemble((f"{label:<12}  ", "bold"), Text(printable(fact)) if isinstance(fact, str) else fact))
+
+
+def _limits(seen: "ConsentView") -> dict[str, str]:
+    """A line for how much of its limits is used, if it has any."""
+    from tracker.domain.limits import is_nearly_exhausted  # noqa: PLC0415
+
+    told = []
+    for limit in seen.limits:
+        used = "" if limit.used is None else f"{limit.used:f} of "
+        measure = "".join(f" {word}" for word in (limit.currency, limit.period and f"a {limit.period}") if word)
+        told.append(f"{limit.name} {used}{limit.maximum:f}{measure}")
+    hint = "  (nearly exhausted)" if is_nearly_exhausted(seen.limits) else ""
+    return {"limits": "; ".join(told) + hint} if told else {}

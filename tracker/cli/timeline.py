@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from tracker.cli.output import console, print_line, printable, status_text
+from tracker.cli.output import console, print_line, printable, status_text, time_text
 
 if TYPE_CHECKING:
     from tracker.usecases.timeline import TimelineItem
@@ -19,11 +19,16 @@ _TITLES = {
     "consent.registered": "registered",
     "consent.status_learned_late": "an old report",
     "consent.irregular": "irregular report",
+    "consent.expiring": "a deadline comes",
+    "consent.overlap_found": "still authorized beside its renewal",
 }
 _SAME_STATUS = {
     "consent.status_confirmed": ", confirmed",
     "consent.terms_changed": ", restated",  # with another date, expiry or other terms
 }
+
+_AHEAD = frozenset({"consent.expiring", "consent.overlap_found"})
+"""They are about another time than that of a move."""
 
 
 def print_timeline(items: "Iterable[TimelineItem]") -> None:
@@ -70,6 +75,8 @@ def what_text(entry_type: str, from_status: str | None, to_status: str | None) -
 def _how(item: "TimelineItem") -> str:
     if item.channel is None:
         return "inferred" if item.inferred else ""
+    if item.type in _AHEAD:
+        return "our clock"
     return f"{'our clock' if item.channel == 'clock' else printable(item.channel)}{_after(item)}"
 
 
@@ -81,7 +88,11 @@ def _notes(item: "TimelineItem") -> Iterator[str]:
         yield "learnt late: something younger was known already"
     if item.corrected:
         yield "a correction: it ended earlier than was thought"
-    if item.reason is not None:
+    if item.type == "consent.expiring":
+        yield f"{printable((item.reason or '').replace('_', ' '))}: {time_text(item.status_date_time)}"
+    elif item.type == "consent.overlap_found":
+        yield f"since {time_text(item.status_date_time)}; it wants to be revoked"
+    elif item.reason is not None:
         yield f"in doubt: {printable(item.reason.replace(',', ', '))}"
 
 

@@ -9,6 +9,7 @@ from tracker.domain.consent import Channel, ConsentId, ProviderId, TrackingId
 from tracker.domain.decision import Decision
 from tracker.domain.lifecycle import Position, Told
 from tracker.domain.moves import Rules
+from tracker.domain.noticed import Noticing
 from tracker.domain.standing import Summary
 
 
@@ -65,6 +66,7 @@ class TrackedConsent:
         judged_at: The latest instant at which it was judged.
         overlay: What we put over the holder's word.
         asking: Where we stand with asking.
+        noticing: What its notices have told, and how it stands in its chain.
         learned_at: When we learnt the present status.
         confirmed_at: The latest instant for which the holder vouched for the present status.
         confirmed_by: By which channel.
@@ -94,6 +96,7 @@ class TrackedConsent:
     judged_at: datetime | None = None
     overlay: Overlay = field(default_factory=Overlay)
     asking: Asking = field(default_factory=Asking)
+    noticing: Noticing = field(default_factory=Noticing)
     learned_at: datetime | None = None
     confirmed_at: datetime | None = None
     confirmed_by: Channel | None = None

@@ -89,6 +89,12 @@ class Store(Inbox, Protocol):
     async def search(self, query: ConsentQuery, now: datetime) -> list[TrackedConsent]:
         """Search, in order of tracking id."""
 
+    async def chain(self, root: Name, limit: int) -> list[TrackedConsent]:
+        """The root of a chain of renewals, if it is tracked, and those that name it, the last registered first."""
+
+    async def reports_of_each(self, tracking_ids: Collection[TrackingId]) -> dict[TrackingId, list[StoredReport]]:
+        """What `reports_of` gives, of several consents; those without any are left out."""
+
     async def reports_of(self, tracking_id: TrackingId) -> list[StoredReport]:
         """All reports on record about a consent, in the order of recording; those of one transaction by their receipt."""
 

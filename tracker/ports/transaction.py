@@ -54,6 +54,20 @@ class Transaction(Protocol):
     ) -> list[TrackedConsent]:
         """Hold consents about which the clock has something to tell; of these providers, or of all."""
 
+    def lock_due_notices(
+        self, now: datetime, limit: int, providers: Collection[ProviderId] | None = None
+    ) -> list[TrackedConsent]:
+        """Hold consents of which something is to be told before it comes; of these providers, or of all."""
+
+    def lock_chain(self, root: Name, also: Collection[TrackingId] = ()) -> list[TrackedConsent]:
+        """Hold the consents of a chain of renewals that have not ended, its root in any case, and these; in order of key.
+
+        Those that cannot be read are left out.
+        """
+
+    def named_as_roots(self, names: Collection[Name]) -> set[Name]:
+        """Which of these names other consents have for the root of their chain."""
+
     def known_digests(self, digests: Collection[str]) -> set[str]:
         """Which of these reports and other events are on record."""
 
@@ -72,6 +86,7 @@ class Transaction(Protocol):
         next_tick_at: datetime | None,
         urgent_ask_at: datetime | None = None,
         queued_ask_at: datetime | None = None,
+        next_notice_at: datetime | None = None,
     ) -> None:
         """Insert or update a consent that is held, and make what was decided of it searchable.
 

@@ -3,14 +3,15 @@
 A profile holds facts and small pure functions: no HTTP, no database, no clock.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum, StrEnum
 from typing import Any, Protocol
 
 from tracker.domain.consent import Status
 from tracker.domain.errors import TrackerError
+from tracker.domain.limits import Limit
 from tracker.domain.moves import Rules
 
 
@@ -28,6 +29,14 @@ class UnreadableMessageError(TrackerError):
         self.reason = reason
 
 
+def _never(_: Mapping[str, Any]) -> bool:
+    return False
+
+
+def _unlimited(_: Mapping[str, Any]) -> tuple[Limit, ...]:
+    return ()
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Kind:
     """One kind of consent.
@@ -41,6 +50,9 @@ class Kind:
         accept: The Accept header for asking: signed answers first where the standard has them.
         must_be_signed: Whether an unsigned answer is outside the standard.
         status_members: The members of the terms that say the status; when only they change, the terms have not.
+        attest_within: So long after its end it must be attested that its data were deleted; None: it need not be.
+        read_limits: The limits that terms set, and how much of them is used. Never fails, whatever they are.
+        is_single: Whether terms are those of a consent for one use. Never fails, whatever they are.
     """
 
     name: str
@@ -50,6 +62,9 @@ class Kind:
     accept: str
     must_be_signed: bool
     status_members: frozenset[str]
+    attest_within: timedelta | None = None
+    is_single: Callable[[Mapping[str, Any]], bool] = _never
+    read_limits: Callable[[Mapping[str, Any]], tuple[Limit, ...]] = _unlimited
 
 
 @dataclass(frozen=True, kw_only=True)

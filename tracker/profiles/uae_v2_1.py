@@ -11,17 +11,21 @@ Conflict: the status enums of account-access consents and of events have `Consum
 alone, and insurance's enum lacks it. It is a payment's alone here, so that on another kind it raises a doubt.
 Conflict: in OpenAPI only Authorized and AwaitingAuthorization may be revoked, the page on consent management asks for
 Suspended too. All three are allowed.
+Conflict: that the deletion of an ended consent's data must be attested within 45 days is in the draft of v2.2 (OFP-005)
+alone, for all kinds. Here payments, under which next to no data are read, need not be.
 Conflict: some versions' insurance tokens want `openid insurance`, this one's `insurance`.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, Final
 
 from tracker.domain.consent import Status
 from tracker.domain.moves import Rules
 from tracker.profiles.profile import Event, Kind, Profile, Push, Refusal, Snapshot
+from tracker.profiles.uae_v2_1_limits import is_single, read_limits
 from tracker.profiles.uae_v2_1_wire import consent_id_of, open_answer, read_consent, read_event, read_refusal
 
 _SHARING_MOVES: Final[Mapping[Status, frozenset[Status]]] = {
@@ -48,6 +52,7 @@ _PAYMENT_MOVES: Final[Mapping[Status, frozenset[Status]]] = {
 _SIGNED_ONLY: Final = "application/jwt"
 _SIGNED_FIRST: Final = "application/jwt, application/json;q=0.5"
 
+_ATTEST_WITHIN: Final = timedelta(days=45)
 _STATUS_MEMBERS: Final = frozenset({"Status", "StatusUpdateDateTime", "RevokedBy"})
 
 _KINDS: Final = MappingProxyType(
@@ -62,6 +67,7 @@ _KINDS: Final = MappingProxyType(
                 accept=_SIGNED_FIRST,
                 must_be_signed=False,
                 status_members=_STATUS_MEMBERS,
+                attest_within=_ATTEST_WITHIN,
             ),
             Kind(
                 name="payment",
@@ -71,6 +77,8 @@ _KINDS: Final = MappingProxyType(
                 accept=_SIGNED_ONLY,
                 must_be_signed=True,
                 status_members=_STATUS_MEMBERS,
+                is_single=is_single,
+                read_limits=read_limits,
             ),
             Kind(
                 name="insurance",
@@ -80,6 +88,7 @@ _KINDS: Final = MappingProxyType(
                 accept=_SIGNED_FIRST,
                 must_be_signed=False,
                 status_members=_STATUS_MEMBERS,
+                attest_within=_ATTEST_WITHIN,
             ),
         )
     }

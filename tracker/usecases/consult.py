@@ -9,8 +9,12 @@ from tracker.domain.consent import ConsentId, ProviderId, Status, TrackingId, is
 from tracker.domain.decision import Decision
 from tracker.domain.errors import ConsentNotFoundError, InvalidRequestError
 from tracker.domain.lifecycle import view
+from tracker.domain.limits import Limit
+from tracker.domain.notices import attestation_due
 from tracker.domain.tracked import TrackedConsent
 from tracker.ports import Clock, ConsentQuery, Name, Store, Watched
+from tracker.profiles.profile import Kind
+from tracker.usecases.foresight import notice_rules
 from tracker.usecases.providers import Providers
 
 
@@ -22,12 +26,14 @@ class ConsentView:
         consent: What is kept of it.
         decision: What is so, by the reports that stand.
         at: The instant.
+        kind: The rules of its kind.
         next_ask_at: When the holder is asked next, as far as that was looked up.
     """
 
     consent: TrackedConsent
     decision: Decision
     at: datetime
+    kind: Kind
     next_ask_at: datetime | None = None
 
     @property
@@ -45,6 +51,16 @@ class ConsentView:
         """Whether it may be used."""
         overlay = self.consent.overlay
         return self.decision.is_usable(self.at, paused=overlay.paused, revoking=overlay.revoking)
+
+    @property
+    def limits(self) -> tuple[Limit, ...]:
+        """What its terms limit, and how much of that is used."""
+        return self.kind.read_limits(self.consent.terms or {})
+
+    @property
+    def attestation_due_at(self) -> datetime | None:
+        """By when it must be attested that its data were deleted; None while it has not ended, or need not be."""
+        return attestation_due(self.decision, notice_rules(self.kind, self.consent), self.at)
 
 
 _CLOCKS_AGREE_SECONDS = 60.0
@@ -176,9 +192,18 @@ class Consulting:
         consent, next_ask_at = found
         return replace(self._seen(consent, self._clock.now()), next_ask_at=next_ask_at)
 
+    async def chain(self, provider: str, base_consent_id: str, limit: int) -> list[ConsentView]:
+        """Those of a chain of renewals, at most so many, the last registered first; none if nobody tracks any."""
+        if not is_consent_id(base_consent_id) or self._providers.get(provider) is None:
+            return []
+        found = await self._store.chain((ProviderId(provider), ConsentId(base_consent_id)), limit)
+        now = self._clock.now()
+        return [self._seen(consent, now) for consent in found]
+
     def _seen(self, consent: TrackedConsent, now: datetime) -> ConsentView:
-        position = consent.position(self._providers.kind_of(consent).rules)
-        return ConsentView(consent=consent, decision=position.decision(), at=position.instant(now))
+        kind = self._providers.kind_of(consent)
+        position = consent.position(kind.rules)
+        return ConsentView(consent=consent, decision=position.decision(), at=position.instant(now), kind=kind)
 
 
 def _name(provider: str, consent_id: str) -> Name:

@@ -4,7 +4,8 @@ Everything that moves a consent goes through here, whichever door it came by: ev
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
+from datetime import datetime
 from typing import Any, Final
 
 from tracker.domain import schedule
@@ -12,6 +13,7 @@ from tracker.domain.changed import changed
 from tracker.domain.consent import Channel, TrackingId
 from tracker.domain.decision import Decision
 from tracker.domain.lifecycle import Judgement, Statement, Verdict, judge, tick
+from tracker.domain.notices import NoticePlan, next_notice
 from tracker.domain.report import Claim, Report
 from tracker.domain.schedule import Pace
 from tracker.domain.standing import Summary
@@ -19,6 +21,7 @@ from tracker.domain.tracked import Asking, TrackedConsent
 from tracker.journal.entry import Draft, Entry
 from tracker.journal.entry import Evidence as EntryEvidence
 from tracker.ports import Clock, Confirmation, Entropy, Evidence, Ids, Provider, StoredReport, Transaction
+from tracker.usecases.foresight import notice_rules, with_chain_news
 from tracker.usecases.heard import are_same_terms, judged_as
 from tracker.usecases.providers import Providers
 
@@ -35,6 +38,7 @@ class Office:
         ids: Fresh ids.
         entropy: Salts, and jitter.
         pace: How often to ask while nothing is wrong.
+        notices: How long before what something is told.
     """
 
     providers: Providers
@@ -42,6 +46,16 @@ class Office:
     ids: Ids
     entropy: Entropy
     pace: Pace
+    notices: NoticePlan = field(default_factory=NoticePlan)
+
+
+@dataclass(frozen=True, slots=True)
+class _Remark:
+    """What the clock says of a consent without moving its status: a code, and by the holder's clock what time it is about."""
+
+    reason: str | None = None
+    time: datetime | None = None
+    channel: str | None = None
 
 
 class Recording:
@@ -54,6 +68,7 @@ class Recording:
         self._now_are = dict(self._before)
         self._claims: dict[TrackingId, set[Claim]] = {}
         self._drafts: list[Draft] = []
+        self._planned_anew: set[TrackingId] = set()
         self.now = office.clock.now()
         self.is_asking_due = False  # of a consent that was written: whoever asks need not be woken for nothing
 
@@ -83,6 +98,31 @@ class Recording:
         consent = self.current(tracking_id)
         rules = self._office.providers.kind_of(consent).rules
         self._take(consent, tick(consent.position(rules), self.now), report=None)
+
+    def plan_anew(self, tracking_id: TrackingId) -> None:
+        """Write a held consent whether or not it changes, so that what is due of it is found out anew."""
+        self._planned_anew.add(tracking_id)
+
+    def tell(
+        self,
+        consent: TrackedConsent,
+        entry_type: str,
+        *,
+        reason: str,
+        time: datetime | None,
+        private: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Put a held consent's new facts in place, and tell what the clock says of them; it moves no status.
+
+        Args:
+            consent: As it is from now on.
+            entry_type: What happened.
+            reason: A code.
+            time: By the holder's clock, what the entry is about.
+            private: What says something about a person.
+        """
+        self._now_are[consent.tracking_id] = consent
+        self._draft(consent, entry_type, remark=_Remark(reason, time, Channel.CLOCK.value), private=private)
 
     def hear(
         self, tracking_id: TrackingId, heard: StoredReport, evidence: Evidence | None, *, is_repeat: bool
@@ -126,14 +166,16 @@ class Recording:
         """Write the consents that changed and append what is to be told. Last of all."""
         for tracking_id, consent in self._now_are.items():
             before = self._before.get(tracking_id)
-            if consent != before:
+            if consent != before or tracking_id in self._planned_anew:
                 self._save(consent, before)
         return self._transaction.append(self._drafts, self.now)
 
     # ------------------------------------------------------------------------------------------ inside
 
     def _save(self, consent: TrackedConsent, before: TrackedConsent | None) -> None:
-        rules = self._office.providers.kind_of(consent).rules
+        kind = self._office.providers.kind_of(consent)
+        rules = kind.rules
+        consent = with_chain_news(consent, before, self.now)
         decision = consent.decision(rules)
         if before is not None and not _are_seen_alike(consent, before):
             consent = changed(consent, version=before.version + 1, updated_at=self.now)
@@ -147,6 +189,7 @@ class Recording:
             next_tick_at=schedule.next_tick(consent, decision),
             urgent_ask_at=ask.urgent_at,
             queued_ask_at=ask.queued_at,
+            next_notice_at=next_notice(consent, decision, notice_rules(kind, consent), self._office.notices, self.now),
         )
 
     def _take(
@@ -198,10 +241,11 @@ class Recording:
         consent: TrackedConsent,
         entry_type: str,
         *,
-        to_status: str,
+        to_status: str | None = None,
         from_status: str | None = None,
         statement: Statement | None = None,
         report: StoredReport | None = None,
+        remark: _Remark = _Remark(),
         private: Mapping[str, Any] | None = None,
     ) -> None:
         self._drafts.append(
@@ -214,15 +258,15 @@ class Recording:
                 kind=consent.kind,
                 from_status=from_status,
                 to_status=to_status,
-                status_date_time=statement.status_date_time if statement else None,
+                status_date_time=statement.status_date_time if statement else remark.time,
                 received_at=report.report.received_at if report else None,
-                channel=statement.channel.value if statement else None,
+                channel=statement.channel.value if statement else remark.channel,
                 late=statement.late if statement else False,
                 corrected=statement.corrected if statement else False,
                 inferred=not statement.confirmed if statement else False,
                 confirmed=statement.confirmed if statement else consent.told.confirmed,
                 revoked_by=statement.revoked_by if statement else None,
-                reason=",".join(statement.reasons) or None if statement else None,
+                reason=",".join(statement.reasons) or None if statement else remark.reason,
                 usable=statement.usable if statement else consent.told.usable,
                 evidence=() if report is None else (_evidence_of(report),),
                 private=private or None,
@@ -291,6 +335,6 @@ def _seen(of: type, *unseen: str) -> tuple[str, ...]:
     return tuple(field.name for field in fields(of) if field.compare and field.name not in unseen)
 
 
-_SEEN: Final = _seen(TrackedConsent, "asking", "summary", "judged_at", "last_sequence")
+_SEEN: Final = _seen(TrackedConsent, "asking", "noticing", "summary", "judged_at", "last_sequence")
 _SEEN_OF_ASKING: Final = _seen(Asking, "asked_at", "leased_until", "requested_at", "failures", "not_before")
 _SEEN_OF_SUMMARY: Final = _seen(Summary, "asks", "standing")

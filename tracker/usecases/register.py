@@ -8,6 +8,7 @@ from typing import Any
 
 from tracker.domain.consent import ConsentId, TrackingId, require_consent_id
 from tracker.domain.errors import ConsentConflictError, InvalidRequestError, StorageError, TrackerError
+from tracker.domain.noticed import Noticing
 from tracker.domain.tracked import TrackedConsent
 from tracker.journal.entry import Entry
 from tracker.ports import Name, Provider, Store, Transaction
@@ -180,8 +181,8 @@ class _Wanted:
     def name(self) -> Name:
         return self.provider.id, self.consent_id
 
-    def begun(self, now: datetime) -> TrackedConsent:
-        """The consent as it begins."""
+    def begun(self, now: datetime, *, is_root: bool) -> TrackedConsent:
+        """The consent as it begins; others may name it as their root already."""
         said = self.registration
         return TrackedConsent(
             tracking_id=self.tracking_id,
@@ -193,6 +194,7 @@ class _Wanted:
             registered_at=now,
             registered_expiry=said.expiration_date_time,
             imported=self.is_imported,
+            noticing=Noticing(has_successors=is_root),
             base_consent_id=said.base_consent_id,
             user_ref=said.user_ref,
             permissions=said.permissions,
@@ -208,6 +210,7 @@ def _register(
     names = {wanted.name for wanted in all_wanted}
     known = transaction.lock_named(names)
     early = transaction.waiting_reports(names - known.keys())
+    roots = transaction.named_as_roots(names - known.keys())
     recording = Recording(transaction, office, ())
     done: list[Registered] = []
     for wanted in all_wanted:
@@ -216,7 +219,7 @@ def _register(
             conflict = _conflict(found, wanted.registration)
             done.append(Registered(error=conflict) if conflict else Registered(found))
             continue
-        consent = wanted.begun(recording.now)
+        consent = wanted.begun(recording.now, is_root=wanted.name in roots)
         if not is_rehearsal:
             private = {"user_ref": consent.user_ref, "terms": consent.terms}
             recording.register(consent, {key: value for key, value in private.items() if value is not None})

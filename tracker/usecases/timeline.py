@@ -105,11 +105,12 @@ def _moves(
     reports: Sequence[StoredReport], entries: Sequence[Entry], rules: Rules
 ) -> tuple[list[TimelineItem], set[int]]:
     """The holder's moves, and the entries that tell them."""
+    said = [stored.report for stored in reports]
     first = {stored.report.claim: stored.report for stored in reversed(reports)}
     moves: list[TimelineItem] = []
     told: set[int] = set()
     last = Status.NOT_STAGED
-    for (status, time), inferred in holders_moves(_undenied(reports, rules), rules):
+    for (status, time), inferred in holders_moves(undenied(said, rules), rules):
         report = first.get((status, time))
         entry = _telling(entries, status, time, told)
         if entry is not None:
@@ -138,9 +139,8 @@ def _moves(
     return moves, told
 
 
-def _undenied(reports: Sequence[StoredReport], rules: Rules) -> list[Report]:
+def undenied(said: Sequence[Report], rules: Rules) -> list[Report]:
     """The reports, without moves of which the holder, asked later, knew nothing."""
-    said = [stored.report for stored in reports]
     polls = [report for report in said if report.is_poll]
     return [
         report

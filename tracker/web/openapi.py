@@ -27,6 +27,7 @@ _WITH_BODY = ("malformed_json", "unsupported_media_type", "body_too_large")
 _PARAMETERS = {
     "provider": "The provider's id in the configuration.",
     "consent_id": "What the holder calls the consent; percent-encoded once.",
+    "base_consent_id": "What the first of a chain of renewals is called; percent-encoded once.",
     "tracking_id": "Our own key of the consent.",
     "subscription_id": "The subscription's id.",
     "event_id": "The id of the event in the quarantine.",

@@ -11,6 +11,7 @@ from tracker.usecases.api_keys import ApiKeys
 from tracker.usecases.ask import Asker
 from tracker.usecases.consult import Consulting
 from tracker.usecases.feed import Feed
+from tracker.usecases.groups import Groups
 from tracker.usecases.quarantine import Quarantine
 from tracker.usecases.receive import Receiver
 from tracker.usecases.register import Registrar
@@ -47,6 +48,7 @@ class Services:
     receiver: Receiver
     registrar: Registrar
     consulting: Consulting
+    groups: Groups
     timelines: Timelines
     asker: Asker
     feed: Feed

@@ -105,20 +105,23 @@ async def test_an_error_names_the_column_if_it_knows(store: SqlStore, edit: Edit
     assert "registered_at, terms cannot be read" in named(caught, "consent", consent.tracking_id)
 
 
-@pytest.mark.parametrize("due", ["ask", "tick"])
+@pytest.mark.parametrize("due", ["ask", "tick", "notice"])
 async def test_one_damaged_consent_among_those_that_are_due_does_not_stop_the_others(
     store: SqlStore, edit: Edit, caplog: pytest.LogCaptureFixture, due: str
 ) -> None:
     """It stood in front for ever, and nobody was asked about or told any more."""
     bad, good = a_consent("bad"), a_consent("good")
-    await save(store, bad, ask=at(0), tick=at(0))
-    await save(store, good, ask=at(1), tick=at(1))
+    await save(store, bad, ask=at(0), tick=at(0), notice=at(0))
+    await save(store, good, ask=at(1), tick=at(1), notice=at(1))
     edit("UPDATE consent SET told_status = ? WHERE tracking_id = ?", SECRET, bad.tracking_id)
 
     def take(now: datetime, limit: int) -> Callable[[Transaction], list[str]]:
         def script(transaction: Transaction) -> list[str]:
-            asks = due == "ask"
-            hold = partial(transaction.lock_due_asks, DEMOBANK) if asks else transaction.lock_due_ticks
+            hold = {
+                "ask": partial(transaction.lock_due_asks, DEMOBANK),
+                "tick": transaction.lock_due_ticks,
+                "notice": transaction.lock_due_notices,
+            }[due]
             return [consent.consent_id for consent in hold(now, limit)]
 
         return script

@@ -117,6 +117,30 @@ async def test_the_lines_of_due_questions_are_read_in_their_order(
     assert [step for index, step in zip(indexes, found, strict=True) if index not in step] == []
 
 
+async def test_notices_and_chains_are_found_by_index(
+    sqlite: SqliteDatabase, store: SqlStore, executed: list[Statement]
+) -> None:
+    root = (DEMOBANK, ConsentId("root"))
+    await store.transact(lambda transaction: transaction.lock_due_notices(START, 10))
+    await store.transact(lambda transaction: transaction.lock_due_notices(START, 10, [DEMOBANK, OTHERBANK]))
+    found = [step for steps in (await plans(sqlite, executed)).values() for step in steps]
+    assert len(found) == 2  # nothing is sorted
+    assert all("ix_consent_next_notice_at" in step for step in found), found
+    executed.clear()
+    await store.transact(lambda transaction: transaction.lock_chain(root, [TrackingId("a"), TrackingId("b")]))
+    await store.transact(lambda transaction: transaction.named_as_roots([root, CONSENT_1]))
+    await store.chain(root, 10)
+    await store.reports_of_each([TrackingId("a"), TrackingId("b")])
+    steps = await plans(sqlite, executed)
+    assert len(steps) == 5
+    assert whole_tables(steps) == []
+    looks = [step for found in steps.values() for step in found if "consent USING INDEX" in step]
+    assert {step.split("USING INDEX ")[1].split()[0] for step in looks} <= {
+        "ix_consent_base_consent_id",
+        "sqlite_autoindex_consent_1",
+    }
+
+
 async def test_what_readers_ask_for_is_found_by_index(
     sqlite: SqliteDatabase, store: SqlStore, executed: list[Statement]
 ) -> None:

@@ -48,7 +48,12 @@ def database_clock(dialect: str, seconds: float = 0) -> ColumnElement[Any]:
 
 def by_no_index(connection: Connection, column: Column[str]) -> ColumnElement[str]:
     """A text to compare with what nearly all rows have. SQLite knows no numbers, and would find and sort them all by an index."""
-    return column if connection.dialect.name == POSTGRES else column.concat("")
+    return unindexed(connection.dialect.name, column)
+
+
+def unindexed(dialect: str, column: Column[str]) -> ColumnElement[str]:
+    """The same for statements that are built once for each database."""
+    return column if dialect == POSTGRES else column.concat("")
 
 
 @contextmanager

@@ -6,8 +6,10 @@ from typing import Any, Final
 from sqlalchemy import Select, bindparam, case, delete, func, select, union_all, update
 
 from tracker.adapters.store.columns import Instant
-from tracker.adapters.store.many import among
+from tracker.adapters.store.differences import unindexed
+from tracker.adapters.store.many import among, each
 from tracker.adapters.store.tables import api_key, consent, identity, inbox, journal, other_event, report
+from tracker.domain.consent import OPEN
 
 _CONSENT_ID: Final = "consent_id"
 
@@ -65,6 +67,38 @@ def consents_by_key(dialect: str) -> Select[Any]:
         .where(among(dialect, consent.c.tracking_id, "ids"))
         .order_by(consent.c.tracking_id)
         .with_for_update(of=consent)
+    )
+
+
+@cache
+def chain(dialect: str) -> Select[Any]:
+    """Hold the consents of one `provider` that name `root` for the first of their chain and have not ended, it, and `ids`."""
+    renewals: Select[Any] = select(consent.c.tracking_id).where(
+        consent.c.base_consent_id == bindparam("root"),
+        unindexed(dialect, consent.c.provider) == bindparam("provider"),
+        unindexed(dialect, consent.c.status).in_(sorted(OPEN)),
+    )
+    first: Select[Any] = select(identity.c.tracking_id).where(
+        identity.c.provider == bindparam("provider"),
+        identity.c.kind == _CONSENT_ID,
+        identity.c.value == bindparam("root"),
+    )
+    theirs = union_all(renewals, first, each(dialect, "ids"))
+    return (
+        select(consent)
+        .where(consent.c.tracking_id.in_(theirs))
+        .order_by(consent.c.tracking_id)
+        .with_for_update(of=consent)
+    )
+
+
+@cache
+def roots(dialect: str) -> Select[Any]:
+    """Which of `ids` are named by others of one `provider` as the root of their chain."""
+    named: Select[Any] = select(consent.c.base_consent_id).distinct()
+    return named.where(
+        among(dialect, consent.c.base_consent_id, "ids"),
+        unindexed(dialect, consent.c.provider) == bindparam("provider"),
     )
 
 

@@ -16,6 +16,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Dialect,
+    Select,
     String,
     Table,
     any_,
@@ -81,7 +82,14 @@ def among(dialect: str, values: Column[Any], name: str) -> ColumnElement[bool]:
     """A condition: a text is one of those of a parameter, however many; see `texts`."""
     if dialect == POSTGRES:
         return values == any_(bindparam(name, type_=postgresql.ARRAY(String)))
-    return values.in_(select(func.json_each(bindparam(name, type_=String)).table_valued("value").c.value))
+    return values.in_(each(dialect, name))
+
+
+def each(dialect: str, name: str) -> Select[Any]:
+    """The texts of a parameter as rows; see `texts`."""
+    if dialect == POSTGRES:
+        return select(func.unnest(bindparam(name, type_=postgresql.ARRAY(String))))
+    return select(func.json_each(bindparam(name, type_=String)).table_valued("value").c.value)
 
 
 def texts(dialect: str, values: Collection[str]) -> Any:

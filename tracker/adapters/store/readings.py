@@ -143,6 +143,29 @@ def reports_of(connection: Connection, tracking_id: TrackingId) -> list[StoredRe
     return [rows.to_report(row) for row in connection.execute(query)]
 
 
+def reports_of_each(
+    connection: Connection, tracking_ids: Collection[TrackingId]
+) -> dict[TrackingId, list[StoredReport]]:
+    """The same of several consents."""
+    found: dict[TrackingId, list[StoredReport]] = {}
+    query = select(report).where(report.c.tracking_id.in_(sorted(tracking_ids))).order_by(*_RECORDING)
+    for row in connection.execute(query):
+        found.setdefault(row.tracking_id, []).append(rows.to_report(row))
+    return found
+
+
+def chain(connection: Connection, root: Name, limit: int) -> list[TrackedConsent]:
+    """The root of a chain of renewals, and those that name it, the last registered first."""
+    provider, consent_id = root
+    named = select(consent).where(
+        consent.c.base_consent_id == consent_id, by_no_index(connection, consent.c.provider) == provider
+    )
+    key = by_no_index(connection, consent.c.tracking_id)
+    renewals = [rows.to_consent(row) for row in connection.execute(named.order_by(key.desc()).limit(limit))]
+    first = find_consent(connection, root)
+    return renewals if first is None or first in renewals else [*renewals[: limit - 1], first]
+
+
 def next_ask_at(connection: Connection, tracking_id: TrackingId) -> datetime | None:
     """When the consent is due to be asked about."""
     due = connection.execute(lookups.NEXT_ASK, {"key": tracking_id}).scalar()

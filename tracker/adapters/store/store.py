@@ -158,6 +158,14 @@ class SqlStore:
         """Search, in order of tracking id."""
         return await self._database.read(partial(readings.search, query=query, now=now))
 
+    async def chain(self, root: Name, limit: int) -> list[TrackedConsent]:
+        """The root of a chain of renewals, and those that name it."""
+        return await self._database.read(partial(readings.chain, root=root, limit=limit))
+
+    async def reports_of_each(self, tracking_ids: Collection[TrackingId]) -> dict[TrackingId, list[StoredReport]]:
+        """All reports on record about several consents."""
+        return await self._database.read(partial(readings.reports_of_each, tracking_ids=tracking_ids))
+
     async def reports_of(self, tracking_id: TrackingId) -> list[StoredReport]:
         """All reports on record about a consent."""
         return await self._database.read(partial(readings.reports_of, tracking_id=tracking_id))

@@ -125,11 +125,14 @@ consent = Table(
     Column("imported", Boolean, nullable=False, server_default=text("false")),
     Column("urgent_ask_at", Instant),
     Column("queued_ask_at", Instant),
+    Column("noticing", Json),
+    Column("next_notice_at", Instant),
     Index("ix_consent_user_ref", "user_ref", **_only("user_ref IS NOT NULL")),
     Index("ix_consent_base_consent_id", "base_consent_id", **_only("base_consent_id IS NOT NULL")),
     # Due work is found in time that grows with what is due, not with what there is.
     Index("ix_consent_next_ask_at", "provider", "next_ask_at", **_only("next_ask_at IS NOT NULL")),
     Index("ix_consent_next_tick_at", "next_tick_at", **_only("next_tick_at IS NOT NULL")),
+    Index("ix_consent_next_notice_at", "next_notice_at", **_only("next_notice_at IS NOT NULL")),
     Index("ix_consent_urgent_ask_at", "provider", "urgent_ask_at", **_only("urgent_ask_at IS NOT NULL")),
     # The queue is read in the order of expiry; the time is there too, for what holds back.
     Index("ix_consent_queued", "provider", "registered_expiry", "queued_ask_at", **_only("queued_ask_at IS NOT NULL")),

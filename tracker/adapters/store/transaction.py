@@ -116,9 +116,33 @@ class SqlTransaction:
         self, now: datetime, limit: int, providers: Collection[ProviderId] | None = None
     ) -> list[TrackedConsent]:
         """Hold consents about which the clock has something to tell; of these providers, or of all."""
+        return self._hold_due(consent.c.next_tick_at, now, limit, *self._of(providers))
+
+    def lock_due_notices(
+        self, now: datetime, limit: int, providers: Collection[ProviderId] | None = None
+    ) -> list[TrackedConsent]:
+        """Hold consents of which something is to be told before it comes; of these providers, or of all."""
+        return self._hold_due(consent.c.next_notice_at, now, limit, *self._of(providers))
+
+    def _of(self, providers: Collection[ProviderId] | None) -> list[ColumnElement[bool]]:
         theirs = by_no_index(self._connection, consent.c.provider)
-        conditions = [] if providers is None else [theirs.in_(sorted(providers))]
-        return self._hold_due(consent.c.next_tick_at, now, limit, *conditions)
+        return [] if providers is None else [theirs.in_(sorted(providers))]
+
+    def lock_chain(self, root: Name, also: Collection[TrackingId] = ()) -> list[TrackedConsent]:
+        """Hold the consents of a chain of renewals that have not ended, and these."""
+        provider, consent_id = root
+        named = {"provider": provider, "root": consent_id, "ids": texts(self._dialect, set(also))}
+        found = self._connection.execute(lookups.chain(self._dialect), named)
+        return self._held_now(rows.sorted_out(found, rows.to_consent)[0])
+
+    def named_as_roots(self, names: Collection[Name]) -> set[Name]:
+        """Which of these names other consents have for the root of their chain."""
+        found: set[Name] = set()
+        query = lookups.roots(self._dialect)
+        for provider, ids in _by_provider(names):
+            named = {"provider": provider, "ids": texts(self._dialect, ids)}
+            found |= {(provider, ConsentId(root)) for root in self._connection.execute(query, named).scalars()}
+        return found
 
     def _hold_due(
         self,
@@ -185,6 +209,7 @@ class SqlTransaction:
         next_tick_at: datetime | None,
         urgent_ask_at: datetime | None = None,
         queued_ask_at: datetime | None = None,
+        next_notice_at: datetime | None = None,
     ) -> None:
         """Insert or update a consent that is held."""
         values = rows.consent_values(
@@ -194,6 +219,7 @@ class SqlTransaction:
             next_tick_at=next_tick_at,
             urgent_ask_at=urgent_ask_at,
             queued_ask_at=queued_ask_at,
+            next_notice_at=next_notice_at,
         )
         to = self._changed if kept.tracking_id in self._held else self._new
         to[kept.tracking_id] = values

@@ -5,6 +5,7 @@ from typing import Any, Final
 PARAMETERS: Final[dict[str, Any]] = {
     "provider": "demobank",
     "consent_id": "5b0e7c1a-2f34-4b9d-8a66-0d1f5c9e7a10",
+    "base_consent_id": "5b0e7c1a-2f34-4b9d-8a66-0d1f5c9e7a10",
     "tracking_id": "019cad00-a8f0-7b5e-8b0a-1f6d3c2e9a77",
     "subscription_id": "019cad02-3c11-7d09-a2f4-6b8e0f1d5c33",
     "event_id": "019cad03-5f20-7a41-b6c9-0d7e1a2b3c44",
@@ -49,6 +50,9 @@ CONSENT: Final[dict[str, Any]] = {
     "next_poll_at": "2026-03-02T11:47:52.911403Z",
     "version": 3,
     "terms": {"ConsentId": "5b0e7c1a-2f34-4b9d-8a66-0d1f5c9e7a10", "Status": "Authorized"},
+    "limits": [],
+    "nearly_exhausted": None,
+    "attestation_due_at": None,
 }
 
 USABLE: Final[dict[str, Any]] = {

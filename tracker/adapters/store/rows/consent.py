@@ -1,7 +1,7 @@
 """Rows of `consent`."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Row
@@ -11,9 +11,13 @@ from tracker.adapters.store.rows.reading import Values, consistent
 from tracker.domain.consent import Channel, ConsentId, ProviderId, Status, TrackingId
 from tracker.domain.decision import Decision
 from tracker.domain.lifecycle import Told
+from tracker.domain.noticed import Deadline, Noticed, Noticing
 from tracker.domain.report import Report
 from tracker.domain.standing import Summary
 from tracker.domain.tracked import Asking, Overlay, TrackedConsent
+
+_SECOND = timedelta(seconds=1)
+_NOTHING_NOTICED = Noticing()
 
 
 def consent_values(
@@ -24,6 +28,7 @@ def consent_values(
     next_tick_at: datetime | None,
     urgent_ask_at: datetime | None,
     queued_ask_at: datetime | None,
+    next_notice_at: datetime | None,
 ) -> Values:
     """The row of a consent, without its key and its last sequence, which only the journal writes."""
     asking = consent.asking
@@ -68,6 +73,8 @@ def consent_values(
         "next_tick_at": next_tick_at,
         "urgent_ask_at": urgent_ask_at,
         "queued_ask_at": queued_ask_at,
+        "noticing": noticing_to_json(consent.noticing),
+        "next_notice_at": next_notice_at,
     }
 
 
@@ -96,6 +103,7 @@ def to_consent(row: Row[Any]) -> TrackedConsent:
             not_before=row.not_before,
             doubted_at=row.doubted_at,
         ),
+        noticing=noticing_from_json(row.noticing),
         learned_at=row.learned_at,
         confirmed_at=row.confirmed_at,
         confirmed_by=None if row.confirmed_by is None else Channel(row.confirmed_by),
@@ -129,6 +137,35 @@ def summary_from_json(value: Mapping[str, Any]) -> Summary:
         standing=tuple(_report_from_json(report) for report in value["standing"]),
         revived_date_time=_time(value["revived_date_time"]),
         end_hinted_at_ask=value["end_hinted_at_ask"],
+    )
+
+
+def noticing_to_json(noticing: Noticing) -> Values | None:
+    """What `noticing` keeps; nothing for the many consents of which there is nothing to keep."""
+    if noticing == _NOTHING_NOTICED:
+        return None
+    return {
+        "told": [[t.deadline.value, instant_text(t.ends_at), t.before // _SECOND] for t in noticing.told],
+        "overlaps_told": list(noticing.overlaps_told),
+        "has_successors": noticing.has_successors,
+        "is_succeeded": noticing.is_succeeded,
+        "look_at": instant_text(noticing.look_at),
+    }
+
+
+def noticing_from_json(value: Mapping[str, Any] | None) -> Noticing:
+    """The other way."""
+    if value is None:
+        return _NOTHING_NOTICED
+    return Noticing(
+        told=tuple(
+            Noticed(deadline=Deadline(kind), ends_at=datetime.fromisoformat(at), before=seconds * _SECOND)
+            for kind, at, seconds in value["told"]
+        ),
+        overlaps_told=tuple(map(TrackingId, value["overlaps_told"])),
+        has_successors=value["has_successors"],
+        is_succeeded=value["is_succeeded"],
+        look_at=_time(value["look_at"]),
     )
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from tracker.domain.consent import Status
+from tracker.domain.limits import Limit, is_nearly_exhausted
 from tracker.usecases.consult import ConsentView, Usability, UsableReason
 from tracker.usecases.timeline import TimelineItem
 from tracker.web.api.shapes.fields import (
@@ -38,6 +39,29 @@ class RegistrationIn(In):
     terms: dict[str, Any] | None = Field(None, description="Whatever else was asked for; personal.")
 
 
+class LimitOut(Out):
+    """One limit of what may be done under a consent."""
+
+    name: str = Field(description="What is limited, in the standard's words.")
+    maximum: str = Field(description="Up to how much; a decimal number.")
+    used: str | None = Field(description="How much of it is used, by the holder; null if it did not say.")
+    share: float | None = Field(description="Which part of it that is, from 0 to 1.")
+    currency: str | None = Field(description="Of an amount; null for a count.")
+    period: str | None = Field(description="For how long it holds before it begins anew; null: for the whole life.")
+
+    @classmethod
+    def of(cls, limit: Limit) -> "LimitOut":
+        """Show a limit."""
+        return cls(
+            name=limit.name,
+            maximum=f"{limit.maximum:f}",
+            used=None if limit.used is None else f"{limit.used:f}",
+            share=limit.share,
+            currency=limit.currency,
+            period=limit.period,
+        )
+
+
 class ConsentOut(Out):
     """A consent."""
 
@@ -68,11 +92,18 @@ class ConsentOut(Out):
     next_poll_at: TimeOut | None = Field(description="When the holder is asked next; null in lists.")
     version: int = Field(description="Rises with every change; also the `ETag`.")
     terms: dict[str, Any] | None = Field(description="The holder's data object as last seen.")
+    limits: tuple[LimitOut, ...] = Field(description="What may be done under it at most, as far as its terms say.")
+    nearly_exhausted: bool | None = Field(
+        description="A forecast: little is left of its limits. Null if it has none, or nobody said how much is used."
+    )
+    attestation_due_at: TimeOut | None = Field(
+        description="By when it must be attested that an ended consent's data were deleted; null if it need not be."
+    )
 
     @classmethod
     def of(cls, seen: ConsentView) -> "ConsentOut":
         """Show a consent as it is at an instant."""
-        consent, decision = seen.consent, seen.decision
+        consent, decision, limits = seen.consent, seen.decision, seen.limits
         return cls(
             tracking_id=consent.tracking_id,
             provider=consent.provider,
@@ -101,6 +132,9 @@ class ConsentOut(Out):
             next_poll_at=seen.next_ask_at,
             version=consent.version,
             terms=None if consent.terms is None else dict(consent.terms),
+            limits=tuple(LimitOut.of(limit) for limit in limits),
+            nearly_exhausted=is_nearly_exhausted(limits),
+            attestation_due_at=seen.attestation_due_at,
         )
 
 

@@ -90,6 +90,8 @@ consents = st.builds(
         failures=counts,
         not_before=maybe_times,
         doubted_at=maybe_times,
+        suspected_at=maybe_times,
+        siblings_wanted_at=maybe_times,
     ),
     learned_at=maybe_times,
     confirmed_at=maybe_times,

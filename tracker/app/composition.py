@@ -50,7 +50,9 @@ from tracker.usecases.receive import Receiver
 from tracker.usecases.record import Recorder
 from tracker.usecases.recording import Office
 from tracker.usecases.register import Registrar
+from tracker.usecases.reopen import Reopening
 from tracker.usecases.shared_asks import SharedAsks
+from tracker.usecases.siblings import Siblings
 from tracker.usecases.stream import StreamPorts
 from tracker.usecases.subscribe import Subscriptions
 from tracker.usecases.suspects import Suspects
@@ -105,6 +107,8 @@ class Tracker:
     exporting: Exporting
     opening: Opening
     expiry: Expiry
+    siblings: Siblings
+    reopening: Reopening
     notifier: Notifier
     shared_asks: SharedAsks
     bells: Bells
@@ -232,7 +236,7 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
                 max_age_seconds=settings.receiver.inbox_max_age_seconds,
             ),
             registrar=Registrar(store, office, bells.journal, bells.asks, trail),
-            consulting=Consulting(store, providers, world.clock),
+            consulting=Consulting(store, providers, world.clock, office.tempo),
             timelines=Timelines(store, providers),
             asker=Asker(
                 store,
@@ -284,6 +288,15 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
             exporting=Exporting(store, origin=settings.audit.origin, signer=keys.signer),
             opening=opening,
             expiry=Expiry(store, office, bells.journal, bells.asks, trail),
+            siblings=Siblings(store, office, bells.asks),
+            reopening=Reopening(
+                store,
+                world.clock,
+                holders,
+                key_wait,
+                bells.inbox,
+                max_events=settings.receiver.inbox_max_events,
+            ),
             shared_asks=SharedAsks(services.asker, providers, asking),
             notifier=Notifier(ports, bells.subscriptions, telling),
             bells=bells,

@@ -139,6 +139,7 @@ class Quarantined:
         our_kid: The key of ours that it names as the one that it is encrypted for.
         keys_at_hand: Ids of the holder's keys that were at hand, the first `MOST_KEYS_SHOWN`; None if none was looked for.
         retries: How often it was tried again.
+        consent_id: A consent that it claims to be about and that we did not hold; when it is registered, this is opened again.
     """
 
     id: str
@@ -155,6 +156,7 @@ class Quarantined:
     our_kid: str | None = None
     keys_at_hand: tuple[str, ...] | None = None
     retries: int = 0
+    consent_id: str | None = None
 
 
 MOST_KEYS_SHOWN = 20
@@ -173,6 +175,21 @@ class QuarantineFilter:
 
 EVERYTHING_ASIDE = QuarantineFilter()
 """All of the quarantine."""
+
+
+@dataclass(frozen=True, slots=True)
+class LackedKey:
+    """An event of the quarantine that a key of its holder was lacking for.
+
+    Attributes:
+        id: Which one.
+        kid: The key that it names.
+        received_at: When it came: it is opened with a key that was good then.
+    """
+
+    id: str
+    kid: str
+    received_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """Answer the back office: what a consent is, and whether it may be used now."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -9,8 +9,9 @@ from tracker.domain.consent import ConsentId, ProviderId, Status, TrackingId, is
 from tracker.domain.decision import Decision
 from tracker.domain.errors import ConsentNotFoundError, InvalidRequestError
 from tracker.domain.lifecycle import view
+from tracker.domain.schedule import Tempo
 from tracker.domain.tracked import TrackedConsent
-from tracker.ports import Clock, ConsentQuery, Store
+from tracker.ports import AS_IT_IS, Clock, ConsentQuery, Store
 from tracker.usecases.providers import Providers
 
 
@@ -106,10 +107,25 @@ class Usability:
 class Consulting:
     """Reads for the back office."""
 
-    def __init__(self, store: Store, providers: Providers, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: Store,
+        providers: Providers,
+        clock: Clock,
+        tempo_of: Callable[[ProviderId], Tempo] = lambda _provider: AS_IT_IS,
+    ) -> None:
+        """Take what there is to work with.
+
+        Args:
+            store: The database.
+            providers: Whom we know.
+            clock: Our clock.
+            tempo_of: What the condition of each provider makes of the schedule.
+        """
         self._store = store
         self._providers = providers
         self._clock = clock
+        self._tempo_of = tempo_of
 
     async def get(self, provider: str, consent_id: str) -> ConsentView:
         """One consent by what the world calls it.
@@ -182,7 +198,8 @@ class Consulting:
 
     async def _view(self, consent: TrackedConsent) -> ConsentView:
         seen = self._seen(consent, self._clock.now())
-        return replace(seen, next_ask_at=await self._store.next_ask_at(consent.tracking_id))
+        next_ask_at = await self._store.next_ask_at(consent.tracking_id, self._tempo_of(consent.provider))
+        return replace(seen, next_ask_at=next_ask_at)
 
     def _seen(self, consent: TrackedConsent, now: datetime) -> ConsentView:
         position = consent.position(self._providers.kind_of(consent).rules)

@@ -1,7 +1,7 @@
 """The queries: what is asked of the database outside of a transaction that writes."""
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, func, or_, select
@@ -22,6 +22,7 @@ from tracker.adapters.store.tables import (
 )
 from tracker.domain.consent import OPEN, Status, TrackingId
 from tracker.domain.errors import InconsistentRowError
+from tracker.domain.schedule import Tempo
 from tracker.domain.subscription import Parked, Subscription
 from tracker.domain.tracked import TrackedConsent
 from tracker.journal.entry import Entry
@@ -135,13 +136,20 @@ def reports_of(connection: Connection, tracking_id: TrackingId) -> list[StoredRe
     return [rows.to_report(row) for row in connection.execute(query)]
 
 
-def next_ask_at(connection: Connection, tracking_id: TrackingId) -> datetime | None:
+def next_ask_at(connection: Connection, tracking_id: TrackingId, tempo: Tempo) -> datetime | None:
     """When the consent is due to be asked about."""
-    when = func.coalesce(consent.c.next_ask_at, consent.c.queued_ask_at)
-    due = connection.execute(select(when).where(consent.c.tracking_id == tracking_id)).scalar()
-    if isinstance(due, Unreadable):
-        raise InconsistentRowError("consent", tracking_id, "next_ask_at cannot be read")
-    return due
+    names = ("urgent_ask_at", "next_ask_at", "steady_ask_at", "queued_ask_at")
+    columns = (consent.c.status, *(consent.c[name] for name in names))
+    row = connection.execute(select(*columns).where(consent.c.tracking_id == tracking_id)).one_or_none()
+    if row is None:
+        return None
+    unreadable = [name for name in names if isinstance(getattr(row, name), Unreadable)]
+    if unreadable:
+        raise InconsistentRowError("consent", tracking_id, f"{unreadable[0]} cannot be read")
+    earlier = {status.value: span for status, span in tempo.earlier.items()}.get(row.status, timedelta())
+    steady = None if row.steady_ask_at is None else row.steady_ask_at - earlier
+    due = (row.urgent_ask_at, row.next_ask_at, steady, row.queued_ask_at)
+    return min((at for at in due if at is not None), default=None)
 
 
 def entries_of(connection: Connection, tracking_id: TrackingId) -> list[Entry]:

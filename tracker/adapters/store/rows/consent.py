@@ -24,6 +24,7 @@ def consent_values(
     next_tick_at: datetime | None,
     urgent_ask_at: datetime | None,
     queued_ask_at: datetime | None,
+    steady_ask_at: datetime | None,
 ) -> Values:
     """The row of a consent, without its key and its last sequence, which only the journal writes."""
     asking = consent.asking
@@ -52,6 +53,8 @@ def consent_values(
         "failures": asking.failures,
         "not_before": asking.not_before,
         "doubted_at": asking.doubted_at,
+        "suspected_at": asking.suspected_at,
+        "siblings_wanted_at": asking.siblings_wanted_at,
         "learned_at": consent.learned_at,
         "confirmed_at": consent.confirmed_at,
         "confirmed_by": consent.confirmed_by,
@@ -68,6 +71,7 @@ def consent_values(
         "next_tick_at": next_tick_at,
         "urgent_ask_at": urgent_ask_at,
         "queued_ask_at": queued_ask_at,
+        "steady_ask_at": steady_ask_at,
     }
 
 
@@ -95,6 +99,8 @@ def to_consent(row: Row[Any]) -> TrackedConsent:
             failures=row.failures,
             not_before=row.not_before,
             doubted_at=row.doubted_at,
+            suspected_at=row.suspected_at,
+            siblings_wanted_at=row.siblings_wanted_at,
         ),
         learned_at=row.learned_at,
         confirmed_at=row.confirmed_at,

@@ -11,8 +11,9 @@ from typing import Any, Final
 
 from sqlalchemy import Column, ColumnElement, Connection, or_, select, update
 
-from tracker.adapters.store import rows
+from tracker.adapters.store import lookups, rows
 from tracker.adapters.store.differences import by_no_index
+from tracker.adapters.store.many import texts
 from tracker.adapters.store.tables import consent, identity
 from tracker.domain.consent import OPEN, ProviderId, TrackingId
 from tracker.domain.schedule import Tempo
@@ -145,12 +146,22 @@ class Due:
             if row.provider == wanted[0].provider
         }
 
+    def readable(self, tracking_ids: Collection[TrackingId]) -> list[TrackedConsent]:
+        """Hold these consents in the order of their keys; those that cannot be read are left out, and wanted later."""
+        dialect = self.connection.dialect.name
+        query = lookups.consents_by_key(dialect)
+        held = self.connection.execute(query, {"ids": texts(dialect, set(tracking_ids))})
+        found, damaged = rows.sorted_out(held, rows.to_consent)
+        if damaged:
+            wanted = consent.c.tracking_id.in_([row.tracking_id for row in damaged]) & _siblings.is_not(None)
+            self.connection.execute(update(consent).where(wanted).values({_siblings.name: self.now + _DAMAGED_WAIT}))
+        return found
+
     def _siblings_of(self, provider: str, base_consent_id: str) -> list[TrackingId]:
         """The keys of a base group's open consents, the root's among them."""
-        key, is_open = consent.c.tracking_id, consent.c.status.in_(sorted(OPEN))
-        by_base = select(key).where(
-            consent.c.base_consent_id == base_consent_id, consent.c.provider == provider, is_open
-        )
+        key, is_open = consent.c.tracking_id, by_no_index(self.connection, consent.c.status).in_(sorted(OPEN))
+        theirs = by_no_index(self.connection, consent.c.provider) == provider
+        by_base = select(key).where(consent.c.base_consent_id == base_consent_id, theirs, is_open)
         root = (
             select(key)
             .join(identity, identity.c.tracking_id == key)

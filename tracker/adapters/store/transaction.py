@@ -109,8 +109,12 @@ class SqlTransaction:
 
     def lock_revoked(self, now: datetime, limit: int, providers: Collection[ProviderId]) -> RevokedGroups:
         """Hold consents whose siblings are to be asked about, and these siblings, all in one order."""
-        groups = Due(self._connection, now).revoked(limit, providers)
-        held = self.lock_tracked({*groups, *(one for group in groups.values() for one in group)}) if groups else {}
+        due = Due(self._connection, now)
+        groups = due.revoked(limit, providers)
+        if not groups:
+            return RevokedGroups([], {})
+        keys = {*groups, *(one for group in groups.values() for one in group)}
+        held = {one.tracking_id: one for one in self._held_now(due.readable(keys))}
         revoked = [held[key] for key in groups if key in held and held[key].asking.siblings_wanted_at is not None]
         siblings = {
             one.tracking_id: [held[key] for key in groups[one.tracking_id] if key in held and key != one.tracking_id]

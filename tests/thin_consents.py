@@ -37,6 +37,7 @@ _STATUSES: Final = (
     ("Suspended", 0.1),
 )
 _OPEN: Final = frozenset({"Authorized", "AwaitingAuthorization", "Suspended"})
+_STEADY: Final = frozenset({"Authorized", "Suspended"})
 _DUE: Final = 0.01
 _URGENT: Final = 0.001
 _QUEUED: Final = 0.01
@@ -47,7 +48,7 @@ CONSENT: Final = (
     *("summary", "status", "status_date_time", "expiration_date_time", "told_status", "told_confirmed", "told_usable"),
     *("judged_at", "paused", "revoking", "failures", "learned_at", "confirmed_at", "confirmed_by", "user_ref"),
     *("permissions", "last_sequence", "version", "updated_at", "next_ask_at", "next_tick_at", "urgent_ask_at"),
-    *("queued_ask_at", "imported"),
+    *("queued_ask_at", "steady_ask_at", "imported"),
 )
 IDENTITY: Final = ("provider", "kind", "value", "tracking_id")
 REPORT: Final = (
@@ -131,6 +132,7 @@ class ThinConsents:
             *(status, changed, expiry, status, True, status == "Authorized", changed, False, False, 0),
             *(changed, changed, "webhook", f"customer-{number // 3}", _PERMISSIONS, number + 1, 2, changed),
             *(due if is_open and queued is None else None, expiry if is_open else None, urgent, queued),
+            due if status in _STEADY and queued is None else None,
             queued is not None,
         )
 

@@ -9,7 +9,7 @@ from alembic import op
 from tracker.adapters.store.columns import Instant, Json
 
 revision = "0010"
-down_revision = "0005"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 

@@ -22,6 +22,7 @@ def a_survey(**changes) -> Survey:
         "quarantine_verified": 0,
         "quarantine_unverified": 0,
         "asks": {},
+        "expired_unconfirmed": {},
         "subscriptions": (),
         "parked": 0,
         "dead_letters": 0,

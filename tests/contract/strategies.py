@@ -98,6 +98,8 @@ consents = st.builds(
         failures=counts,
         not_before=maybe_times,
         doubted_at=maybe_times,
+        suspected_at=maybe_times,
+        siblings_wanted_at=maybe_times,
     ),
     noticing=st.builds(
         Noticing,

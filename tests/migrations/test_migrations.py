@@ -14,7 +14,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
-from tests.contract.facts import START, a_consent, a_decision
+from tests.contract.facts import DEMOBANK, START, a_consent, a_decision, at
 from tests.migrations.chained import BEFORE_0010, PLANNED_AT_0010, planned_for_0010, save_some_for_0010
 from tests.migrations.filled import counts
 from tracker.adapters.clock import SystemIds
@@ -23,7 +23,12 @@ from tracker.adapters.store.sqlite import SqliteDatabase, one_transaction
 from tracker.adapters.store.store import SqlStore
 from tracker.adapters.store.tables import metadata
 from tracker.app.database import downgrade_database, require_schema, schema_revisions, upgrade_database
+from tracker.domain.condition import HEALTHY
+from tracker.domain.consent import Status
 from tracker.domain.errors import ConfigurationError
+from tracker.domain.schedule import Pace, tempo
+from tracker.domain.tracked import Asking, TrackedConsent
+from tracker.ports import AskLine, Transaction
 from tracker.settings import Settings, load_settings
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
@@ -232,3 +237,41 @@ async def test_what_ended_lately_and_what_is_in_a_chain_is_planned_above_0010(da
     store = SqlStore(SqliteDatabase(database), SystemIds())
     assert await planned_for_0010(store, now) == PLANNED_AT_0010
     await store.close()
+
+
+async def test_what_waits_for_a_base_interval_or_is_urgent_is_asked_about_below_0006_too(database: Path) -> None:
+    store = SqlStore(SqliteDatabase(database), SystemIds())
+    due = {"steady": (None, None, at(5)), "urgent": (None, at(3), at(5)), "ordinary": (at(1), at(3), at(5))}
+    for name, times in due.items():
+        await store.transact(lambda t, name=name, times=times: _save(t, a_consent(name), *times))
+    suspected = a_consent("suspected", asking=Asking(suspected_at=at(2)))
+    await store.transact(lambda t: _save(t, suspected, None, None, at(5)))
+    await store.close()
+    with one_transaction(database) as connection:
+        migrate.downgrade(connection, "0005")
+        rows = connection.exec_driver_sql("SELECT consent_id, next_ask_at FROM consent").all()
+        expected = {"steady": at(5), "urgent": at(3), "ordinary": at(1), "suspected": at(2)}
+        assert dict(map(tuple, rows)) == {
+            name: time.isoformat(timespec="microseconds") for name, time in expected.items()
+        }
+        migrate.upgrade(connection)
+    store = SqlStore(SqliteDatabase(database), SystemIds())
+    found = await store.transact(
+        lambda t: t.lock_due_asks(DEMOBANK, at(9), 9, AskLine.ORDINARY, tempo(Pace(), HEALTHY))
+    )
+    assert {consent.consent_id for consent in found} == {"steady", "suspected"}  # and these are urgent still:
+    found = await store.transact(lambda t: t.lock_due_asks(DEMOBANK, at(9), 9, AskLine.URGENT))
+    assert {consent.consent_id for consent in found} == {"urgent", "ordinary"}
+    await store.close()
+
+
+def _save(
+    transaction: Transaction,
+    consent: TrackedConsent,
+    ordinary: datetime | None,
+    urgent: datetime | None,
+    steady: datetime | None,
+) -> None:
+    decision = a_decision(Status.AUTHORIZED)
+    times = {"next_ask_at": ordinary, "urgent_ask_at": urgent, "steady_ask_at": steady}
+    transaction.save(consent, decision, next_tick_at=None, **times)

@@ -18,6 +18,7 @@ from tracker.adapters.key_files import event_keys, load_encryption_keys
 from tracker.adapters.public_keys import verification_keys
 from tracker.adapters.store.sqlite import SqliteDatabase
 from tracker.adapters.store.store import SqlStore
+from tracker.domain.condition import HEALTHY, Condition
 from tracker.domain.consent import ConsentId, ProviderId
 from tracker.domain.errors import ConsentApiError, ConsentNotStagedError, KeysUnavailableError
 from tracker.domain.schedule import Pace
@@ -40,6 +41,8 @@ from tracker.usecases.receive import Receiver
 from tracker.usecases.record import Recorder
 from tracker.usecases.recording import Office
 from tracker.usecases.register import Registrar, Registration
+from tracker.usecases.reopen import Reopening
+from tracker.usecases.siblings import Siblings
 from tracker.usecases.suspects import Suspects
 from tracker.usecases.timeline import Timelines
 from tracker.usecases.wake import Bell
@@ -160,6 +163,9 @@ class Bench:
     consulting: Consulting
     timelines: Timelines
     quarantine: Quarantine
+    siblings: Siblings
+    reopening: Reopening
+    conditions: dict[ProviderId, Condition]
     profile: Profile = UAE
 
     async def register(self, consent_id: str = CONSENT, provider: str = DEMOBANK, **facts: Any) -> TrackedConsent:
@@ -256,7 +262,15 @@ async def open_bench(
     )
     ids, entropy = SystemIds(), NoJitter()
     store = SqlStore(SqliteDatabase(path), ids)
-    office = Office(providers=providers, clock=clock, ids=ids, entropy=entropy, pace=Pace())
+    conditions: dict[ProviderId, Condition] = {}
+    office = Office(
+        providers=providers,
+        clock=clock,
+        ids=ids,
+        entropy=entropy,
+        pace=Pace(),
+        condition_of=lambda provider: conditions.get(provider, HEALTHY),
+    )
     keys = ScriptedKeys({DEMOBANK: keys_of("hub", tokens.HUB_KID), OTHERBANK: keys_of("other hub", "other-sig2")})
     keys.fetched = dict(keys.published)
     holders = ScriptedHolders()
@@ -292,9 +306,12 @@ async def open_bench(
                 asker=Asker(store, office, holders, Budget(clock), bells[0], bells[1]),
                 expiry=Expiry(store, office, bells[0], bells[1]),
                 notices=Notices(store, office, bells[0]),
-                consulting=Consulting(store, providers, clock),
+                consulting=Consulting(store, providers, clock, office.tempo),
                 timelines=Timelines(store, providers),
                 quarantine=Quarantine(store, clock, crypto.knows_key, bells[2], max_events=1000),
+                siblings=Siblings(store, office, bells[1]),
+                reopening=Reopening(store, clock, keys, key_wait, bells[2], max_events=1000),
+                conditions=conditions,
                 profile=profile,
             )
         finally:

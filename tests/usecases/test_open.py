@@ -311,7 +311,7 @@ async def test_an_unknown_key_is_given_up_and_makes_us_ask(bench: Bench) -> None
         bench.advance(seconds=35)
         await bench.work_off()
     assert await bench.quarantined() == [("verify", "key_unknown", False)]
-    assert (await bench.consent()).asking.requested_at is not None
+    assert (await bench.consent()).asking.suspected_at is not None
 
 
 # ---------------------------------------------------------------------------------------------- nothing is lost

@@ -1,11 +1,11 @@
 """What did not verify changes nothing, but it may be true: the holder is asked, within a small budget."""
 
-from datetime import timedelta
-
 import pytest
 
 from tests import tokens
-from tests.usecases.bench import CONSENT, Bench, data, event, message
+from tests.usecases.bench import CONSENT, DEMOBANK, Bench, data, event, message, open_bench
+from tracker.adapters.jose import JwcryptoEventCrypto
+from tracker.domain.errors import ConsentApiUnavailableError
 
 REVOKED = data("Revoked", "2026-03-02T15:14:00+04:00")
 SUSPICIOUS = {
@@ -26,9 +26,11 @@ async def test_it_makes_us_ask_and_changes_nothing(bench: Bench, reason: str, ch
     assert [why for _, why, _ in await bench.quarantined()] == [reason]
     assert await bench.status() == ("Authorized", True)
     assert await bench.entries() == before
-    consent = await bench.consent()
-    assert consent.asking.requested_at == bench.clock.now()
-    assert await bench.store.next_ask_at(consent.tracking_id) == bench.clock.now()
+    assert (await bench.consent()).asking.suspected_at == bench.clock.now()
+    bench.holders.answers[CONSENT] = {"Data": REVOKED}
+    assert await bench.asker.run_once(DEMOBANK) == 1
+    assert await bench.status() == ("Revoked", False)
+    assert (await bench.consent()).asking.suspected_at is None
 
 
 async def test_a_verified_event_that_cannot_be_read_makes_us_ask_at_once(bench: Bench) -> None:
@@ -38,37 +40,91 @@ async def test_a_verified_event_that_cannot_be_read_makes_us_ask_at_once(bench: 
     assert (await bench.consent()).asking.requested_at == bench.clock.now()
 
 
+async def _asked_about(bench: Bench, *names: str) -> None:
+    """Have them asked about, and known, so that nothing but a suspicion makes us ask again for hours."""
+    for name in names:
+        await bench.register(name)
+        bench.holders.answers[name] = {"Data": data(ConsentId=name)}
+    while await bench.asker.run_once(DEMOBANK):
+        bench.advance(seconds=1)
+    bench.advance(seconds=60)
+    bench.holders.asked.clear()
+
+
+def _forged(name: str) -> bytes:
+    return event(None, key="other hub", message=message(None, ConsentId=name))
+
+
 async def test_many_forged_events_about_one_consent_are_one_question(bench: Bench) -> None:
-    await bench.register()
-    await bench.deliver(*(event(REVOKED, key="other hub") for _ in range(20)))
-    assert (await bench.consent()).asking.requested_at == bench.clock.now()
-    await bench.register("another")
-    bench.advance(seconds=1)
-    await bench.deliver(event(None, key="other hub", message=message(None, ConsentId="another")))
-    assert (await bench.consent("another")).asking.requested_at == bench.clock.now()
+    await _asked_about(bench, CONSENT)
+    await bench.deliver(*(_forged(CONSENT) for _ in range(20)))
+    for _ in range(20):
+        await bench.asker.run_once(DEMOBANK)
+        bench.advance(seconds=1)
+    assert bench.holders.asked == [CONSENT]
 
 
 async def test_forged_events_about_many_consents_are_spread_over_time(bench: Bench) -> None:
+    """Five questions a second may be asked; strangers may cause a fifth of them, however often somebody looks."""
     names = [f"c{n}" for n in range(6)]
-    for name in names:
-        await bench.register(name)
-    await bench.deliver(*(event(None, key="other hub", message=message(None, ConsentId=name)) for name in names))
-    wanted = sorted([(await bench.consent(name)).asking.requested_at for name in names])
-    # Five questions a second may be asked; strangers may cause a fifth of them.
-    assert [at - bench.clock.now() for at in wanted if at] == [timedelta(seconds=n) for n in range(6)]
+    await _asked_about(bench, *names)
+    await bench.deliver(*(_forged(name) for name in names))
+    counts = []
+    for _ in range(7):
+        counts.append(sum([await bench.asker.run_once(DEMOBANK) for _ in range(3)]))
+        bench.advance(seconds=1)
+    assert counts == [1, 1, 1, 1, 1, 1, 0]
+    assert bench.holders.asked == names  # the longest suspected first
+
+
+async def test_what_is_suspected_outlives_a_restart(bench: Bench, crypto: JwcryptoEventCrypto) -> None:
+    """The budget for it was kept in memory, and what waited for it was worth nothing beyond an hour."""
+    names = [f"c{n}" for n in range(3)]
+    await _asked_about(bench, *names)
+    await bench.deliver(*(_forged(name) for name in names))
+    await bench.store.close()
+    async with open_bench(bench.path, crypto, clock=bench.clock) as again:
+        again.holders.answers = bench.holders.answers
+        for _ in range(5):
+            await again.asker.run_once(DEMOBANK)
+            bench.advance(seconds=1)
+        assert sorted(again.holders.asked) == names
+
+
+async def test_a_suspicion_that_the_holder_does_not_answer_stays_one(bench: Bench) -> None:
+    """It must not become a question of our own by failing: then strangers could have more than their part."""
+    await _asked_about(bench, CONSENT)
+    bench.holders.answers[CONSENT] = ConsentApiUnavailableError()
+    await bench.deliver(_forged(CONSENT))
+    assert await bench.asker.run_once(DEMOBANK) == 1
+    asking = (await bench.consent()).asking
+    assert (asking.requested_at, asking.failures) == (None, 1)
+    assert asking.suspected_at is not None
+    assert await bench.asker.run_once(DEMOBANK) == 0
+    bench.advance(seconds=6)
+    bench.holders.answers[CONSENT] = {"Data": REVOKED}
+    assert await bench.asker.run_once(DEMOBANK) == 1
+    assert await bench.status() == ("Revoked", False)
+
+
+async def test_an_answer_to_any_question_ends_a_suspicion(bench: Bench) -> None:
+    await _asked_about(bench, CONSENT)
+    await bench.deliver(_forged(CONSENT))
+    await bench.asker.ask_now((await bench.consent()).tracking_id)
+    assert (await bench.consent()).asking.suspected_at is None
+    assert await bench.asker.run_once(DEMOBANK) == 0
 
 
 async def test_a_verified_doubt_does_not_wait_behind_them(bench: Bench) -> None:
-    await bench.register("first")
-    await bench.register()
-    await bench.deliver(event(None, key="other hub", message=message(None, ConsentId="first")))
-    await bench.deliver(event(None, key="other hub"))
-    assert (await bench.consent()).asking.requested_at != bench.clock.now()
-    await bench.deliver(event(None))
-    assert (await bench.consent()).asking.requested_at == bench.clock.now()
+    names = [f"c{n}" for n in range(6)]
+    await _asked_about(bench, *names)
+    await bench.deliver(*(_forged(name) for name in names))
+    await bench.deliver(event(None, message=message(None, ConsentId="c5")))
+    await bench.asker.run_once(DEMOBANK)
+    assert bench.holders.asked == ["c5", "c0"]
 
 
 async def test_about_a_consent_that_we_do_not_hold_nobody_is_asked(bench: Bench) -> None:
     await bench.deliver(event(None, key="other hub"))
-    await bench.register()
-    assert (await bench.consent(CONSENT)).asking.requested_at is None
+    assert await bench.asker.run_once(DEMOBANK) == 0
+    assert bench.holders.asked == []

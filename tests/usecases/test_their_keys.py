@@ -219,7 +219,7 @@ async def test_events_are_given_up_after_three_days_and_asked_about(database: Pa
         town.advance(600)
         await town.work_off()
         assert await town.quarantined() == ["keys_unavailable"]
-        assert town.rows("SELECT count(*) FROM consent WHERE requested_at IS NOT NULL") == [(1,)]
+        assert town.rows("SELECT count(*) FROM consent WHERE suspected_at IS NOT NULL") == [(1,)]
 
 
 async def test_only_so_many_events_of_a_provider_wait_for_its_keys(database: Path, tmp_path: Path) -> None:

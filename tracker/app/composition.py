@@ -55,7 +55,9 @@ from tracker.usecases.receive import Receiver
 from tracker.usecases.record import Recorder
 from tracker.usecases.recording import Office
 from tracker.usecases.register import Registrar
+from tracker.usecases.reopen import Reopening
 from tracker.usecases.shared_asks import SharedAsks
+from tracker.usecases.siblings import Siblings
 from tracker.usecases.stream import StreamPorts
 from tracker.usecases.subscribe import Subscriptions
 from tracker.usecases.suspects import Suspects
@@ -111,6 +113,8 @@ class Tracker:
     opening: Opening
     expiry: Expiry
     notices: Notices
+    siblings: Siblings
+    reopening: Reopening
     notifier: Notifier
     shared_asks: SharedAsks
     bells: Bells
@@ -227,7 +231,7 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
         inbox: Inbox = store if traces is None else TracedInbox(store, traces)
         api: HolderApi = holders if traces is None else TracedHolders(holders, traces)
         post: Sender = sender if traces is None else TracedSender(sender, traces)
-        consulting = Consulting(store, providers, world.clock)
+        consulting = Consulting(store, providers, world.clock, office.tempo)
         services = Services(
             clock=world.clock,
             ids=world.ids,
@@ -299,6 +303,15 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
             opening=opening,
             expiry=Expiry(store, office, bells.journal, bells.asks, trail),
             notices=Notices(store, office, bells.journal, trail),
+            siblings=Siblings(store, office, bells.asks),
+            reopening=Reopening(
+                store,
+                world.clock,
+                holders,
+                key_wait,
+                bells.inbox,
+                max_events=settings.receiver.inbox_max_events,
+            ),
             shared_asks=SharedAsks(services.asker, providers, asking),
             notifier=Notifier(ports, bells.subscriptions, telling),
             bells=bells,

@@ -58,7 +58,7 @@ def worker_for(tracker: Tracker, roles: Collection[Role] = ALL_ROLES) -> Worker:
     keys = [
         Tick(
             name=f"keys of {provider.id}",
-            run=partial(tracker.opening.key_wait.refresh, provider),
+            run=partial(tracker.reopening.refresh, provider),
             every_seconds=_KEYS_EVERY_SECONDS,
         )
         for provider in tracker.providers
@@ -70,6 +70,7 @@ def worker_for(tracker: Tracker, roles: Collection[Role] = ALL_ROLES) -> Worker:
             *certificates,
             Tick(name="the clock", run=tracker.expiry.run_once, every_seconds=_TICK_EVERY_SECONDS),
             Tick(name="notices", run=tracker.notices.run_once, every_seconds=_TICK_EVERY_SECONDS),
+            Tick(name="base groups", run=tracker.siblings.run_once, every_seconds=_TICK_EVERY_SECONDS),
             Tick(
                 name="housekeeping",
                 run=lambda: tracker.store.trim(clock.now()),

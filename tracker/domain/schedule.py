@@ -1,21 +1,57 @@
-"""When to ask the holder about a consent, and when the clock alone has something to say."""
+"""When to ask the holder about a consent and in which line, and when the clock alone has something to say.
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+Pure: (consent, what is so, now) → `NextAsk`, the times of which are kept with the consent. What depends on the provider's
+condition is not kept: a consent that waits for its base interval is kept with the time of the healthy case, and `tempo` says how
+much earlier or later than that it is due now. So when the condition changes, all that is waiting moves with it, and no row
+is written.
 
-from tracker.domain.consent import Status
+* Not staged, or awaiting authorization: at once, then at the base interval while somebody may be at the holder's pages; from
+  `authorization_overdue` on ever more slowly, at most 96 times a day, after a day 4 times. When the window for authorizing
+  ends: at that instant, and 1, 5 and 30 minutes after it.
+* Authorized or suspended: at the base interval, of which the provider's condition makes more or less.
+* Open, and its expiry has passed: at once, after 1, 5 and 30 minutes, then hourly.
+* In doubt: at once, after 5 and 30 seconds, past the settling time, then hourly; one that has ended not hourly.
+* Ended, as an event alone has said: once, past the settling time.
+
+A time that lies ahead of our clock was written while that was ahead; it counts as unknown, and then the consent is due now.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Final
+
+from tracker.domain.condition import Condition
+from tracker.domain.consent import Channel, Status
 from tracker.domain.decision import Decision
 from tracker.domain.tracked import TrackedConsent
 
-_MINUTE = timedelta(minutes=1)
-_AT_EXPIRY = (timedelta(0), _MINUTE, 5 * _MINUTE, 30 * _MINUTE)
+_MINUTE: Final = timedelta(minutes=1)
+_HOUR: Final = timedelta(hours=1)
+_DAY: Final = timedelta(days=1)
+_AT_EXPIRY: Final = (timedelta(0), _MINUTE, 5 * _MINUTE, 30 * _MINUTE)
 # A doubt is mostly a stale read: it is over with the next answer, or with the first one past the settling time.
-_IN_DOUBT = (timedelta(0), timedelta(seconds=5), timedelta(seconds=30))
-_LATER = timedelta(hours=1)
-_FIRST_BACKOFF = timedelta(seconds=5)
-_LONGEST_BACKOFF = 15 * _MINUTE
-_JITTER = 0.1
+_IN_DOUBT: Final = (timedelta(0), timedelta(seconds=5), timedelta(seconds=30))
+_AFTER_SETTLING: Final = timedelta(seconds=10)
+_OVERDUE_LEAST: Final = 15 * _MINUTE  # 96 times a day
+_ABANDONED_LEAST: Final = 6 * _HOUR  # 4 times a day
+_AGE_PART: Final = 8  # one that is overdue is asked about when it has become older by an eighth
+_FIRST_BACKOFF: Final = timedelta(seconds=5)
+_LONGEST_BACKOFF: Final = 15 * _MINUTE
+_TRIES_AFTER_THE_END: Final = 30  # some six hours; then nobody wants to know any more
+_QUIET: Final = 0.25
+_MOST_STRETCHED: Final = 1_000.0
+_CLOCKS_AGREE: Final = _MINUTE
+_END_OF_TIME: Final = datetime.max.replace(tzinfo=UTC) - 2 * _DAY
+
+JITTER: Final = 0.1
+"""By this part of them base intervals are spread at random."""
+CONFIRMED_WITHIN: Final = _DAY
+"""A holder that has not confirmed an expiry after so long is alarming."""
+
+STEADY: Final = (Status.AUTHORIZED, Status.SUSPENDED)
+"""The statuses whose base interval depends on the provider's condition."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +62,7 @@ class Pace:
         awaiting_authorization: While somebody may be at the holder's pages, authorizing.
         authorized: While it is in use.
         suspended: While the holder has stopped it.
-        authorization_overdue: After so long nobody is expected back, and asking slows down; after a day once more.
+        authorization_overdue: After so long nobody is expected back, and asking slows down.
     """
 
     awaiting_authorization: timedelta = timedelta(seconds=30)
@@ -34,25 +70,69 @@ class Pace:
     suspended: timedelta = timedelta(seconds=19_800)
     authorization_overdue: timedelta = timedelta(seconds=900)
 
+    def base(self, status: Status) -> timedelta:
+        """The base interval of a status among `STEADY`."""
+        return self.suspended if status is Status.SUSPENDED else self.authorized
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tempo:
+    """What a provider's condition makes of the times that are kept.
+
+    Attributes:
+        earlier: How much before their time those in each status of `STEADY` are due; negative: after it.
+        farthest: So far from now the times of those are at most: what lies beyond was timed by a clock that was ahead.
+        farthest_else: The same for all other times that are not urgent.
+    """
+
+    earlier: Mapping[Status, timedelta] = field(default_factory=dict)
+    farthest: Mapping[Status, timedelta] = field(default_factory=dict)
+    farthest_else: timedelta | None = None
+
+
+@lru_cache(maxsize=256)
+def tempo(pace: Pace, condition: Condition) -> Tempo:
+    """How a provider's condition moves what is scheduled.
+
+    A quiet provider is asked in a quarter of the base interval, one whose budget is short in `stretch` times as much. The jitter
+    stays that of the base interval, a tenth of it.
+    """
+    factor = min(max(1.0, condition.stretch), _MOST_STRETCHED) * (_QUIET if condition.quiet else 1)
+    farthest = {status: pace.base(status) * (1 + JITTER) + _CLOCKS_AGREE for status in STEADY}
+    awaiting = pace.awaiting_authorization * (1 + JITTER)
+    return Tempo(
+        earlier={status: pace.base(status) * (1 - factor) for status in STEADY},
+        farthest=farthest,
+        # A holder may ask to be left alone for a day.
+        farthest_else=max(_DAY, awaiting, *farthest.values()) + _CLOCKS_AGREE,
+    )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NextAsk:
-    """When to ask about a consent next. Nothing at all when there is nothing more to ask.
+    """When to ask about a consent next: each time for itself, the earliest counts. All None when there is nothing to ask.
 
     Attributes:
-        at: By the schedule, whatever the reason.
         urgent_at: For a reason that cannot wait behind the schedule of others: a doubt, an expiry, somebody who wants to
-            know, a customer who is at the holder's pages. Never before `at`.
+            know, a customer who is at the holder's pages.
+        ordinary_at: For any other reason but the next two.
+        steady_at: Because the base interval of an authorized or suspended consent is over, while its provider is healthy.
         queued_at: Alone: it was imported with many others, nothing was heard of it yet, and it waits in their queue.
     """
 
-    at: datetime | None = None
     urgent_at: datetime | None = None
+    ordinary_at: datetime | None = None
+    steady_at: datetime | None = None
     queued_at: datetime | None = None
+
+    def due_at(self, status: Status, tempo: Tempo) -> datetime | None:
+        """When it is due, by what the condition of its provider makes of it."""
+        steady = None if self.steady_at is None else self.steady_at - tempo.earlier.get(status, timedelta())
+        return _earliest((self.urgent_at, self.ordinary_at, steady, self.queued_at))
 
 
 def next_ask(
-    consent: TrackedConsent, decision: Decision, pace: Pace, *, settling: timedelta, fraction: float
+    consent: TrackedConsent, decision: Decision, pace: Pace, *, now: datetime, settling: timedelta, fraction: float
 ) -> NextAsk:
     """When to ask about a consent next.
 
@@ -60,90 +140,165 @@ def next_ask(
         consent: The consent as it now is.
         decision: What is so by the reports that stand.
         pace: The base intervals.
+        now: Our clock, which may have been stepped back.
         settling: How long the holder's reads may lag, by its rules.
         fraction: A random number from 0 up to 1, which spreads the base intervals by a tenth.
     """
     asking = consent.asking
-    ordinary = [asking.leased_until]  # whoever asks may die before the answer: then the question is asked again
+    if decision.status.is_terminal and asking.failures >= _TRIES_AFTER_THE_END:
+        return NextAsk()  # a holder may well refuse to speak of what has ended
+    times = _Times(consent, now)
+    ordinary = [
+        times.known(asking.leased_until, _HOUR)
+    ]  # whoever asks may die before the answer: then it is asked again
     urgent: list[datetime | None] = []
-    (urgent if _somebody_waits(consent, decision, pace) else ordinary).append(
-        _by_status(consent, decision, pace, fraction)
-    )
-    expiry = decision.expiration_date_time
-    if decision.status.is_open and expiry is not None:
-        urgent.append(_on_ladder(expiry, _AT_EXPIRY, asking.asked_at))
-    if asking.doubted_at is not None:
-        ladder = (*_IN_DOUBT, settling + timedelta(seconds=10), 3 * settling)
-        # An end stands, whatever its holder contradicts: asked a few times, it is left alone.
-        later = None if decision.status.is_terminal else _LATER
-        urgent.append(_on_ladder(asking.doubted_at, ladder, asking.asked_at, later))
+    steady: datetime | None = None
+    if decision.status in STEADY:
+        steady = _steady(times, pace.base(decision.status) * (1 + JITTER * fraction))
+    elif not decision.status.is_terminal:
+        awaiting = _awaiting(times, decision, pace, fraction)
+        ordinary.append(awaiting)
+        urgent.append(awaiting if _is_somebody_there(times, decision, pace) else None)
+    if decision.status.is_open:
+        urgent.append(_on_ladder(decision.expiration_date_time, _AT_EXPIRY, times.asked_at, _HOUR))
+    if decision.status is Status.AWAITING_AUTHORIZATION:
+        ordinary.append(_on_ladder(consent.authorization_expiration_date_time, _AT_EXPIRY, times.asked_at, None))
+    ladder = (*_IN_DOUBT, settling + _AFTER_SETTLING, 3 * settling)
+    # An end stands, whatever its holder contradicts: asked a few times, it is left alone.
+    later = None if decision.status.is_terminal else _HOUR
+    urgent.append(_on_ladder(times.known(asking.doubted_at, _CLOCKS_AGREE), ladder, times.asked_at, later))
+    ordinary.append(_confirmation(times, decision, settling))
     # What failed is wanted still, in its turn: after an outage, those that failed in it do not stand before the others.
-    (ordinary if asking.failures else urgent).append(asking.requested_at)
-    urgent_at = _earliest(urgent, asking.not_before)
-    if consent.imported and asking.asked_at is None and decision.status is Status.NOT_STAGED and urgent_at is None:
-        return NextAsk(queued_at=_earliest([consent.registered_at], asking.not_before))
-    return NextAsk(at=_earliest([*ordinary, *urgent], asking.not_before), urgent_at=urgent_at)
+    (ordinary if asking.failures else urgent).append(times.known(asking.requested_at, _HOUR))
+    if asking.failures:
+        ordinary.append(steady)
+        steady = None  # it holds back, whatever the condition
+    not_before = times.not_before
+    urgent_at = _not_before(_earliest(urgent), not_before)
+    if times.is_queued(decision) and urgent_at is None:
+        return NextAsk(queued_at=_not_before(times.registered_at, not_before))
+    return NextAsk(urgent_at=urgent_at, ordinary_at=_not_before(_earliest(ordinary), not_before), steady_at=steady)
 
 
-def _earliest(wishes: Sequence[datetime | None], not_before: datetime | None) -> datetime | None:
-    due = min((wish for wish in wishes if wish is not None), default=None)
-    return due if due is None or not_before is None else max(due, not_before)
+class _Times:
+    """The times of a consent, none of them ahead of our clock but what may be."""
 
+    def __init__(self, consent: TrackedConsent, now: datetime) -> None:
+        self.consent = consent
+        self.now = now
+        asked_at = consent.asking.asked_at
+        self.was_ahead = asked_at is not None and asked_at > now + _CLOCKS_AGREE
+        self.asked_at = None if self.was_ahead else asked_at
+        self.registered_at = min(consent.registered_at, now)
+        held_back = consent.asking.not_before
+        self.not_before = None if held_back is None or held_back > now + _DAY + _CLOCKS_AGREE else held_back
 
-def _somebody_waits(consent: TrackedConsent, decision: Decision, pace: Pace) -> bool:
-    """Whether a customer may be at the holder's pages at this moment, on the way to or from authorizing."""
-    if consent.imported or decision.status not in {Status.NOT_STAGED, Status.AWAITING_AUTHORIZATION}:
-        return False
-    asked_at = consent.asking.asked_at
-    return asked_at is None or asked_at - consent.registered_at <= pace.authorization_overdue
+    def known(self, time: datetime | None, ahead: timedelta) -> datetime | None:
+        """A time of ours that is never further ahead than that; one that is means now."""
+        return self.now if time is not None and time > self.now + ahead else time
 
+    def is_queued(self, decision: Decision) -> bool:
+        is_new = self.consent.asking.asked_at is None and decision.status is Status.NOT_STAGED
+        return self.consent.imported and is_new
 
-def _by_status(consent: TrackedConsent, decision: Decision, pace: Pace, fraction: float) -> datetime | None:
-    asked_at = consent.asking.asked_at
-    match decision.status:
-        case Status.NOT_STAGED | Status.AWAITING_AUTHORIZATION:
-            if asked_at is None:
-                return consent.registered_at
-            if consent.imported and decision.status is Status.NOT_STAGED:
-                base = pace.authorized  # it is old, and its holder does not know it: it hardly will next time
-            else:
-                age = asked_at - consent.registered_at
-                base = pace.awaiting_authorization * _slowness(age, pace, imported=consent.imported)
-        case Status.AUTHORIZED:
-            base = pace.authorized
-        case Status.SUSPENDED:
-            base = pace.suspended
-        case _:
+    @property
+    def since(self) -> datetime | None:
+        """When the holder last vouched, or was last asked; None: nobody knows, as our clock was ahead."""
+        if self.was_ahead:
             return None
-    since = max(t for t in (asked_at, consent.confirmed_at, consent.registered_at) if t is not None)
-    return since + base * (1 + _JITTER * fraction)
+        confirmed_at = self.consent.confirmed_at
+        times = (self.asked_at, confirmed_at, self.registered_at)
+        return min(self.now, max(time for time in times if time is not None))
+
+    @property
+    def age(self) -> timedelta | None:
+        """How old it was when it was last asked about; None if it never was."""
+        if self.asked_at is None:
+            return None
+        if self.consent.registered_at > self.now + _CLOCKS_AGREE:
+            return timedelta.max  # registered while our clock was ahead: nobody is expected any more
+        return max(timedelta(), self.asked_at - self.registered_at)
 
 
-def _slowness(age: timedelta, pace: Pace, *, imported: bool) -> int:
-    """Nobody is expected back any more from the holder's pages: ask ever more slowly."""
-    if age > timedelta(days=1):
-        return 120
-    return 10 if imported or age > pace.authorization_overdue else 1
+def _steady(times: _Times, interval: timedelta) -> datetime:
+    return times.now if times.since is None else times.since + interval
+
+
+def _is_somebody_there(times: _Times, decision: Decision, pace: Pace) -> bool:
+    """Whether a customer may be at the holder's pages at this moment, on the way to or from authorizing."""
+    if times.consent.imported or decision.status not in {Status.NOT_STAGED, Status.AWAITING_AUTHORIZATION}:
+        return False
+    return times.age is None or times.age <= pace.authorization_overdue
+
+
+def _awaiting(times: _Times, decision: Decision, pace: Pace, fraction: float) -> datetime:
+    age, since = times.age, times.since
+    if age is None or since is None:
+        return times.registered_at
+    if times.consent.imported and decision.status is Status.NOT_STAGED:
+        interval = pace.authorized  # it is old, and its holder does not know it: it hardly will next time
+    elif age > _DAY:
+        interval = max(pace.awaiting_authorization, _ABANDONED_LEAST)
+    elif times.consent.imported or age > pace.authorization_overdue:
+        interval = max(pace.awaiting_authorization, _OVERDUE_LEAST, age / _AGE_PART)
+    else:
+        interval = pace.awaiting_authorization
+    return since + interval * (1 + JITTER * fraction)
+
+
+def _confirmation(times: _Times, decision: Decision, settling: timedelta) -> datetime | None:
+    """When to ask whether an end that came as an event is so."""
+    end = decision.report
+    if not decision.status.is_terminal or end is None or end.channel is not Channel.WEBHOOK:
+        return None
+    if any(report.was_asked_after(end) for report in times.consent.summary.standing):
+        return None  # asked in the meantime; what contradicts it is a doubt
+    due = min(end.received_at, times.now) + settling + _AFTER_SETTLING
+    return due if times.asked_at is None or times.asked_at < due else None
 
 
 def _on_ladder(
-    start: datetime, steps: tuple[timedelta, ...], asked_at: datetime | None, later: timedelta | None = _LATER
+    start: datetime | None, steps: Sequence[timedelta], asked_at: datetime | None, later: timedelta | None
 ) -> datetime | None:
+    if start is None:
+        return None
     for step in steps:
         if asked_at is None or asked_at < start + step:
             return start + step
     return None if later is None else (asked_at or start) + later
 
 
+def _earliest(wishes: Iterable[datetime | None]) -> datetime | None:
+    return min((wish for wish in wishes if wish is not None), default=None)
+
+
+def _not_before(due: datetime | None, not_before: datetime | None) -> datetime | None:
+    return due if due is None or not_before is None else max(due, not_before)
+
+
 def hold_back(failures: int, fraction: float) -> timedelta:
     """How long to hold back after so many questions in a row without an answer."""
     doubled: int = 2 ** min(failures - 1, 10)
     backoff = min(_LONGEST_BACKOFF, _FIRST_BACKOFF * doubled)
-    return backoff * (1 + _JITTER * fraction)
+    return backoff * (1 + JITTER * fraction)
+
+
+def siblings_again_at(learned_at: datetime, settling: timedelta) -> datetime:
+    """When to ask about a revoked consent's siblings a second time: reads may lag behind what revoked them all."""
+    return learned_at + settling + _AFTER_SETTLING
+
+
+def overdue_from(consent: TrackedConsent, decision: Decision) -> datetime | None:
+    """From when on it is alarming that the holder has not confirmed an expiry; None if there is none to confirm."""
+    if not decision.status.is_open or decision.expiration_date_time is None:
+        return None
+    return min(max(decision.expiration_date_time, consent.registered_at), _END_OF_TIME) + CONFIRMED_WITHIN
 
 
 def next_tick(consent: TrackedConsent, decision: Decision) -> datetime | None:
-    """When the clock alone will have something to tell about a consent: at its expiry, until that has been told."""
-    if not decision.status.is_open or consent.told.status is Status.EXPIRED:
-        return None
-    return decision.expiration_date_time
+    """When the clock alone will have something to tell: at the expiry, and when the holder should have confirmed it."""
+    if not decision.status.is_open or consent.told.status is not Status.EXPIRED:
+        return decision.expiration_date_time if decision.status.is_open else None
+    alarm_at = overdue_from(consent, decision)
+    is_told = alarm_at is None or (consent.judged_at is not None and consent.judged_at >= alarm_at)
+    return None if is_told else alarm_at

@@ -37,6 +37,8 @@ class Asking:
         failures: How many questions in a row brought no answer.
         not_before: The holder asked us to wait until then, or we hold back after failures.
         doubted_at: Since when the consent has been in doubt.
+        suspected_at: Since when something that was not verified has spoken of it, and no question was answered since.
+        siblings_wanted_at: The holder revoked it: when to ask about the others of its base group; None once that is done.
     """
 
     asked_at: datetime | None = None
@@ -45,6 +47,8 @@ class Asking:
     failures: int = 0
     not_before: datetime | None = None
     doubted_at: datetime | None = None
+    suspected_at: datetime | None = None
+    siblings_wanted_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)  # no slots: `changed` copies it

@@ -30,6 +30,7 @@ from tracker.ports.records import (
     Evidence,
     Held,
     InboxItem,
+    LackedKey,
     Name,
     OtherEvent,
     Progress,
@@ -42,10 +43,11 @@ from tracker.ports.records import (
 from tracker.ports.spans import Place, Span, Spans
 from tracker.ports.store import Inbox, Store
 from tracker.ports.survey import DueAsks, HolderTally, Standing, Survey
-from tracker.ports.transaction import AskLine, Transaction
+from tracker.ports.transaction import AS_IT_IS, AskLine, RevokedGroups, Transaction
 from tracker.ports.world import Clock, Entropy, Ids
 
 __all__ = [
+    "AS_IT_IS",
     "EVERYTHING_ASIDE",
     "MOST_KEYS_SHOWN",
     "PROCESS_PREFIX",
@@ -69,6 +71,7 @@ __all__ = [
     "Ids",
     "Inbox",
     "InboxItem",
+    "LackedKey",
     "Meters",
     "Name",
     "OtherEvent",
@@ -77,6 +80,7 @@ __all__ = [
     "Provider",
     "QuarantineFilter",
     "Quarantined",
+    "RevokedGroups",
     "Sender",
     "Span",
     "Spans",

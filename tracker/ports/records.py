@@ -8,14 +8,15 @@ from typing import Any
 from tracker.domain.consent import Channel, ConsentId, ProviderId, Status, TrackingId
 from tracker.domain.lifecycle import Verdict
 from tracker.domain.report import Report
+from tracker.domain.schedule import NextAsk
 from tracker.domain.subscription import Parked, Subscription
 from tracker.domain.tracked import TrackedConsent
 from tracker.ports.holders import Token
 
 Name = tuple[ProviderId, ConsentId]
 """What the world calls a consent."""
-Watched = tuple[TrackedConsent, datetime | None]
-"""A consent, and when its holder is due to be asked about it."""
+Watched = tuple[TrackedConsent, NextAsk]
+"""A consent, and when its holder is to be asked about it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +143,7 @@ class Quarantined:
         our_kid: The key of ours that it names as the one that it is encrypted for.
         keys_at_hand: Ids of the holder's keys that were at hand, the first `MOST_KEYS_SHOWN`; None if none was looked for.
         retries: How often it was tried again.
+        consent_id: A consent that it claims to be about and that we did not hold; when it is registered, this is opened again.
     """
 
     id: str
@@ -158,6 +160,7 @@ class Quarantined:
     our_kid: str | None = None
     keys_at_hand: tuple[str, ...] | None = None
     retries: int = 0
+    consent_id: str | None = None
 
 
 MOST_KEYS_SHOWN = 20
@@ -176,6 +179,21 @@ class QuarantineFilter:
 
 EVERYTHING_ASIDE = QuarantineFilter()
 """All of the quarantine."""
+
+
+@dataclass(frozen=True, slots=True)
+class LackedKey:
+    """An event of the quarantine that a key of its holder was lacking for.
+
+    Attributes:
+        id: Which one.
+        kid: The key that it names.
+        received_at: When it came: it is opened with a key that was good then.
+    """
+
+    id: str
+    kid: str
+    received_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 
 from tracker.domain.consent import TrackingId
+from tracker.domain.schedule import Tempo
 from tracker.domain.subscription import Parked, Subscription
 from tracker.domain.tracked import TrackedConsent
 from tracker.journal.entry import Entry
@@ -14,6 +15,7 @@ from tracker.ports.records import (
     ConsentQuery,
     Held,
     InboxItem,
+    LackedKey,
     Name,
     Progress,
     Quarantined,
@@ -22,7 +24,7 @@ from tracker.ports.records import (
     Watched,
 )
 from tracker.ports.survey import Survey
-from tracker.ports.transaction import Transaction
+from tracker.ports.transaction import AS_IT_IS, Transaction
 
 T = TypeVar("T")
 
@@ -72,6 +74,9 @@ class Store(Inbox, Protocol):
     async def quarantined_ids(self, limit: int, after: str, only: QuarantineFilter) -> list[str]:
         """Ids of events in the quarantine, the first received first; `after` is an id or empty."""
 
+    async def lacked_keys(self, provider: str, kids: Collection[str], limit: int, after: str) -> list[LackedKey]:
+        """Events in the quarantine that lacked one of these keys of a provider, the first received first; `after` is an id."""
+
     # consents
 
     async def find_consent(self, name: Name) -> TrackedConsent | None:
@@ -101,8 +106,8 @@ class Store(Inbox, Protocol):
     async def entries_of(self, tracking_id: TrackingId) -> list[Entry]:
         """All entries about a consent, in sequence."""
 
-    async def next_ask_at(self, tracking_id: TrackingId) -> datetime | None:
-        """When the consent is due to be asked about."""
+    async def next_ask_at(self, tracking_id: TrackingId, tempo: Tempo = AS_IT_IS) -> datetime | None:
+        """When the consent is due to be asked about, in whichever line."""
 
     # journal
 

@@ -47,7 +47,8 @@ class Survey:
         journal_head: The sequence of the last entry; 0 before the first.
         quarantine_verified: How many events are put aside whose signature held.
         quarantine_unverified: How many others.
-        asks: What is due to be asked, by provider.
+        asks: What is due to be asked, by provider: by the base intervals, whatever the provider's condition makes of them.
+        expired_unconfirmed: How many consents' expiry the holder has not confirmed for a day, by provider.
         subscriptions: All of them, the furthest behind first.
         parked: How many entries wait to be told again, over all subscriptions.
         dead_letters: How many were given up.
@@ -61,6 +62,7 @@ class Survey:
     quarantine_verified: int
     quarantine_unverified: int
     asks: Mapping[str, DueAsks]
+    expired_unconfirmed: Mapping[str, int]
     subscriptions: tuple[Standing, ...]
     parked: int
     dead_letters: int

@@ -1,13 +1,15 @@
 """One transaction of the store."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
-from typing import Protocol
+from typing import Final, Protocol
 
 from tracker.domain.consent import ProviderId, TrackingId
 from tracker.domain.decision import Decision
 from tracker.domain.report import Claim
+from tracker.domain.schedule import Tempo
 from tracker.domain.tracked import TrackedConsent
 from tracker.journal.entry import Draft, Entry
 from tracker.ports.records import Confirmation, Evidence, Name, OtherEvent, Quarantined, StoredReport
@@ -16,13 +18,35 @@ from tracker.ports.records import Confirmation, Evidence, Name, OtherEvent, Quar
 class AskLine(Enum):
     """The lines in which consents wait to be asked about."""
 
+    DOUBTFUL = auto()
+    """In doubt, and not usable until the holder has answered; the longest overdue first."""
     URGENT = auto()
-    """Something hangs on the answer; the longest overdue first."""
+    """Something else hangs on the answer; the longest overdue first."""
+    SUSPECTED = auto()
+    """Something that was not verified spoke of it; the longest suspected first. It may stand in another line too."""
     ORDINARY = auto()
-    """By the schedule, and not urgent; the longest overdue first."""
+    """By the schedule, and not urgent; the longest overdue first, by what the condition of the provider makes of it. Last of all
+    what a clock that was since stepped back has timed for later than anything ever waits."""
     QUEUED = auto()
     """Imported and never heard of. First what will end, the soonest first; then what has no known end; then what has ended,
     the latest first: it cannot be used any more."""
+
+
+AS_IT_IS: Final = Tempo()
+"""No condition moves what is scheduled."""
+
+
+@dataclass(frozen=True, slots=True)
+class RevokedGroups:
+    """Consents that their holder revoked, and others of their base groups.
+
+    Attributes:
+        revoked: Those whose siblings are wanted.
+        siblings: For each of them, by its key: the open consents of its group, a bounded number.
+    """
+
+    revoked: list[TrackedConsent]
+    siblings: dict[TrackingId, list[TrackedConsent]]
 
 
 class Transaction(Protocol):
@@ -42,12 +66,20 @@ class Transaction(Protocol):
         """Hold these consents until the end."""
 
     def lock_due_asks(
-        self, provider: ProviderId, now: datetime, limit: int, line: AskLine = AskLine.ORDINARY
+        self,
+        provider: ProviderId,
+        now: datetime,
+        limit: int,
+        line: AskLine = AskLine.ORDINARY,
+        tempo: Tempo = AS_IT_IS,
     ) -> list[TrackedConsent]:
         """Hold a provider's consents that are due to be asked about, skipping leased ones: those of one line, in its order.
 
-        No consent is in two lines at one time.
+        No consent is in two lines at one time, but for those suspected.
         """
+
+    def lock_revoked(self, now: datetime, limit: int, providers: Collection[ProviderId]) -> RevokedGroups:
+        """Hold consents whose siblings are to be asked about, and these siblings, all in one order."""
 
     def lock_due_ticks(
         self, now: datetime, limit: int, providers: Collection[ProviderId] | None = None
@@ -87,10 +119,13 @@ class Transaction(Protocol):
         urgent_ask_at: datetime | None = None,
         queued_ask_at: datetime | None = None,
         next_notice_at: datetime | None = None,
+        steady_ask_at: datetime | None = None,
     ) -> None:
         """Insert or update a consent that is held, and make what was decided of it searchable.
 
-        When it is due in which line: `urgent_ask_at` comes with a `next_ask_at` that is not later, `queued_ask_at` alone.
+        When it is due in which line: `urgent_ask_at` among the doubtful and the urgent ones, `queued_ask_at` among the queued
+        ones, the other two in the line of ordinary ones: `next_ask_at` as it is, `steady_ask_at` as the condition of the
+        provider makes it. `queued_ask_at` comes alone.
 
         `last_sequence` is not written: only `append` does that.
         """
@@ -109,6 +144,9 @@ class Transaction(Protocol):
 
     def quarantine(self, event: Quarantined) -> None:
         """Put an event aside; the oldest never-verified ones make room."""
+
+    def release_claimed(self, names: Collection[Name], most_each: int, now: datetime) -> list[str]:
+        """Do as `release` does with events that claim to be about these consents, the last received of each; give their ids."""
 
     def release(self, ids: Collection[str], now: datetime) -> list[str]:
         """Take events out of the quarantine and back into the inbox, due now, else as they came; give those that were there.

@@ -8,6 +8,7 @@ question is asked again.
 import asyncio
 import hashlib
 import logging
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -23,30 +24,35 @@ from tracker.domain.errors import (
     InconsistentRowError,
 )
 from tracker.domain.tracked import TrackedConsent
+from tracker.domain.turns import A_QUARTER, HALF, shares
 from tracker.journal.entry import Entry
 from tracker.ports import Answer, AskLine, Evidence, HolderApi, Provider, Store, Transaction
 from tracker.profiles.profile import UnreadableMessageError
 from tracker.usecases.budget import Budget
 from tracker.usecases.heard import HeardReport, from_snapshot
+from tracker.usecases.overdue import alarm
 from tracker.usecases.recording import Office, Recording
 from tracker.usecases.trail import Trail
+from tracker.usecases.trickle import Trickle
 from tracker.usecases.wake import Bell
 
 _log = logging.getLogger(__name__)
 
 _LEASE = timedelta(seconds=60)
 _AT_ONCE = 50
+_LEFT_TO_OTHERS = (A_QUARTER, A_QUARTER, HALF, HALF)  # by each line but the last to those behind it
 _PATIENCE_SECONDS = 10.0
 """So long somebody waits for the turn of a question; then he is told that the holder cannot be asked."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """A question that is counted and may be sent."""
+    """A question that is counted and may be sent; `is_suspicion`: only what was not verified makes us ask it."""
 
     consent: TrackedConsent
     ask: int
     asked_at: datetime
+    is_suspicion: bool = False
 
 
 class Asker:
@@ -69,6 +75,7 @@ class Asker:
         self._journal_bell = journal_bell
         self._ask_bell = ask_bell
         self._trail = trail or Trail()
+        self._trickle = Trickle(office.clock)
         self._in_line: dict[TrackingId, asyncio.Task[TrackedConsent]] = {}
 
     async def run_once(self, provider_id: str) -> int:
@@ -79,7 +86,10 @@ class Asker:
             return 0
         questions: list[_Question] = []
         try:
-            questions = await self._store.transact(partial(_claim_due, self._office, provider.id, room))
+            suspected = self._trickle.room(provider)
+            claim = partial(_claim_due, self._office, provider.id, room, suspected=suspected)
+            questions = await self._store.transact(claim)
+            self._trickle.take(provider, sum(question.is_suspicion for question in questions))
         finally:
             self._budget.give_back(provider, room - len(questions))
         await asyncio.gather(*(self._ask(provider, question) for question in questions))
@@ -137,7 +147,9 @@ class Asker:
         except ConsentApiError as failure:
             error = failure
             self._note(provider, consent, failure, interaction_id)
-        entries = await self._store.transact(partial(_record_answer, self._office, question, heard, error))
+        record = partial(_record_answer, self._office, question, heard, error)
+        entries, overdue = await self._store.transact(record)
+        alarm(overdue)
         self._trail.answered(interaction_id, entries)
         if entries:
             self._journal_bell.ring()
@@ -189,21 +201,32 @@ def _look_at(asking: asyncio.Task[TrackedConsent]) -> None:
         asking.exception()
 
 
-def _claim_due(office: Office, provider: ProviderId, room: int, transaction: Transaction) -> list[_Question]:
-    """Take what is urgent; then the schedule and the imported share what room is left, half and half.
+def _claim_due(
+    office: Office, provider: ProviderId, room: int, transaction: Transaction, *, suspected: int = 0
+) -> list[_Question]:
+    """Take what is due, line by line, each with its share: the doubtful first, and nothing waits for ever behind another.
 
-    So an import of many waits behind nothing for ever, and nothing waits behind an import. What one cannot use, the other has.
+    Args:
+        office: What is needed besides.
+        provider: Whom to ask.
+        room: How many questions there is room for.
+        transaction: In which they are counted.
+        suspected: How many of these may be such as anybody could provoke.
     """
-    now = office.clock.now()
-    due = transaction.lock_due_asks(provider, now, room, AskLine.URGENT)
-    left = room - len(due)
-    if left:
-        ordinary = transaction.lock_due_asks(provider, now, left, AskLine.ORDINARY)
-        # Of an odd number, chance gives the last one: a budget of one question at a time serves both as well.
-        share = max(left - len(ordinary), int(left / 2 + office.entropy.fraction()))
-        queued = transaction.lock_due_asks(provider, now, share, AskLine.QUEUED) if share else []
-        due += ordinary[: left - len(queued)] + queued
-    return _count(office, due, transaction)
+    now, tempo = office.clock.now(), office.tempo(provider)
+    lines: list[list[TrackedConsent]] = []
+    seen: set[TrackingId] = set()
+    for line in AskLine:
+        most = min(room, suspected) if line is AskLine.SUSPECTED else room
+        found = transaction.lock_due_asks(provider, now, most, line, tempo) if most else []
+        lines.append([consent for consent in found if consent.tracking_id not in seen])
+        seen |= {consent.tracking_id for consent in found}
+    given = shares(room, [len(line) for line in lines], _LEFT_TO_OTHERS, office.entropy.fraction)
+    questions = [
+        (line, consent) for line, found, count in zip(AskLine, lines, given, strict=True) for consent in found[:count]
+    ]
+    provoked = {consent.tracking_id for line, consent in questions if line is AskLine.SUSPECTED}
+    return _count(office, [consent for _, consent in questions], transaction, provoked)
 
 
 def _claim_one(office: Office, tracking_id: TrackingId, transaction: Transaction) -> _Question | None:
@@ -211,20 +234,32 @@ def _claim_one(office: Office, tracking_id: TrackingId, transaction: Transaction
     return next(iter(_count(office, list(held.values()), transaction)), None)
 
 
-def _count(office: Office, consents: list[TrackedConsent], transaction: Transaction) -> list[_Question]:
+def _count(
+    office: Office, consents: list[TrackedConsent], transaction: Transaction, provoked: Collection[TrackingId] = ()
+) -> list[_Question]:
     """Count a question on each consent, and lease it."""
     recording = Recording(transaction, office, consents)
     questions: list[_Question] = []
     for consent in consents:
-        counted = replace(
-            consent,
-            summary=replace(consent.summary, asks=consent.summary.asks + 1),
-            asking=replace(consent.asking, asked_at=recording.now, leased_until=recording.now + _LEASE),
+        now = recording.now
+        asking = replace(
+            consent.asking,
+            asked_at=now,
+            leased_until=now + _LEASE,
+            # What lies ahead was noted while our clock was ahead. From here on it runs as it does now.
+            doubted_at=_no_later(consent.asking.doubted_at, now),
+            requested_at=_no_later(consent.asking.requested_at, now),
         )
+        asks = consent.summary.asks + 1
+        counted = replace(consent, summary=replace(consent.summary, asks=asks), asking=asking)
         recording.change(counted)
-        questions.append(_Question(counted, counted.summary.asks, recording.now))
+        questions.append(_Question(counted, asks, now, consent.tracking_id in provoked))
     recording.finish()
     return questions
+
+
+def _no_later(time: datetime | None, now: datetime) -> datetime | None:
+    return None if time is None else min(time, now)
 
 
 def _record_answer(
@@ -233,7 +268,7 @@ def _record_answer(
     heard: HeardReport | None,
     error: ConsentApiError | None,
     transaction: Transaction,
-) -> list[Entry]:
+) -> tuple[list[Entry], list[TrackedConsent]]:
     tracking_id = question.consent.tracking_id
     held = transaction.lock_tracked([tracking_id])
     if tracking_id not in held:
@@ -248,15 +283,21 @@ def _record_answer(
         asking = replace(asking, leased_until=None)
     if error is None or isinstance(error, ConsentNotStagedError):
         wanted = asking.requested_at
-        is_answered = wanted is not None and wanted <= question.asked_at
-        asking = replace(asking, failures=0, not_before=None, requested_at=None if is_answered else wanted)
+        suspected = asking.suspected_at
+        asking = replace(
+            asking,
+            failures=0,
+            not_before=None,
+            requested_at=wanted if wanted is not None and wanted > question.asked_at else None,
+            suspected_at=suspected if suspected is not None and suspected > question.asked_at else None,
+        )
     else:
         failures = asking.failures + 1
         wait = schedule.hold_back(failures, office.entropy.fraction())
         asked_to_wait = error.retry_after_seconds if isinstance(error, ConsentApiUnavailableError) else None
         wait = max(wait, timedelta(seconds=asked_to_wait or 0))
-        # What was wanted is still wanted: the question counts as not asked.
-        wanted = asking.requested_at or question.asked_at
+        # What was wanted is still wanted: the question counts as not asked. What was suspected is so still, in its own line.
+        wanted = asking.requested_at or (None if question.is_suspicion else question.asked_at)
         asking = replace(asking, failures=failures, not_before=recording.now + wait, requested_at=wanted)
     recording.change(replace(consent, asking=asking))
-    return recording.finish()
+    return recording.finish(), recording.overdue

@@ -2,7 +2,6 @@
 
 import asyncio
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 from tracker.domain.errors import ConsentApiUnavailableError
 from tracker.ports import Clock, Provider
@@ -112,23 +111,3 @@ class Budget:
         bucket.share = min(most_share, bucket.share + since * rate * self._SHARE)
         bucket.filled_at = now
         return bucket
-
-
-class Trickle:
-    """Spreads over time what anybody could provoke: at most a small share of the questions that a provider may be asked."""
-
-    _SHARE = 0.2
-    _LONGEST_SECONDS = 3600.0
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._next: dict[str, float] = {}
-
-    def wait(self, provider: Provider) -> timedelta | None:
-        """How long to wait with one more question; None if there are so many already that this one is not worth it."""
-        now = self._clock.monotonic()
-        at = max(now, self._next.get(provider.id, now))
-        if at - now > self._LONGEST_SECONDS:
-            return None
-        self._next[provider.id] = at + 1 / (provider.requests_per_second * self._SHARE)
-        return timedelta(seconds=at - now)

@@ -1,6 +1,6 @@
 """Answer the back office: what a consent is, and whether it may be used now."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -11,8 +11,9 @@ from tracker.domain.errors import ConsentNotFoundError, InvalidRequestError
 from tracker.domain.lifecycle import view
 from tracker.domain.limits import Limit
 from tracker.domain.notices import attestation_due
+from tracker.domain.schedule import Tempo
 from tracker.domain.tracked import TrackedConsent
-from tracker.ports import Clock, ConsentQuery, Name, Store, Watched
+from tracker.ports import AS_IT_IS, Clock, ConsentQuery, Name, Store, Watched
 from tracker.profiles.profile import Kind
 from tracker.usecases.foresight import notice_rules
 from tracker.usecases.providers import Providers
@@ -122,10 +123,25 @@ class Usability:
 class Consulting:
     """Reads for the back office."""
 
-    def __init__(self, store: Store, providers: Providers, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: Store,
+        providers: Providers,
+        clock: Clock,
+        tempo_of: Callable[[ProviderId], Tempo] = lambda _provider: AS_IT_IS,
+    ) -> None:
+        """Take what there is to work with.
+
+        Args:
+            store: The database.
+            providers: Whom we know.
+            clock: Our clock.
+            tempo_of: What the condition of each provider makes of the schedule.
+        """
         self._store = store
         self._providers = providers
         self._clock = clock
+        self._tempo_of = tempo_of
 
     async def get(self, provider: str, consent_id: str) -> ConsentView:
         """One consent by what the world calls it.
@@ -189,8 +205,9 @@ class Consulting:
     def _view(self, found: Watched | None) -> ConsentView:
         if found is None:
             raise ConsentNotFoundError
-        consent, next_ask_at = found
-        return replace(self._seen(consent, self._clock.now()), next_ask_at=next_ask_at)
+        consent, next_ask = found
+        seen = self._seen(consent, self._clock.now())
+        return replace(seen, next_ask_at=next_ask.due_at(seen.decision.status, self._tempo_of(consent.provider)))
 
     async def chain(self, provider: str, base_consent_id: str, limit: int) -> list[ConsentView]:
         """Those of a chain of renewals, at most so many, the last registered first; none if nobody tracks any."""

@@ -2,8 +2,10 @@
 
 from functools import partial
 
+from tracker.domain.tracked import TrackedConsent
 from tracker.journal.entry import Entry
 from tracker.ports import Store, Transaction
+from tracker.usecases.overdue import alarm
 from tracker.usecases.recording import Office, Recording
 from tracker.usecases.trail import Trail
 from tracker.usecases.wake import Bell
@@ -27,8 +29,9 @@ class Expiry:
         """Tell all that is due, and say how many consents it was."""
         total = 0
         while True:
-            count, entries = await self._store.transact(partial(_tick_due, self._office))
+            count, entries, overdue = await self._store.transact(partial(_tick_due, self._office))
             total += count
+            alarm(overdue)
             self._trail.appended(entries)
             if entries:
                 self._journal_bell.ring()
@@ -37,7 +40,7 @@ class Expiry:
                 return total
 
 
-def _tick_due(office: Office, transaction: Transaction) -> tuple[int, list[Entry]]:
+def _tick_due(office: Office, transaction: Transaction) -> tuple[int, list[Entry], list[TrackedConsent]]:
     # Consents of a provider that has left the configuration have no rules to judge them by: they wait for it to come back,
     # and must not stop the clock for the others.
     known = {provider.id for provider in office.providers}
@@ -45,4 +48,4 @@ def _tick_due(office: Office, transaction: Transaction) -> tuple[int, list[Entry
     recording = Recording(transaction, office, due)
     for consent in due:
         recording.tick(consent.tracking_id)
-    return len(due), recording.finish()
+    return len(due), recording.finish(), recording.overdue

@@ -2,15 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from functools import partial
 
 from tracker.domain.changed import changed
 from tracker.domain.consent import TrackingId
 from tracker.journal.entry import Entry
 from tracker.ports import Name, Store, Transaction
-from tracker.usecases.budget import Trickle
 from tracker.usecases.heard import HeardOther, HeardReport, Opened, Refused
+from tracker.usecases.overdue import alarm
 from tracker.usecases.recording import Office, Recording
 from tracker.usecases.trail import Recorded, Trail
 from tracker.usecases.wake import Bell
@@ -27,7 +26,6 @@ class Recorder:
         self._office = office
         self._journal_bell = journal_bell
         self._ask_bell = ask_bell
-        self._doubtful = Trickle(office.clock)
 
     async def record(self, batch: Sequence[Opened]) -> list[Entry]:
         """Record a batch, all or nothing, and wake whoever waits for what came of it.
@@ -36,7 +34,8 @@ class Recorder:
             StorageError: Nothing of it is on record; the inbox still has it all.
         """
         began = self._office.clock.monotonic()
-        recorded = await self._store.transact(partial(_record, self._office, self._doubtful, batch))
+        recorded = await self._store.transact(partial(_record, self._office, batch))
+        alarm(recorded.overdue)
         self._trail.recorded(batch, recorded, self._office.clock.monotonic() - began)
         if recorded.entries:
             self._journal_bell.ring()
@@ -45,7 +44,7 @@ class Recorder:
         return recorded.entries
 
 
-def _record(office: Office, doubtful: Trickle, batch: Sequence[Opened], transaction: Transaction) -> Recorded:
+def _record(office: Office, batch: Sequence[Opened], transaction: Transaction) -> Recorded:
     names = {name for opened in batch if (name := name_of(opened)) is not None}
     held = transaction.lock_named(names)
     taken = transaction.take_from_inbox([opened.inbox_id for opened in batch])
@@ -53,12 +52,13 @@ def _record(office: Office, doubtful: Trickle, batch: Sequence[Opened], transact
     recording.load_claims()
     known = transaction.known_digests({d for o in batch if (d := _digest_of(o)) is not None})
     tracking_ids = {name: consent.tracking_id for name, consent in held.items()}
-    desk = _Desk(transaction, recording, doubtful, tracking_ids, known)
+    desk = _Desk(transaction, recording, tracking_ids, known)
     # What is not there any more had been leased to us for too long, and another process was quicker.
     outcomes = [desk.put(opened) if opened.inbox_id in taken else "elsewhere" for opened in batch]
     for digest in desk.repeats:
         transaction.count_repeat(digest)
-    return Recorded(recording.finish(), outcomes, is_asking_due=recording.is_asking_due)  # in this order
+    entries = recording.finish()
+    return Recorded(entries, outcomes, is_asking_due=recording.is_asking_due, overdue=recording.overdue)
 
 
 @dataclass(slots=True)
@@ -73,7 +73,6 @@ class _Desk:
 
     transaction: Transaction
     recording: Recording
-    doubtful: Trickle
     tracking_ids: Mapping[Name, TrackingId]
     known: set[str]
     repeats: list[str] = field(default_factory=list)
@@ -90,8 +89,11 @@ class _Desk:
                 self.transaction.add_other_event(changed(event, recorded_at=self.recording.now), evidence)
                 return "other"
             case Refused(quarantined=quarantined, asks_about=asks_about):
-                self.transaction.quarantine(changed(quarantined, quarantined_at=self.recording.now))
-                self._ask_about(asks_about, None if quarantined.verified else self.doubtful)
+                # What claims to be about a consent that we do not hold is found again when that is registered.
+                unheld = asks_about[1] if asks_about is not None and asks_about not in self.tracking_ids else None
+                aside = changed(quarantined, quarantined_at=self.recording.now, consent_id=unheld)
+                self.transaction.quarantine(aside)
+                self._ask_about(asks_about, is_verified=quarantined.verified)
                 return "quarantined"
 
     def _report(self, heard: HeardReport) -> str:
@@ -116,9 +118,9 @@ class _Desk:
         self.known.add(digest)
         return is_repeat
 
-    def _ask_about(self, name: Name | None, trickle: Trickle | None = None) -> None:
+    def _ask_about(self, name: Name | None, *, is_verified: bool = True) -> None:
         if name is not None and (tracking_id := self.tracking_ids.get(name)) is not None:
-            _ask_soon(self.recording, tracking_id, trickle)
+            (_ask_soon if is_verified else _suspect)(self.recording, tracking_id)
 
 
 def name_of(opened: Opened) -> Name | None:
@@ -137,13 +139,14 @@ def _digest_of(opened: Opened) -> str | None:
             return None
 
 
-def _ask_soon(recording: Recording, tracking_id: TrackingId, trickle: Trickle | None = None) -> None:
-    """Want an answer that is younger than now; what was not verified waits for its turn, and one question serves many."""
+def _ask_soon(recording: Recording, tracking_id: TrackingId) -> None:
+    """Want an answer that is younger than now."""
     consent = recording.current(tracking_id)
-    wait: timedelta | None = timedelta()
-    if trickle is not None:
-        if consent.asking.requested_at is not None:
-            return
-        wait = trickle.wait(recording.provider_of(consent))
-    if wait is not None:
-        recording.change(changed(consent, asking=changed(consent.asking, requested_at=recording.now + wait)))
+    recording.change(changed(consent, asking=changed(consent.asking, requested_at=recording.now)))
+
+
+def _suspect(recording: Recording, tracking_id: TrackingId) -> None:
+    """Want one in its turn: what was not verified may be anybody's word, and one question serves much of it."""
+    consent = recording.current(tracking_id)
+    if consent.asking.requested_at is None and consent.asking.suspected_at is None:
+        recording.change(changed(consent, asking=changed(consent.asking, suspected_at=recording.now)))

@@ -3,19 +3,20 @@
 Everything that moves a consent goes through here, whichever door it came by: events, answers, registration, the clock.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, Final
 
 from tracker.domain import schedule
 from tracker.domain.changed import changed
-from tracker.domain.consent import Channel, TrackingId
+from tracker.domain.condition import Condition, always_healthy
+from tracker.domain.consent import Channel, ProviderId, Status, TrackingId
 from tracker.domain.decision import Decision
 from tracker.domain.lifecycle import Judgement, Statement, Verdict, judge, tick
 from tracker.domain.notices import NoticePlan, next_notice
 from tracker.domain.report import Claim, Report
-from tracker.domain.schedule import Pace
+from tracker.domain.schedule import Pace, Tempo
 from tracker.domain.standing import Summary
 from tracker.domain.tracked import Asking, TrackedConsent
 from tracker.journal.entry import Draft, Entry
@@ -39,6 +40,7 @@ class Office:
         entropy: Salts, and jitter.
         pace: How often to ask while nothing is wrong.
         notices: How long before what something is told.
+        condition_of: How each provider is, as far as it says how often to ask.
     """
 
     providers: Providers
@@ -47,6 +49,11 @@ class Office:
     entropy: Entropy
     pace: Pace
     notices: NoticePlan = field(default_factory=NoticePlan)
+    condition_of: Callable[[ProviderId], Condition] = always_healthy
+
+    def tempo(self, provider: ProviderId) -> Tempo:
+        """What the condition of a provider makes of the schedule."""
+        return schedule.tempo(self.pace, self.condition_of(provider))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +66,13 @@ class _Remark:
 
 
 class Recording:
-    """One transaction's worth of judging. Made anew for each run of the script; `finish` ends it."""
+    """One transaction's worth of judging. Made anew for each run of the script; `finish` ends it.
+
+    Attributes:
+        now: When it is.
+        is_asking_due: Whether a consent that was written is to be asked about at once.
+        overdue: Consents whose expiry the holder should have confirmed by now; each is here once in its life.
+    """
 
     def __init__(self, transaction: Transaction, office: Office, held: Collection[TrackedConsent]) -> None:
         self._transaction = transaction
@@ -70,7 +83,8 @@ class Recording:
         self._drafts: list[Draft] = []
         self._planned_anew: set[TrackingId] = set()
         self.now = office.clock.now()
-        self.is_asking_due = False  # of a consent that was written: whoever asks need not be woken for nothing
+        self.is_asking_due = False  # whoever asks need not be woken for nothing
+        self.overdue: list[TrackedConsent] = []
 
     def current(self, tracking_id: TrackingId) -> TrackedConsent:
         """A held consent as it is by now."""
@@ -180,16 +194,20 @@ class Recording:
         if before is not None and not _are_seen_alike(consent, before):
             consent = changed(consent, version=before.version + 1, updated_at=self.now)
         fraction = self._office.entropy.fraction()
-        ask = schedule.next_ask(consent, decision, self._office.pace, settling=rules.settling, fraction=fraction)
-        self.is_asking_due |= any(due is not None and due <= self.now for due in (ask.at, ask.queued_at))
+        ask = schedule.next_ask(
+            consent, decision, self._office.pace, now=self.now, settling=rules.settling, fraction=fraction
+        )
+        due_at = ask.due_at(decision.status, self._office.tempo(consent.provider))
+        self.is_asking_due |= due_at is not None and due_at <= self.now
         self._transaction.save(
             consent,
             decision,
-            next_ask_at=ask.at,
+            next_ask_at=ask.ordinary_at,
             next_tick_at=schedule.next_tick(consent, decision),
             urgent_ask_at=ask.urgent_at,
             queued_ask_at=ask.queued_at,
             next_notice_at=next_notice(consent, decision, notice_rules(kind, consent), self._office.notices, self.now),
+            steady_ask_at=ask.steady_at,
         )
 
     def _take(
@@ -198,14 +216,14 @@ class Recording:
         """Change a consent by what was judged of it, and draft what is to be told."""
         rules = self._office.providers.kind_of(consent).rules
         before, after = consent.decision(rules), judgement.position.decision()
-        doubted_at = (consent.asking.doubted_at or self.now) if after.is_in_doubt else None
-        asking = consent.asking
+        asking = self._asking_after(consent.asking, before, after)
+        self._note_overdue(consent, judgement)
         after_it = changed(
             consent,
             summary=judgement.position.summary,
             told=judgement.position.told,
             judged_at=judgement.position.judged_at,
-            asking=asking if asking.doubted_at == doubted_at else changed(asking, doubted_at=doubted_at),
+            asking=asking,
             revoked_by=after.report.revoked_by if after.report else None,
             learned_at=self.now if after.status is not before.status else consent.learned_at,
         )
@@ -222,6 +240,26 @@ class Recording:
             self._state(after_it, statement, by_report, with_terms=adopted and new_terms and by_report is not None)
             if by_report is not None:
                 adopted = False  # the terms are told once
+
+    def _asking_after(self, asking: Asking, before: Decision, after: Decision) -> Asking:
+        """What a judgement makes us want to know."""
+        doubted_at = (asking.doubted_at or self.now) if after.is_in_doubt else None
+        if asking.doubted_at != doubted_at:
+            asking = changed(asking, doubted_at=doubted_at)
+        if after.status is Status.REVOKED and before.status is not Status.REVOKED:
+            # A holder may revoke a whole base group at once, and tell of one.
+            asking = changed(asking, siblings_wanted_at=self.now)
+        return asking
+
+    def _note_overdue(self, consent: TrackedConsent, judgement: Judgement) -> None:
+        """Note that it is about time that the holder confirmed an expiry; the instant of judging passes that once."""
+        judged_at, decision = judgement.position.judged_at, judgement.position.decision()
+        if judged_at is None or decision.is_confirmed(judged_at):
+            return
+        alarm_at = schedule.overdue_from(consent, decision)
+        was_told = consent.judged_at is not None and alarm_at is not None and consent.judged_at >= alarm_at
+        if alarm_at is not None and judged_at >= alarm_at and not was_told:
+            self.overdue.append(consent)
 
     def _state(
         self, consent: TrackedConsent, statement: Statement, report: StoredReport | None, *, with_terms: bool
@@ -336,5 +374,14 @@ def _seen(of: type, *unseen: str) -> tuple[str, ...]:
 
 
 _SEEN: Final = _seen(TrackedConsent, "asking", "noticing", "summary", "judged_at", "last_sequence")
-_SEEN_OF_ASKING: Final = _seen(Asking, "asked_at", "leased_until", "requested_at", "failures", "not_before")
+_SEEN_OF_ASKING: Final = _seen(
+    Asking,
+    "asked_at",
+    "leased_until",
+    "requested_at",
+    "failures",
+    "not_before",
+    "suspected_at",
+    "siblings_wanted_at",
+)
 _SEEN_OF_SUMMARY: Final = _seen(Summary, "asks", "standing")

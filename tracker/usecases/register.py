@@ -16,6 +16,8 @@ from tracker.usecases.recording import Office, Recording
 from tracker.usecases.trail import Trail
 from tracker.usecases.wake import Bell
 
+_MOST_REOPENED_EACH = 5
+"""So many events that could not be believed, and claim to be about a consent, are opened again when it is registered."""
 MOST_IN_ONE_TRANSACTION = 100
 """What comes in meanwhile waits for so many at most: some ten milliseconds."""
 
@@ -228,6 +230,10 @@ def _register(
             consent = recording.current(wanted.tracking_id)
         known[wanted.name] = consent
         done.append(Registered(consent, is_new=True))
+    if not is_rehearsal:
+        new = {wanted.name for wanted, one in zip(all_wanted, done, strict=True) if one.is_new}
+        # They change nothing by that either; but this time there is a consent that they can make us ask about.
+        transaction.release_claimed(new, _MOST_REOPENED_EACH, recording.now)
     return done, recording.finish()
 
 

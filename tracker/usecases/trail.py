@@ -10,6 +10,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tracker.domain.tracked import TrackedConsent
 from tracker.journal.entry import Entry
 from tracker.ports import Delivery, Meters
 from tracker.usecases.heard import HeardReport, Opened, Refused
@@ -29,11 +30,13 @@ class Recorded:
         entries: What the journal tells of it.
         outcomes: For each event of the batch, in order, one word of what it meant.
         is_asking_due: Whether a holder is to be asked at once because of it.
+        overdue: Consents whose expiry the holder should have confirmed by now.
     """
 
     entries: list[Entry]
     outcomes: list[str]
     is_asking_due: bool = False
+    overdue: Sequence[TrackedConsent] = ()
 
 
 class Trail:

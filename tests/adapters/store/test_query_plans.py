@@ -20,11 +20,15 @@ from tests.contract.facts import (
     an_other_event,
     at,
     draft_about,
+    save,
     stored,
 )
 from tracker.adapters.store.sqlite import SqliteDatabase
 from tracker.adapters.store.store import SqlStore
+from tracker.domain.condition import Condition
 from tracker.domain.consent import ConsentId, Status, TrackingId
+from tracker.domain.schedule import Pace, tempo
+from tracker.domain.tracked import Asking
 from tracker.ports import AskLine, ConsentQuery, Transaction
 
 Statement = tuple[str, Any]
@@ -109,12 +113,49 @@ async def test_due_work_is_found_by_its_index_in_its_order(
 async def test_the_lines_of_due_questions_are_read_in_their_order(
     sqlite: SqliteDatabase, store: SqlStore, executed: list[Statement]
 ) -> None:
-    await store.transact(lambda transaction: transaction.lock_due_asks(DEMOBANK, START, 10, AskLine.URGENT))
-    await store.transact(lambda transaction: transaction.lock_due_asks(DEMOBANK, START, 10, AskLine.QUEUED))
-    found = [step for steps in (await plans(sqlite, executed)).values() for step in steps]
-    indexes = ["ix_consent_urgent_ask_at", *["ix_consent_queued"] * 3]
-    assert len(found) == len(indexes), found  # nothing is sorted
-    assert [step for index, step in zip(indexes, found, strict=True) if index not in step] == []
+    """Whatever the condition of the provider: that moves a bound, and nothing is written for it."""
+    for condition in (Condition(), Condition(quiet=True), Condition(stretch=3)):
+        its = tempo(Pace(), condition)
+        executed.clear()
+        for line in AskLine:
+            await store.transact(lambda t, line=line, its=its: t.lock_due_asks(DEMOBANK, START, 10, line, its))
+        assert [statement for statement, _ in executed if not statement.startswith("SELECT")] == []
+        found = [
+            step for statement in executed for steps in (await plans(sqlite, [statement])).values() for step in steps
+        ]
+        indexes = [
+            "ix_consent_doubted_ask_at (provider=? AND urgent_ask_at>? AND urgent_ask_at<?)",
+            "ix_consent_urgent_ask_at (provider=? AND urgent_ask_at>? AND urgent_ask_at<?)",
+            "ix_consent_suspected_at (provider=? AND suspected_at>? AND suspected_at<?)",
+            "ix_consent_next_ask_at (provider=? AND next_ask_at>? AND next_ask_at<?)",
+            *["ix_consent_steady_ask_at (provider=? AND status=? AND steady_ask_at>? AND steady_ask_at<?)"] * 2,
+            "ix_consent_next_ask_at (provider=? AND next_ask_at>?)",  # what a clock that was ahead has mistimed
+            *["ix_consent_steady_ask_at (provider=? AND status=? AND steady_ask_at>?)"] * 2,
+            *["ix_consent_queued"] * 3,
+        ]
+        assert len(found) == len(indexes), found  # nothing is sorted
+        assert [(index, step) for index, step in zip(indexes, found, strict=True) if index not in step] == []
+
+
+async def test_siblings_and_what_is_opened_again_are_found_by_index(
+    sqlite: SqliteDatabase, store: SqlStore, executed: list[Statement]
+) -> None:
+    revoked = a_consent(base_consent_id="root", asking=Asking(siblings_wanted_at=START))
+    sibling = a_consent("sibling", base_consent_id="root")
+    await save(store, revoked, decision=a_decision(Status.REVOKED))
+    await save(store, sibling, decision=a_decision(Status.AUTHORIZED))
+    executed.clear()
+    found = await store.transact(lambda transaction: transaction.lock_revoked(START, 10, [DEMOBANK]))
+    assert (len(found.revoked), len(found.siblings[revoked.tracking_id])) == (1, 1)
+    await store.lacked_keys("demobank", ["a", "b"], 10, "")
+    await store.transact(lambda transaction: transaction.release_claimed([CONSENT_1], 5, START))
+    steps = await plans(sqlite, executed)
+    assert whole_tables(steps) == []
+    whole = str(steps)
+    assert "ix_consent_siblings_wanted_at" in whole
+    assert "ix_consent_base_consent_id" in whole
+    assert "ix_quarantine_key (provider=? AND kid=? AND id>?)" in whole
+    assert "ix_quarantine_provider_consent_id (provider=? AND consent_id=?)" in whole
 
 
 async def test_notices_and_chains_are_found_by_index(
@@ -216,10 +257,15 @@ async def test_watching_reads_what_is_due_and_not_what_there_is(
 ) -> None:
     await store.survey(START, [DEMOBANK])
     steps = [step for found in (await plans(sqlite, executed)).values() for step in found]
-    assert [step for step in steps if "consent" in step] == [
-        "SEARCH consent USING COVERING INDEX ix_consent_next_ask_at (provider=? AND next_ask_at>? AND next_ask_at<?)"
-    ]
+    due = [step for step in steps if "consent" in step and "expiration" not in step]
+    indexes = ["doubted_ask_at", "urgent_ask_at", "next_ask_at", "steady_ask_at"]
+    assert [
+        step for index, step in zip(indexes, due, strict=True) if f"ix_consent_{index} (provider=?" not in step
+    ] == []
+    ended = [step for step in steps if "consent" in step and "expiration" in step]
+    by_end = "ix_consent_status_expiration_date_time (status=? AND expiration_date_time<?)"
+    assert [step for step in ended if by_end not in step] == []
+    assert len(ended) == 1  # one statement for all statuses
     assert [step for step in steps if "quarantine" in step and "COVERING INDEX" not in step] == []
-    assert [step for step in steps if "TEMP B-TREE" in step and "subscription" not in step] == [
-        "USE TEMP B-TREE FOR ORDER BY"
-    ]
+    sorted_ones = [step for step in steps if "TEMP B-TREE" in step and "subscription" not in step]
+    assert sorted_ones == ["USE TEMP B-TREE FOR GROUP BY", "USE TEMP B-TREE FOR ORDER BY"]  # what has ended unconfirmed

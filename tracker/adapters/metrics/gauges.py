@@ -86,6 +86,8 @@ def _of_asks(survey: Survey) -> Iterable[Metric]:
     yield _by("tracker_asks_due", "Consents that are due to be asked about.", "provider", due)
     oldest = {provider: _seconds_since(asks.since, survey.at) for provider, asks in survey.asks.items()}
     yield _by("tracker_asks_overdue_seconds", "For how long the most overdue of them is.", "provider", oldest)
+    told = "Consents whose expiry the holder has not confirmed for a day."
+    yield _by("tracker_consents_expired_unconfirmed", told, "provider", survey.expired_unconfirmed)
 
 
 def _of_subscriptions(survey: Survey) -> Iterable[Metric]:

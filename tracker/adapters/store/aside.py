@@ -16,19 +16,21 @@ from sqlalchemy import (
     insert,
     literal,
     select,
+    text,
 )
 
 from tracker.adapters.store import rows
 from tracker.adapters.store.columns import Instant
 from tracker.adapters.store.differences import upsert
 from tracker.adapters.store.tables import inbox, quarantine
-from tracker.ports import Quarantined, QuarantineFilter
+from tracker.ports import LackedKey, Name, Quarantined, QuarantineFilter
 
 MAX_UNVERIFIED: Final = 10_000
 """How many never-verified events are kept."""
 MAX_UNVERIFIED_BYTES: Final = 64 * 1024 * 1024
 """How large their bodies may be together."""
 
+_LACKED: Final = text("reason IN ('key_unknown', 'keys_unavailable')")  # to the letter what the index holds
 _never_verified = quarantine.c.verified.is_(False)
 _AT_ONCE = 400  # rows read at a time while making room
 
@@ -57,7 +59,9 @@ def _make_room(connection: Connection) -> None:
 def release(connection: Connection, ids: Collection[str], now: datetime) -> list[str]:
     """Move events back into the inbox, due now; give the ids of those that were there."""
     wanted = quarantine.c.id.in_(sorted(ids))
-    found = list(connection.execute(select(quarantine.c.id).where(wanted).order_by(quarantine.c.id)).scalars())
+    # What another is moving at this moment is not there any more.
+    query = select(quarantine.c.id).where(wanted).order_by(quarantine.c.id).with_for_update(skip_locked=True)
+    found = list(connection.execute(query).scalars())
     if found:
         there = quarantine.c.id.in_(found)
         as_they_came = (quarantine.c[name] for name in ("id", "profile", "body", "received_at", "interaction_id"))
@@ -67,6 +71,25 @@ def release(connection: Connection, ids: Collection[str], now: datetime) -> list
         connection.execute(insert(inbox).from_select(names, moved))
         connection.execute(delete(quarantine).where(there))
     return found
+
+
+def claiming(connection: Connection, name: Name, limit: int) -> list[str]:
+    """The ids of events that claim to be about a consent that we did not hold, the last received first."""
+    provider, consent_id = name
+    about = (quarantine.c.provider == provider, quarantine.c.consent_id == consent_id)
+    query = select(quarantine.c.id).where(*about, quarantine.c.consent_id.is_not(None))
+    return list(connection.execute(query.order_by(quarantine.c.id.desc()).limit(limit)).scalars())
+
+
+def lacking(connection: Connection, provider: str, kids: Collection[str], limit: int, after: str) -> list[LackedKey]:
+    """Events that lacked one of these keys of a provider, the first received first."""
+    found: list[LackedKey] = []
+    columns = (quarantine.c.id, quarantine.c.kid, quarantine.c.received_at)
+    for kid in sorted(kids):  # an index for each: in the order of ids it would be one through all that lack any
+        query = select(*columns).where(_LACKED, quarantine.c.provider == provider, quarantine.c.kid == kid)
+        some = connection.execute(query.where(quarantine.c.id > after).order_by(quarantine.c.id).limit(limit))
+        found += [LackedKey(*row) for row in some if isinstance(row.received_at, datetime)]
+    return sorted(found, key=lambda one: one.id)[:limit]
 
 
 def listed(connection: Connection, limit: int, before: str | None, only: QuarantineFilter) -> list[Quarantined]:

@@ -3,7 +3,7 @@
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import Select, bindparam, case, delete, func, select, union_all, update
+from sqlalchemy import Select, bindparam, case, delete, select, union_all, update
 
 from tracker.adapters.store.columns import Instant
 from tracker.adapters.store.differences import unindexed
@@ -37,9 +37,6 @@ CONSENT_BY_NAME: Final = (
     )
 )
 CONSENT_BY_KEY: Final = select(consent).where(consent.c.tracking_id == bindparam("key"))
-NEXT_ASK: Final = select(func.coalesce(consent.c.next_ask_at, consent.c.queued_ask_at)).where(
-    consent.c.tracking_id == bindparam("key")
-)
 API_KEY: Final = select(api_key).where(api_key.c.id == bindparam("key"))
 
 

@@ -7,7 +7,6 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, CursorResult, func, or_, select
 
 from tracker.adapters.store import lookups, rows
-from tracker.adapters.store.columns import Unreadable
 from tracker.adapters.store.differences import POSTGRES, by_no_index, planned_by_values
 from tracker.adapters.store.tables import (
     api_key,
@@ -20,7 +19,7 @@ from tracker.adapters.store.tables import (
     subscription,
 )
 from tracker.domain.consent import OPEN, Status, TrackingId
-from tracker.domain.errors import InconsistentRowError
+from tracker.domain.schedule import Tempo
 from tracker.domain.subscription import Parked, Subscription
 from tracker.domain.tracked import TrackedConsent
 from tracker.journal.entry import Entry
@@ -65,7 +64,7 @@ def _watched(found: CursorResult[Any]) -> Watched | None:
     row = found.one_or_none()
     if row is None:
         return None
-    return rows.to_consent(row), row.queued_ask_at if row.next_ask_at is None else row.next_ask_at
+    return rows.to_consent(row), rows.to_next_ask(row)
 
 
 def search(connection: Connection, query: ConsentQuery, now: datetime) -> list[TrackedConsent]:
@@ -166,12 +165,10 @@ def chain(connection: Connection, root: Name, limit: int) -> list[TrackedConsent
     return renewals if first is None or first in renewals else [*renewals[: limit - 1], first]
 
 
-def next_ask_at(connection: Connection, tracking_id: TrackingId) -> datetime | None:
+def next_ask_at(connection: Connection, tracking_id: TrackingId, tempo: Tempo) -> datetime | None:
     """When the consent is due to be asked about."""
-    due = connection.execute(lookups.NEXT_ASK, {"key": tracking_id}).scalar()
-    if isinstance(due, Unreadable):
-        raise InconsistentRowError("consent", tracking_id, "next_ask_at cannot be read")
-    return due
+    row = connection.execute(lookups.CONSENT_BY_KEY, {"key": tracking_id}).one_or_none()
+    return None if row is None else rows.to_next_ask(row).due_at(Status(row.status), tempo)
 
 
 def entries_of(connection: Connection, tracking_id: TrackingId) -> list[Entry]:

@@ -14,16 +14,19 @@ from tracker.adapters.store.many import insert_rows
 from tracker.adapters.store.tables import api_key, batch, dead_letter, inbox, journal, lease, parked, subscription
 from tracker.adapters.store.transaction import SqlTransaction
 from tracker.domain.consent import TrackingId
+from tracker.domain.schedule import Tempo
 from tracker.domain.subscription import Parked, Subscription
 from tracker.domain.tracked import TrackedConsent
 from tracker.journal.entry import Entry
 from tracker.ports import (
+    AS_IT_IS,
     EVERYTHING_ASIDE,
     ApiKey,
     ConsentQuery,
     Held,
     Ids,
     InboxItem,
+    LackedKey,
     Name,
     Progress,
     Quarantined,
@@ -136,6 +139,11 @@ class SqlStore:
         """Ids of events in the quarantine."""
         return await self._database.read(partial(aside.listed_ids, limit=limit, after=after, only=only))
 
+    async def lacked_keys(self, provider: str, kids: Collection[str], limit: int, after: str) -> list[LackedKey]:
+        """Events in the quarantine that lacked one of these keys."""
+        look = partial(aside.lacking, provider=provider, kids=kids, limit=limit, after=after)
+        return await self._database.read(look) if kids else []
+
     # ------------------------------------------------------------------------------------------ consents
 
     async def find_consent(self, name: Name) -> TrackedConsent | None:
@@ -174,9 +182,9 @@ class SqlStore:
         """All entries about a consent."""
         return await self._database.read(partial(readings.entries_of, tracking_id=tracking_id))
 
-    async def next_ask_at(self, tracking_id: TrackingId) -> datetime | None:
-        """When the consent is due to be asked about."""
-        return await self._database.read(partial(readings.next_ask_at, tracking_id=tracking_id))
+    async def next_ask_at(self, tracking_id: TrackingId, tempo: Tempo = AS_IT_IS) -> datetime | None:
+        """When the consent is due to be asked about, in whichever line."""
+        return await self._database.read(partial(readings.next_ask_at, tracking_id=tracking_id, tempo=tempo))
 
     # ------------------------------------------------------------------------------------------ journal
 

@@ -4,10 +4,12 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Column, ColumnElement, Connection, func, or_, select
 
 from tracker.adapters.store import readings
 from tracker.adapters.store.tables import consent, dead_letter, inbox, parked, quarantine, subscription
+from tracker.domain.consent import OPEN
+from tracker.domain.schedule import CONFIRMED_WITHIN, STEADY
 from tracker.domain.subscription import SubscriptionState
 from tracker.ports import DueAsks, Standing, Survey
 
@@ -25,6 +27,7 @@ def survey(connection: Connection, now: datetime, providers: Collection[str]) ->
         quarantine_verified=_put_aside(connection, verified=True),
         quarantine_unverified=_put_aside(connection, verified=False),
         asks={provider: _due_asks(connection, provider, now) for provider in providers},
+        expired_unconfirmed=_unconfirmed(connection, now, providers),
         subscriptions=_standings(connection),
         parked=connection.execute(select(func.count()).select_from(parked)).scalar_one(),
         dead_letters=connection.execute(select(func.count()).select_from(dead_letter)).scalar_one(),
@@ -38,12 +41,41 @@ def _put_aside(connection: Connection, *, verified: bool) -> int:
 
 
 def _due_asks(connection: Connection, provider: str, now: datetime) -> DueAsks:
-    due = consent.c.next_ask_at
+    """Look into the index of each line; what stands in two is counted in the first."""
+    urgent, other, steady = consent.c.urgent_ask_at, consent.c.next_ask_at, consent.c.steady_ask_at
+    not_urgent = or_(urgent.is_(None), urgent > now)
+    looks: list[tuple[Column[Any], tuple[ColumnElement[bool], ...]]] = [
+        (urgent, (consent.c.doubted_at.is_not(None),)),
+        (urgent, (consent.c.doubted_at.is_(None),)),
+        (other, (not_urgent,)),
+        *(
+            (steady, (consent.c.status == status.value, not_urgent, or_(other.is_(None), other > now)))
+            for status in STEADY
+        ),
+    ]
+    found = []
     # One provider after the other: all at once would read the whole index, and not only what is due of it.
-    row = connection.execute(
-        select(func.count(), func.min(due)).where(consent.c.provider == provider, due.is_not(None), due <= now)
-    ).one()
-    return DueAsks(count=row[0], since=_instant(row[1]))
+    for due, conditions in looks:
+        query = select(func.count(), func.min(due))
+        found.append(
+            connection.execute(
+                query.where(consent.c.provider == provider, due.is_not(None), due <= now, *conditions)
+            ).one()
+        )
+    times = [time for _, time in found if isinstance(time, datetime)]
+    return DueAsks(count=sum(count for count, _ in found), since=min(times, default=None))
+
+
+def _unconfirmed(connection: Connection, now: datetime, providers: Collection[str]) -> dict[str, int]:
+    """How many of each provider's consents ended by the clock long ago, and the holder does not say so."""
+    since, counts = now - CONFIRMED_WITHIN, dict.fromkeys(providers, 0)
+    for status in sorted(OPEN):
+        query = select(consent.c.provider, func.count()).group_by(consent.c.provider)
+        ended = (consent.c.status == status.value, consent.c.expiration_date_time <= since)
+        for provider, count in connection.execute(query.where(*ended, consent.c.registered_at <= since)):
+            if provider in counts:
+                counts[provider] += count
+    return counts
 
 
 def _standings(connection: Connection) -> tuple[Standing, ...]:

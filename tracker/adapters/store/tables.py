@@ -74,9 +74,13 @@ quarantine = Table(
     Column("keys_at_hand", Json),
     Column("retries", Integer, nullable=False),
     Column("size_bytes", Integer, nullable=False),
+    Column("consent_id", String(128)),
     # Covers what making room must know: how many never-verified ones there are, and how large they are together.
     Index("ix_quarantine_verified_id", "verified", "id", "size_bytes"),
     Index("ix_quarantine_reason_id", "reason", "id"),
+    # What is opened again by itself: when the key appears that it names, or the consent that it claims to be about.
+    Index("ix_quarantine_key", "provider", "kid", "id", **_only("reason IN ('key_unknown', 'keys_unavailable')")),
+    Index("ix_quarantine_provider_consent_id", "provider", "consent_id", **_only("consent_id IS NOT NULL")),
 )
 
 consent = Table(
@@ -127,13 +131,32 @@ consent = Table(
     Column("queued_ask_at", Instant),
     Column("noticing", Json),
     Column("next_notice_at", Instant),
+    Column("steady_ask_at", Instant),
+    Column("suspected_at", Instant),
+    Column("siblings_wanted_at", Instant),
     Index("ix_consent_user_ref", "user_ref", **_only("user_ref IS NOT NULL")),
     Index("ix_consent_base_consent_id", "base_consent_id", **_only("base_consent_id IS NOT NULL")),
     # Due work is found in time that grows with what is due, not with what there is.
     Index("ix_consent_next_ask_at", "provider", "next_ask_at", **_only("next_ask_at IS NOT NULL")),
     Index("ix_consent_next_tick_at", "next_tick_at", **_only("next_tick_at IS NOT NULL")),
     Index("ix_consent_next_notice_at", "next_notice_at", **_only("next_notice_at IS NOT NULL")),
-    Index("ix_consent_urgent_ask_at", "provider", "urgent_ask_at", **_only("urgent_ask_at IS NOT NULL")),
+    # Those in doubt have a line of their own, and are not passed on the way to the others.
+    Index(
+        "ix_consent_urgent_ask_at",
+        "provider",
+        "urgent_ask_at",
+        **_only("urgent_ask_at IS NOT NULL AND doubted_at IS NULL"),
+    ),
+    Index(
+        "ix_consent_doubted_ask_at",
+        "provider",
+        "urgent_ask_at",
+        **_only("urgent_ask_at IS NOT NULL AND doubted_at IS NOT NULL"),
+    ),
+    # What the condition of a provider moves: `now` is shifted for each status, not the rows.
+    Index("ix_consent_steady_ask_at", "provider", "status", "steady_ask_at", **_only("steady_ask_at IS NOT NULL")),
+    Index("ix_consent_suspected_at", "provider", "suspected_at", **_only("suspected_at IS NOT NULL")),
+    Index("ix_consent_siblings_wanted_at", "siblings_wanted_at", **_only("siblings_wanted_at IS NOT NULL")),
     # The queue is read in the order of expiry; the time is there too, for what holds back.
     Index("ix_consent_queued", "provider", "registered_expiry", "queued_ask_at", **_only("queued_ask_at IS NOT NULL")),
     # Lists are read in the order of keys: what few of them are, or have, or came to would be looked for among all.

@@ -2,23 +2,15 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import (
-    Column,
-    ColumnElement,
-    Connection,
-    Select,
-    bindparam,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import Connection, Select, bindparam, update
 
 from tracker.adapters.store import aside, lookups, rows
 from tracker.adapters.store.columns import UNREADABLE
-from tracker.adapters.store.differences import by_no_index, hold_names
+from tracker.adapters.store.differences import hold_names
+from tracker.adapters.store.due import Due
 from tracker.adapters.store.many import insert_rows, texts, update_rows
 from tracker.adapters.store.tables import (
     batch,
@@ -35,11 +27,21 @@ from tracker.domain.consent import ConsentId, ProviderId, TrackingId
 from tracker.domain.decision import Decision
 from tracker.domain.errors import InconsistentRowError
 from tracker.domain.report import Claim
+from tracker.domain.schedule import Tempo
 from tracker.domain.tracked import TrackedConsent
 from tracker.journal.entry import Draft, Entry, seal
-from tracker.ports import AskLine, Confirmation, Evidence, Name, OtherEvent, Quarantined, StoredReport
+from tracker.ports import (
+    AS_IT_IS,
+    AskLine,
+    Confirmation,
+    Evidence,
+    Name,
+    OtherEvent,
+    Quarantined,
+    RevokedGroups,
+    StoredReport,
+)
 
-_DAMAGED_WAIT = timedelta(hours=1)
 _CONSENT_ID = "consent_id"
 
 
@@ -89,44 +91,27 @@ class SqlTransaction:
         return {c.tracking_id: c for c in self._hold(query, {"ids": texts(self._dialect, set(tracking_ids))})}
 
     def lock_due_asks(
-        self, provider: ProviderId, now: datetime, limit: int, line: AskLine = AskLine.ORDINARY
+        self,
+        provider: ProviderId,
+        now: datetime,
+        limit: int,
+        line: AskLine = AskLine.ORDINARY,
+        tempo: Tempo = AS_IT_IS,
     ) -> list[TrackedConsent]:
         """Hold a provider's consents that are due to be asked about, those of one line, skipping leased ones."""
-        mine = consent.c.provider == provider
-        free = or_(consent.c.leased_until.is_(None), consent.c.leased_until <= now)
-        match line:
-            case AskLine.URGENT:
-                return self._hold_due(consent.c.urgent_ask_at, now, limit, mine, free)
-            case AskLine.ORDINARY:
-                not_urgent = or_(consent.c.urgent_ask_at.is_(None), consent.c.urgent_ask_at > now)
-                return self._hold_due(consent.c.next_ask_at, now, limit, mine, free, not_urgent)
-            case AskLine.QUEUED:
-                return self._hold_queued(now, limit, mine)
-
-    def _hold_queued(self, now: datetime, limit: int, mine: ColumnElement[bool]) -> list[TrackedConsent]:
-        """Three looks into one index, each in its order: what will end, what has no known end, what has ended."""
-        expiry, due = consent.c.registered_expiry, consent.c.queued_ask_at
-        held: list[TrackedConsent] = []
-        for part, order in ((expiry > now, expiry), (expiry.is_(None), due), (expiry <= now, expiry.desc())):
-            if len(held) < limit:
-                held += self._hold_due(due, now, limit - len(held), mine, part, order=order)
-        return held
+        return self._held_now(Due(self._connection, now).asks(provider, limit, line, tempo))
 
     def lock_due_ticks(
         self, now: datetime, limit: int, providers: Collection[ProviderId] | None = None
     ) -> list[TrackedConsent]:
         """Hold consents about which the clock has something to tell; of these providers, or of all."""
-        return self._hold_due(consent.c.next_tick_at, now, limit, *self._of(providers))
+        return self._held_now(Due(self._connection, now).ticks(limit, providers))
 
     def lock_due_notices(
         self, now: datetime, limit: int, providers: Collection[ProviderId] | None = None
     ) -> list[TrackedConsent]:
         """Hold consents of which something is to be told before it comes; of these providers, or of all."""
-        return self._hold_due(consent.c.next_notice_at, now, limit, *self._of(providers))
-
-    def _of(self, providers: Collection[ProviderId] | None) -> list[ColumnElement[bool]]:
-        theirs = by_no_index(self._connection, consent.c.provider)
-        return [] if providers is None else [theirs.in_(sorted(providers))]
+        return self._held_now(Due(self._connection, now).notices(limit, providers))
 
     def lock_chain(self, root: Name, also: Collection[TrackingId] = ()) -> list[TrackedConsent]:
         """Hold the consents of a chain of renewals that have not ended, and these."""
@@ -144,23 +129,20 @@ class SqlTransaction:
             found |= {(provider, ConsentId(root)) for root in self._connection.execute(query, named).scalars()}
         return found
 
-    def _hold_due(
-        self,
-        due: Column[Any],
-        now: datetime,
-        limit: int,
-        *conditions: ColumnElement[bool],
-        order: ColumnElement[Any] | None = None,
-    ) -> list[TrackedConsent]:
-        order = due if order is None else order
-        query = select(consent).where(due.is_not(None), due <= now, *conditions).order_by(order).limit(limit)
-        query = query.with_for_update(of=consent, skip_locked=True)
-        found, damaged = rows.sorted_out(self._connection.execute(query), rows.to_consent)
-        if damaged:  # they must neither stop the others nor stay in front of them
-            keys = [row.tracking_id for row in damaged]
-            put_off = update(consent).where(consent.c.tracking_id.in_(keys)).values({due.name: now + _DAMAGED_WAIT})
-            self._connection.execute(put_off)
-        return self._held_now(found)
+    def lock_revoked(self, now: datetime, limit: int, providers: Collection[ProviderId]) -> RevokedGroups:
+        """Hold consents whose siblings are to be asked about, and these siblings, all in one order."""
+        due = Due(self._connection, now)
+        groups = due.revoked(limit, providers)
+        if not groups:
+            return RevokedGroups([], {})
+        keys = {*groups, *(one for group in groups.values() for one in group)}
+        held = {one.tracking_id: one for one in self._held_now(due.readable(keys))}
+        revoked = [held[key] for key in groups if key in held and held[key].asking.siblings_wanted_at is not None]
+        siblings = {
+            one.tracking_id: [held[key] for key in groups[one.tracking_id] if key in held and key != one.tracking_id]
+            for one in revoked
+        }
+        return RevokedGroups(revoked, siblings)
 
     def _hold(self, query: Select[Any], named: rows.Values) -> list[TrackedConsent]:
         return self._held_now([rows.to_consent(row) for row in self._connection.execute(query, named)])
@@ -210,6 +192,7 @@ class SqlTransaction:
         urgent_ask_at: datetime | None = None,
         queued_ask_at: datetime | None = None,
         next_notice_at: datetime | None = None,
+        steady_ask_at: datetime | None = None,
     ) -> None:
         """Insert or update a consent that is held."""
         values = rows.consent_values(
@@ -220,6 +203,7 @@ class SqlTransaction:
             urgent_ask_at=urgent_ask_at,
             queued_ask_at=queued_ask_at,
             next_notice_at=next_notice_at,
+            steady_ask_at=steady_ask_at,
         )
         to = self._changed if kept.tracking_id in self._held else self._new
         to[kept.tracking_id] = values
@@ -258,6 +242,11 @@ class SqlTransaction:
     def quarantine(self, event: Quarantined) -> None:
         """Put an event aside; the oldest never-verified ones make room."""
         self._quarantined.append(rows.quarantine_values(event))
+
+    def release_claimed(self, names: Collection[Name], most_each: int, now: datetime) -> list[str]:
+        """Take events that claim to be about these consents out of the quarantine and back into the inbox."""
+        ids = [one for name in sorted(names) for one in aside.claiming(self._connection, name, most_each)]
+        return aside.release(self._connection, ids, now) if ids else []
 
     def release(self, ids: Collection[str], now: datetime) -> list[str]:
         """Take events out of the quarantine and back into the inbox."""

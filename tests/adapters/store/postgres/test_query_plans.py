@@ -17,7 +17,9 @@ from tests.thin_consents import CONSENT, ENTRY, IDENTITY, PROVIDERS, REPORT, Thi
 from tracker.adapters.clock import SystemIds
 from tracker.adapters.store.postgres import PostgresDatabase
 from tracker.adapters.store.store import SqlStore
+from tracker.domain.condition import Condition
 from tracker.domain.consent import ConsentId, ProviderId, Status, TrackingId
+from tracker.domain.schedule import Pace, tempo
 from tracker.ports import AskLine, ConsentQuery
 
 COUNT = 20_000
@@ -102,6 +104,16 @@ def _known(**narrowed: Any) -> ConsentQuery:
 CALLS: dict[str, Callable[[SqlStore, int], Any]] = {
     "due questions": lambda s, n: s.transact(lambda t: t.lock_due_asks(BANK, at(-n), 100)),
     "due urgent questions": lambda s, n: s.transact(lambda t: t.lock_due_asks(BANK, at(-n), 100, AskLine.URGENT)),
+    "due doubtful questions": lambda s, n: s.transact(lambda t: t.lock_due_asks(BANK, at(-n), 100, AskLine.DOUBTFUL)),
+    "due suspected questions": lambda s, n: s.transact(lambda t: t.lock_due_asks(BANK, at(-n), 100, AskLine.SUSPECTED)),
+    "due questions to a quiet provider": lambda s, n: s.transact(
+        lambda t: t.lock_due_asks(BANK, at(-n), 100, AskLine.ORDINARY, tempo(Pace(), Condition(quiet=True)))
+    ),
+    "due questions for a short budget": lambda s, n: s.transact(
+        lambda t: t.lock_due_asks(BANK, at(-n), 100, AskLine.ORDINARY, tempo(Pace(), Condition(stretch=3)))
+    ),
+    "siblings of the revoked": lambda s, n: s.transact(lambda t: t.lock_revoked(at(n), 20, [BANK])),
+    "events whose key is there": lambda s, n: s.lacked_keys("bank-a", ["k", f"k{n}"], 200, ""),
     "due queued questions": lambda s, n: s.transact(lambda t: t.lock_due_asks(BANK, at(-n), 100, AskLine.QUEUED)),
     "due ticks": lambda s, n: s.transact(lambda t: t.lock_due_ticks(at(n), 100)),
     "due ticks of some": lambda s, n: s.transact(lambda t: t.lock_due_ticks(at(n), 100, [BANK, ProviderId("bank-e")])),
@@ -147,6 +159,22 @@ async def test_it_goes_through_no_table_however_often_it_is_asked(
     found = await database.read(lambda connection: list(plans(connection, sent)))
     assert found
     assert [full for plan in found for full in read_in_full(plan)] == []
+
+
+async def test_a_change_of_condition_is_read_from_the_index_and_written_nowhere(
+    database: PostgresDatabase, sent: dict[str, Any]
+) -> None:
+    """A quiet provider's consents are due three quarters of an interval earlier: another bound of the same index."""
+    store = SqlStore(database, SystemIds())
+    for condition in (Condition(), Condition(quiet=True), Condition(stretch=2)):
+        its = tempo(Pace(), condition)
+        await store.transact(lambda t, its=its: t.lock_due_asks(BANK, START, 100, AskLine.ORDINARY, its))
+    steady = {statement: values for statement, values in sent.items() if "steady_ask_at <=" in statement}
+    assert [statement for statement in sent if statement.startswith("UPDATE")] == []
+    (plan,) = await database.read(lambda connection: list(plans(connection, steady)))
+    assert "ix_consent_steady_ask_at" in str(plan)
+    assert "Sort" not in str(plan)
+    assert "steady_ask_at" in str(plan["Plans"])
 
 
 async def test_pages_are_read_in_their_order_and_not_sorted(database: PostgresDatabase, sent: dict[str, Any]) -> None:

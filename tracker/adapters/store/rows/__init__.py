@@ -1,6 +1,6 @@
 """Rows into what the domain knows, and back."""
 
-from tracker.adapters.store.rows.consent import consent_values, to_consent
+from tracker.adapters.store.rows.consent import consent_values, to_consent, to_next_ask
 from tracker.adapters.store.rows.entry import entry_values, to_entry
 from tracker.adapters.store.rows.event import inbox_values, quarantine_values, to_inbox_item, to_quarantined
 from tracker.adapters.store.rows.reading import Values, sorted_out
@@ -38,6 +38,7 @@ __all__ = [
     "to_consent",
     "to_entry",
     "to_inbox_item",
+    "to_next_ask",
     "to_parked",
     "to_quarantined",
     "to_report",

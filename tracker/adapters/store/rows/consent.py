@@ -13,6 +13,7 @@ from tracker.domain.decision import Decision
 from tracker.domain.lifecycle import Told
 from tracker.domain.noticed import Deadline, Noticed, Noticing
 from tracker.domain.report import Report
+from tracker.domain.schedule import NextAsk
 from tracker.domain.standing import Summary
 from tracker.domain.tracked import Asking, Overlay, TrackedConsent
 
@@ -29,6 +30,7 @@ def consent_values(
     urgent_ask_at: datetime | None,
     queued_ask_at: datetime | None,
     next_notice_at: datetime | None,
+    steady_ask_at: datetime | None,
 ) -> Values:
     """The row of a consent, without its key and its last sequence, which only the journal writes."""
     asking = consent.asking
@@ -57,6 +59,8 @@ def consent_values(
         "failures": asking.failures,
         "not_before": asking.not_before,
         "doubted_at": asking.doubted_at,
+        "suspected_at": asking.suspected_at,
+        "siblings_wanted_at": asking.siblings_wanted_at,
         "learned_at": consent.learned_at,
         "confirmed_at": consent.confirmed_at,
         "confirmed_by": consent.confirmed_by,
@@ -75,6 +79,7 @@ def consent_values(
         "queued_ask_at": queued_ask_at,
         "noticing": noticing_to_json(consent.noticing),
         "next_notice_at": next_notice_at,
+        "steady_ask_at": steady_ask_at,
     }
 
 
@@ -102,6 +107,8 @@ def to_consent(row: Row[Any]) -> TrackedConsent:
             failures=row.failures,
             not_before=row.not_before,
             doubted_at=row.doubted_at,
+            suspected_at=row.suspected_at,
+            siblings_wanted_at=row.siblings_wanted_at,
         ),
         noticing=noticing_from_json(row.noticing),
         learned_at=row.learned_at,
@@ -117,6 +124,17 @@ def to_consent(row: Row[Any]) -> TrackedConsent:
         last_sequence=row.last_sequence,
         version=row.version,
         updated_at=row.updated_at,
+    )
+
+
+@consistent("consent", "tracking_id")
+def to_next_ask(row: Row[Any]) -> NextAsk:
+    """When its holder is to be asked about it."""
+    return NextAsk(
+        urgent_at=row.urgent_ask_at,
+        ordinary_at=row.next_ask_at,
+        steady_at=row.steady_ask_at,
+        queued_at=row.queued_ask_at,
     )
 
 

@@ -56,6 +56,7 @@ def quarantine_values(event: Quarantined) -> Values:
         "keys_at_hand": None if event.keys_at_hand is None else list(event.keys_at_hand),
         "retries": event.retries,
         "size_bytes": len(event.body),
+        "consent_id": event.consent_id,
     }
 
 

@@ -107,6 +107,21 @@ async def test_a_suspicion_that_the_holder_does_not_answer_stays_one(bench: Benc
     assert await bench.status() == ("Revoked", False)
 
 
+async def test_a_suspicion_about_what_the_holder_does_not_speak_of_is_dropped_in_the_end(bench: Bench) -> None:
+    """One forged event about a consent that has ended must not make us ask for ever."""
+    await _asked_about(bench, CONSENT)
+    bench.holders.answers[CONSENT] = {"Data": REVOKED}
+    await bench.asker.ask_now((await bench.consent()).tracking_id)
+    bench.holders.asked.clear()
+    bench.holders.answers[CONSENT] = ConsentApiUnavailableError()
+    await bench.deliver(_forged(CONSENT))
+    for _ in range(100):
+        await bench.asker.run_once(DEMOBANK)
+        bench.advance(minutes=16)
+    assert len(bench.holders.asked) == 10
+    assert (await bench.consent()).asking.suspected_at is None
+
+
 async def test_an_answer_to_any_question_ends_a_suspicion(bench: Bench) -> None:
     await _asked_about(bench, CONSENT)
     await bench.deliver(_forged(CONSENT))

@@ -41,6 +41,7 @@ _log = logging.getLogger(__name__)
 _LEASE = timedelta(seconds=60)
 _AT_ONCE = 50
 _LEFT_TO_OTHERS = (A_QUARTER, A_QUARTER, HALF, HALF)  # by each line but the last to those behind it
+_TRIES_FOR_A_SUSPICION = 10  # some half an hour
 _PATIENCE_SECONDS = 10.0
 """So long somebody waits for the turn of a question; then he is told that the holder cannot be asked."""
 
@@ -298,6 +299,13 @@ def _record_answer(
         wait = max(wait, timedelta(seconds=asked_to_wait or 0))
         # What was wanted is still wanted: the question counts as not asked. What was suspected is so still, in its own line.
         wanted = asking.requested_at or (None if question.is_suspicion else question.asked_at)
-        asking = replace(asking, failures=failures, not_before=recording.now + wait, requested_at=wanted)
+        suspected = None if failures >= _TRIES_FOR_A_SUSPICION else asking.suspected_at
+        asking = replace(
+            asking,
+            failures=failures,
+            not_before=recording.now + wait,
+            requested_at=wanted,
+            suspected_at=suspected,
+        )
     recording.change(replace(consent, asking=asking))
     return recording.finish(), recording.overdue

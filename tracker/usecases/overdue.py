@@ -16,5 +16,9 @@ def alarm(consents: Iterable[TrackedConsent]) -> None:
     """Say that the holder has not confirmed these expiries in a day."""
     for consent in consents:
         known = {"provider": consent.provider, "tracking_id": consent.tracking_id}
-        message = "%s has not confirmed for a day that consent %s has expired"
-        _log.error(message, consent.provider, consent.tracking_id, extra=known)
+        _log.error(
+            "%s has not confirmed for a day that consent %s has expired",
+            consent.provider,
+            consent.tracking_id,
+            extra=known,
+        )

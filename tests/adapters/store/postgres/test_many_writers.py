@@ -11,12 +11,15 @@ from tests.contract.facts import (
     CONSENT_1,
     START,
     a_consent,
+    a_decision,
+    a_quarantined,
     a_report,
     a_subscription,
     an_item,
     append,
     at,
     draft_about,
+    name_of,
     save,
     sequences,
     stored,
@@ -25,7 +28,8 @@ from tests.postgres import query
 from tracker.adapters.store.failures import NotStorableError
 from tracker.adapters.store.store import SqlStore
 from tracker.adapters.store.transaction import SqlTransaction
-from tracker.domain.tracked import TrackedConsent
+from tracker.domain.consent import Status
+from tracker.domain.tracked import Asking, TrackedConsent
 from tracker.ports import Transaction
 
 Open = Callable[..., SqlStore]
@@ -184,3 +188,40 @@ async def test_a_write_whose_caller_has_gone_is_done_all_the_same(url: str, open
         assert writing.cancelled()
     await store.close()
     assert await other.head() == 1
+
+
+async def test_one_of_several_opens_an_event_of_the_quarantine_again(open_store: Open) -> None:
+    """Every worker looks once a minute for what lacked a key, all at the same minute."""
+    stores, events = [open_store() for _ in range(3)], [a_quarantined() for _ in range(40)]
+    await stores[0].transact(lambda transaction: [transaction.quarantine(event) for event in events])
+    ids = [event.id for event in events]
+    released = await asyncio.gather(*(store.transact(lambda t: t.release(ids, START)) for store in stores * 3))
+    assert sorted(one for some in released for one in some) == sorted(ids)
+    assert len(await stores[0].claim_inbox(START, 100, 0)) == 40
+
+
+async def test_siblings_are_held_in_the_order_in_which_recordings_hold_consents(open_store: Open) -> None:
+    """One group is revoked, recorded and asked about by all at once, and nobody has to begin again."""
+    stores = [open_store() for _ in range(3)]
+    group = [
+        a_consent(f"consent-{n}", base_consent_id="root", asking=Asking(siblings_wanted_at=START)) for n in range(8)
+    ]
+    await save(stores[0], *group, decision=a_decision(Status.AUTHORIZED))
+    runs: list[int] = []
+
+    def held(transaction: Transaction) -> None:
+        runs.append(1)
+        found = transaction.lock_revoked(START, 3, [group[0].provider])
+        for one in found.revoked:
+            transaction.save(one, a_decision(Status.AUTHORIZED), next_ask_at=START, next_tick_at=None)
+
+    def recorded(transaction: Transaction) -> None:
+        runs.append(1)
+        names = [name_of(consent) for consent in reversed(group)]
+        for consent in transaction.lock_named(names).values():
+            transaction.save(consent, a_decision(Status.AUTHORIZED), next_ask_at=START, next_tick_at=None)
+        transaction.append([draft_about(group[0])], START)
+
+    scripts = [held, recorded] * 15
+    await asyncio.gather(*(stores[n % 3].transact(script) for n, script in enumerate(scripts)))
+    assert len(runs) == len(scripts)

@@ -76,6 +76,8 @@ async def test_steps_that_lie_before_the_consent_began_are_not_told(bench: Bench
     begun = bench.clock.now()
     short = begun + 3 * DAY
     await hear(bench, ExpirationDateTime=short.isoformat(), CreationDateTime=begun.isoformat())
+    await run_to(bench, begun + DAY)
+    assert await noticed(bench) == []
     await run_to(bench, short - HOUR)
     assert await noticed(bench) == [("first", "in_1_day")]
 

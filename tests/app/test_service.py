@@ -60,18 +60,21 @@ async def test_each_tick_does_its_deed(database: Path, keys: Path, hub: Scripted
     settings = settings_for(database, keys, {"demobank": hub.issuer})
     async with build(settings, World(clock=clock)) as tracker:
         ticks = {tick.name: tick.run for tick in worker_for(tracker)._ticks}
-        assert set(ticks) == {"asking demobank", "keys of demobank", "the clock", "housekeeping"}
+        assert set(ticks) == {"asking demobank", "keys of demobank", "the clock", "notices", "housekeeping"}
         await ticks["keys of demobank"]()
         assert hub.count("jwks") == 1
         await tracker.services.registrar.register(REGISTRATION)
         await ticks["asking demobank"]()
         assert rows(database, STATUS) == [("Authorized",)]
-        clock.advance(200 * 86_400)
+        clock.advance(180 * 86_400)
+        await ticks["notices"]()
+        clock.advance(20 * 86_400)
         await ticks["the clock"]()
         told = await tracker.store.entries_after(0, 10)
         assert [entry.type.removeprefix("consent.") for entry in told] == [
             "registered",
             "status_changed",
+            "expiring",
             "expiry_inferred",
             "status_changed",
         ]

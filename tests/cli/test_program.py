@@ -22,6 +22,7 @@ READ_COMMANDS = {
     ("db", "current"),
     ("consents", "list"),
     ("consents", "show"),
+    ("consents", "group"),
     ("consents", "timeline"),
     ("consents", "refresh"),
     ("subscriptions", "list"),

@@ -98,6 +98,16 @@ def test_the_clock_of_the_attestation_begins_with_the_end(
     assert due(ended + 45 * DAY, status, since=since) is None
 
 
+def test_steps_that_lie_before_it_began_are_none_of_its() -> None:
+    young = a_consent(creation_date_time=EXPIRY - 7 * DAY)
+    assert due(EXPIRY - 7 * DAY, consent=young) == "in_7_days"
+    younger = a_consent(creation_date_time=EXPIRY - 6 * DAY, registered_at=START)
+    assert due(EXPIRY - 2 * DAY, consent=younger) is None
+    assert due(EXPIRY - DAY, consent=younger) == "in_1_day"
+    unheard = a_consent(registered_at=EXPIRY - 6 * DAY)
+    assert due(EXPIRY - 2 * DAY, consent=unheard) is None
+
+
 def test_without_an_end_nothing_ever_is_due() -> None:
     decision = a_decision(Status.AUTHORIZED, since=START)
     assert next_notice(a_consent(), decision, RULES, PLAN, START) is None

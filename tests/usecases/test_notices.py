@@ -76,6 +76,8 @@ async def test_steps_that_lie_before_the_consent_began_are_not_told(bench: Bench
     begun = bench.clock.now()
     short = begun + 3 * DAY
     await hear(bench, ExpirationDateTime=short.isoformat(), CreationDateTime=begun.isoformat())
+    await run_to(bench, begun + DAY)
+    assert await noticed(bench) == []
     await run_to(bench, short - HOUR)
     assert await noticed(bench) == [("first", "in_1_day")]
 
@@ -162,6 +164,20 @@ async def test_before_the_deletion_of_an_ended_consents_data_must_be_attested_it
     told = [entry for entry in await bench.entries() if entry.type == "consent.expiring"]
     due = ended + 45 * DAY - timedelta(seconds=1)
     assert {datetime.fromisoformat(entry.data["status_date_time"]) for entry in told} == {due}
+
+
+async def test_what_has_ended_by_our_clock_alone_is_told_as_inferred(bench: Bench) -> None:
+    await bench.register()
+    await hear(bench)
+    bench.clock.set(EXPIRY + 31 * DAY)
+    await bench.expiry.run_once()
+    await bench.notices.run_once()
+    told = (await bench.entries())[-1].data
+    assert (told["reason"], told["inferred"], told["confirmed"]) == ("attestation_in_14_days", True, False)
+    bench.clock.set(EXPIRY + 31 * DAY + HOUR)
+    await hear(bench, "Expired")  # an hour ago says the holder; that is no other deadline
+    await bench.notices.run_once()
+    assert await noticed(bench) == [("first", "attestation_in_14_days")]
 
 
 # ---------------------------------------------------------------------------------------------- successors

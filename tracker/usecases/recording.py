@@ -286,6 +286,7 @@ class Recording:
         remark: _Remark = _Remark(),
         private: Mapping[str, Any] | None = None,
     ) -> None:
+        confirmed = statement.confirmed if statement else consent.told.confirmed
         self._drafts.append(
             Draft(
                 id=self._office.ids.ordered(),
@@ -301,8 +302,8 @@ class Recording:
                 channel=statement.channel.value if statement else remark.channel,
                 late=statement.late if statement else False,
                 corrected=statement.corrected if statement else False,
-                inferred=not statement.confirmed if statement else False,
-                confirmed=statement.confirmed if statement else consent.told.confirmed,
+                inferred=not confirmed,
+                confirmed=confirmed,
                 revoked_by=statement.revoked_by if statement else None,
                 reason=",".join(statement.reasons) or None if statement else remark.reason,
                 usable=statement.usable if statement else consent.told.usable,

@@ -44,13 +44,15 @@ from tracker.usecases.leasing import LEASE_SECONDS, Leasing
 from tracker.usecases.notify import Notifier
 from tracker.usecases.open import Opening
 from tracker.usecases.opening import Opener
+from tracker.usecases.pause import Pausing
 from tracker.usecases.providers import Providers
 from tracker.usecases.quarantine import Quarantine
 from tracker.usecases.receive import Receiver
 from tracker.usecases.record import Recorder
 from tracker.usecases.recording import Office
 from tracker.usecases.register import Registrar
-from tracker.usecases.shared_asks import SharedAsks
+from tracker.usecases.revoke import Revoker
+from tracker.usecases.shared_asks import SharedAsks, SharedRevocations
 from tracker.usecases.stream import StreamPorts
 from tracker.usecases.subscribe import Subscriptions
 from tracker.usecases.suspects import Suspects
@@ -107,6 +109,7 @@ class Tracker:
     expiry: Expiry
     notifier: Notifier
     shared_asks: SharedAsks
+    shared_revocations: SharedRevocations
     bells: Bells
     registry: CollectorRegistry
     meters: Counters
@@ -214,6 +217,9 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
         )
         inbox: Inbox = store if traces is None else TracedInbox(store, traces)
         api: HolderApi = holders if traces is None else TracedHolders(holders, traces)
+        watched_holders = WatchedHolders(api, meters, world.clock)
+        asker = Asker(store, office, watched_holders, budget, bells.journal, bells.asks, trail)
+        revoker = Revoker(store, office, watched_holders, budget, asker, bells.journal, trail)
         post: Sender = sender if traces is None else TracedSender(sender, traces)
         services = Services(
             clock=world.clock,
@@ -234,15 +240,9 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
             registrar=Registrar(store, office, bells.journal, bells.asks, trail),
             consulting=Consulting(store, providers, world.clock),
             timelines=Timelines(store, providers),
-            asker=Asker(
-                store,
-                office,
-                WatchedHolders(api, meters, world.clock),
-                budget,
-                bells.journal,
-                bells.asks,
-                trail,
-            ),
+            asker=asker,
+            revoker=revoker,
+            pausing=Pausing(store, office, bells.journal, trail),
             feed=Feed(store),
             quarantine=Quarantine(
                 store,
@@ -268,6 +268,7 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
             is_ready=partial(_is_ready, store),
             traces=traces,
         )
+        shared_asks = SharedAsks(asker, providers, asking)
         watched_sender = WatchedSender(post, meters, world.clock, trail)
         ports = StreamPorts(
             store=store, sender=watched_sender, clock=world.clock, entropy=world.entropy, news=bells.journal
@@ -284,7 +285,8 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
             exporting=Exporting(store, origin=settings.audit.origin, signer=keys.signer),
             opening=opening,
             expiry=Expiry(store, office, bells.journal, bells.asks, trail),
-            shared_asks=SharedAsks(services.asker, providers, asking),
+            shared_asks=shared_asks,
+            shared_revocations=SharedRevocations(revoker, shared_asks),
             notifier=Notifier(ports, bells.subscriptions, telling),
             bells=bells,
             registry=registry,

@@ -82,7 +82,8 @@ def _notes(item: "TimelineItem") -> Iterator[str]:
     if item.corrected:
         yield "a correction: it ended earlier than was thought"
     if item.reason is not None:
-        yield f"in doubt: {printable(item.reason.replace(',', ', '))}"
+        is_refusal = item.type == "consent.revocation_failed"
+        yield f"{'the holder says' if is_refusal else 'in doubt'}: {printable(item.reason.replace(',', ', '))}"
 
 
 def _after(item: "TimelineItem") -> str:

@@ -49,6 +49,9 @@ class Transaction(Protocol):
         No consent is in two lines at one time.
         """
 
+    def lock_due_revocations(self, provider: ProviderId, now: datetime, limit: int) -> list[TrackedConsent]:
+        """Hold a provider's consents about whose revocation something is to be done; the longest overdue first."""
+
     def lock_due_ticks(
         self, now: datetime, limit: int, providers: Collection[ProviderId] | None = None
     ) -> list[TrackedConsent]:

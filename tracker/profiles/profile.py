@@ -41,6 +41,7 @@ class Kind:
         accept: The Accept header for asking: signed answers first where the standard has them.
         must_be_signed: Whether an unsigned answer is outside the standard.
         status_members: The members of the terms that say the status; when only they change, the terms have not.
+        revokers: What the holder may be told of who revokes, when we do; empty: we cannot revoke such a consent.
     """
 
     name: str
@@ -50,6 +51,24 @@ class Kind:
     accept: str
     must_be_signed: bool
     status_members: frozenset[str]
+    revokers: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True)
+class RevokeCall:
+    """What is sent to where a consent is, to have it revoked.
+
+    Attributes:
+        method: HTTP's.
+        media_type: Of the body.
+        content: The body, or what stands beside the claims that any signed request has.
+        must_be_signed: Whether it goes as a signed token.
+    """
+
+    method: str
+    media_type: str
+    content: Mapping[str, Any]
+    must_be_signed: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,6 +219,16 @@ class Profile(Protocol):
         Raises:
             UnreadableMessageError: There is none in it.
         """
+
+    def revoke_call(self, kind: str, revoked_by: str) -> RevokeCall:
+        """Say how a consent is revoked.
+
+        Raises:
+            ValueError: There is no such kind, or it does not know such a revoker: the caller's mistake.
+        """
+
+    def may_be_paused(self, kind: str, terms: Mapping[str, Any] | None) -> bool:
+        """Whether a consent of this kind, with these terms, is used so often that a pause has a meaning. Never fails."""
 
     def read_refusal(self, document: object) -> Refusal:
         """Read the body of an error, envelope taken off; None stands for a body that is no JSON. Never fails."""

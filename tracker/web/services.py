@@ -11,9 +11,11 @@ from tracker.usecases.api_keys import ApiKeys
 from tracker.usecases.ask import Asker
 from tracker.usecases.consult import Consulting
 from tracker.usecases.feed import Feed
+from tracker.usecases.pause import Pausing
 from tracker.usecases.quarantine import Quarantine
 from tracker.usecases.receive import Receiver
 from tracker.usecases.register import Registrar
+from tracker.usecases.revoke import Revoker
 from tracker.usecases.subscribe import Subscriptions
 from tracker.usecases.timeline import Timelines
 from tracker.usecases.traces import Traces
@@ -49,6 +51,8 @@ class Services:
     consulting: Consulting
     timelines: Timelines
     asker: Asker
+    revoker: Revoker
+    pausing: Pausing
     feed: Feed
     quarantine: Quarantine
     subscriptions: Subscriptions

@@ -112,6 +112,10 @@ class SqlTransaction:
                 held += self._hold_due(due, now, limit - len(held), mine, part, order=order)
         return held
 
+    def lock_due_revocations(self, provider: ProviderId, now: datetime, limit: int) -> list[TrackedConsent]:
+        """Hold a provider's consents about whose revocation something is to be done."""
+        return self._hold_due(consent.c.revocation_due_at, now, limit, consent.c.provider == provider)
+
     def lock_due_ticks(
         self, now: datetime, limit: int, providers: Collection[ProviderId] | None = None
     ) -> list[TrackedConsent]:

@@ -59,8 +59,8 @@ async def faulty(request: web.Request, handler: Handler) -> web.StreamResponse:
     fault = hub.faults.take_answer(endpoint, consent_id, request.method) if endpoint else None
     if fault is None:
         return await handler(request)
-    if fault.act_first:
-        await handler(request)
+    request[WRONG_KEY] = fault.wrong_key
+    done = await handler(request) if fault.act_first else None
     if fault.delay_seconds:
         await hub.sleep(fault.delay_seconds)
     if fault.disconnect:
@@ -69,8 +69,7 @@ async def faulty(request: web.Request, handler: Handler) -> web.StreamResponse:
         return web.Response(body=_GARBAGE, content_type="application/json")
     if fault.status is not None:
         return _refusal(request, fault, fault.status)
-    request[WRONG_KEY] = fault.wrong_key
-    return await handler(request)
+    return done if done is not None else await handler(request)
 
 
 def endpoint_of(request: web.Request) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,15 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, inspect
 
+from tests.contract.facts import DEMOBANK, START
 from tests.migrations.filled import fill
 from tests.migrations.test_migrations import REVISIONS
 from tests.postgres import PostgresServer, query
+from tracker.adapters.clock import SystemIds
 from tracker.adapters.store import migrate
 from tracker.adapters.store.partitions import partition_names
 from tracker.adapters.store.postgres import PostgresDatabase, in_one_transaction
+from tracker.adapters.store.store import SqlStore
 from tracker.adapters.store.tables import metadata
 from tracker.app.database import downgrade_database, require_schema, schema_revisions, upgrade_database
 from tracker.domain.errors import ConfigurationError
@@ -106,6 +110,22 @@ async def test_partitions_are_made_of_tables_and_tables_of_partitions_with_all_t
     assert {name.split("_")[0] for name in parts} == set(cut)
     filled = {name for name in parts if query(url, f"SELECT 1 FROM {name}")}
     assert not [name for name in filled if name.endswith("_rest")]
+
+
+async def test_a_revocation_that_was_asked_for_is_taken_up_again_after_a_way_down_and_up(
+    another_postgres: Callable[[], str],
+) -> None:
+    url = another_postgres()
+    await fill(PostgresDatabase(url))
+    await in_one_transaction(url, lambda connection: migrate.downgrade(connection, "0005"))
+    assert [row[0] for row in query(url, "SELECT revoking FROM consent")] == [True]
+    await in_one_transaction(url, migrate.upgrade)
+    store = SqlStore(PostgresDatabase(url), SystemIds())
+    (found,) = await store.transact(lambda t: t.lock_due_revocations(DEMOBANK, START + timedelta(days=1), 9))
+    await store.close()
+    assert found.overlay.revoking
+    assert found.overlay.revocation is not None
+    assert found.overlay.revocation.sent_at is not None  # so that the holder is asked first
 
 
 async def test_an_upgrade_that_fails_leaves_nothing_half_done(empty: str) -> None:

@@ -103,6 +103,7 @@ CALLS: dict[str, Callable[[SqlStore, int], Any]] = {
     "due questions": lambda s, n: s.transact(lambda t: t.lock_due_asks(BANK, at(-n), 100)),
     "due urgent questions": lambda s, n: s.transact(lambda t: t.lock_due_asks(BANK, at(-n), 100, AskLine.URGENT)),
     "due queued questions": lambda s, n: s.transact(lambda t: t.lock_due_asks(BANK, at(-n), 100, AskLine.QUEUED)),
+    "due revocations": lambda s, n: s.transact(lambda t: t.lock_due_revocations(BANK, at(n), 100)),
     "due ticks": lambda s, n: s.transact(lambda t: t.lock_due_ticks(at(n), 100)),
     "due ticks of some": lambda s, n: s.transact(lambda t: t.lock_due_ticks(at(n), 100, [BANK, ProviderId("bank-e")])),
     "survey": lambda s, n: s.survey(at(n), PROVIDERS),

@@ -25,7 +25,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from tests.journal import drafts
 from tests.usecases.bench import CONSENT, Bench, data, event, message, open_bench, our_crypto
 from tracker.adapters.checkpoint_signer import checkpoint_signer, checkpoint_vkey
-from tracker.domain import decision, lifecycle
+from tracker.domain import decision, lifecycle, overlay
+from tracker.domain.errors import RevocationRefusedError
 from tracker.journal import leaf
 from tracker.journal.verify import Answer, verify_export
 from tracker.usecases.export import Exporting
@@ -377,6 +378,13 @@ async def _live(bench: Bench) -> None:
     bench.holders.signed = False
     bench.holders.answers[CONSENT] = {"Data": data(at="2026-03-02T15:21:00+04:00")}
     await bench.asker.ask_now((await bench.consent()).tracking_id)
+    tracking_id = (await bench.consent()).tracking_id
+    await bench.pausing.pause(tracking_id)
+    await bench.pausing.resume(tracking_id)
+    bench.holders.said.append(RevocationRefusedError("Consent.BusinessRuleViolation"))
+    await bench.revoker.request(tracking_id, "TPP")
+    await bench.revoker.carry_out(tracking_id)
+    await bench.revoker.withdraw(tracking_id)
     bench.clock.set(datetime.fromisoformat("2026-09-01T00:00:00+04:00") + timedelta(seconds=1))
     await bench.expiry.run_once()
     bench.holders.answers[CONSENT] = {"Data": data("Expired", "2026-09-01T00:00:00+04:00")}
@@ -411,7 +419,7 @@ def _require_documented(entry: dict[str, Any], row: list[str]) -> None:
     assert len(said["evidence"]) <= 1
     assert said["to"] is not None
     assert said["inferred"] is not said["confirmed"]
-    assert (said["reason"] is not None) == (entry["type"] == "consent.irregular")
+    assert (said["reason"] is not None) == (entry["type"] in {"consent.irregular", "consent.revocation_failed"})
     assert said["late"] is (entry["type"] == "consent.status_learned_late")
 
 
@@ -527,7 +535,7 @@ def test_tables_name_what_the_code_has() -> None:
     assert leaf.LEAF.keys() == LEAF.keys()
     assert leaf.DATA.keys() == DATA.keys()
     types = {names_in(row[0])[0] for row in table("`type`", "when")}
-    assert types == {"consent.registered", *lifecycle.Telling}
+    assert types == {"consent.registered", *lifecycle.Telling, *overlay.Deed}
 
 
 def test_reasons_are_those_of_the_judge() -> None:

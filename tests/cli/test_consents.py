@@ -177,6 +177,7 @@ def test_show_tells_what_a_person_asks_for(run, consents):
         "authorize by": "–",
         "expires": "2099-08-31 20:00:00",
         "revoked by": "–",
+        "revocation": "–",
         "renewal of": "–",
         "user": "customer-42",
         "permissions": "ReadAccountsBasic, ReadBalances",
@@ -216,3 +217,47 @@ def test_what_others_wrote_is_shown_and_not_obeyed(run, consents):
         assert done.status == 0
         assert not {"\x1b", "\u202e"} & set(done.out)
     assert "[b]x[/] :smile:" in run("consents", "show", "demobank/other").out
+
+
+# ---------------------------------------------------------------------------------------------- revoke, pause, resume
+
+
+def test_pause_and_resume_are_printed(consents, run):
+    paused = run("consents", "pause", NAME)
+    assert paused.status == 0
+    assert "usable        no  (paused)" in paused.lines
+    assert json.loads(run("consents", "show", NAME, "--json").out)["paused"] is True
+    resumed = run("consents", "resume", NAME)
+    assert "usable        yes" in resumed.lines
+    assert json.loads(run("consents", "resume", NAME, "--json").out)["paused"] is False
+    assert run("consents", "pause", "demobank/other").says == (
+        "Only an authorized consent can be paused; it is NotStaged."
+    )
+    assert run("consents", "pause", "demobank/nobody").says.startswith("demobank/nobody is not tracked")
+
+
+def test_a_request_to_a_holder_that_is_away_is_kept(consents, run):
+    done = run("consents", "revoke", NAME)
+    assert done.status == 0
+    (line,) = [line for line in done.out.splitlines() if line.startswith("revocation")]
+    assert "pending, asked for" in line
+    assert "by TPP.InitiatedByUser; holder_unavailable; goes on" in line
+    assert "usable        no  (revocation pending)" in done.out.splitlines()
+    shown = json.loads(run("consents", "show", NAME, "--json").out)
+    assert shown["revocation"]["state"] == "pending"
+    assert run("consents", "pause", NAME).says == "The holder has been asked to revoke the consent."
+    story = run("consents", "timeline", NAME)
+    assert any("revocation requested" in line and "operator" in line for line in story.out.splitlines())
+    withdrawn = run("consents", "revoke", NAME, "--withdraw")
+    assert withdrawn.status == 0
+    assert "usable        no  (in doubt: asking)" in withdrawn.out.splitlines()  # it may have arrived
+
+
+def test_what_cannot_be_revoked_is_said_in_a_sentence(consents, run):
+    assert run("consents", "revoke", "demobank/other").says == "It is NotStaged: there is nothing to revoke."
+    assert run("consents", "revoke", NAME, "--revoked-by", "LFI").says == (
+        "revoked_by is one of TPP, TPP.InitiatedByUser."
+    )
+    assert run("consents", "revoke", NAME, "--withdraw").says == (
+        "There is no request to revoke it that could be withdrawn."
+    )

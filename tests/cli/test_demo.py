@@ -56,9 +56,9 @@ def test_it_plays_once_and_leaves_nothing_behind(bare, hostile):
     )
     out, errors = process.communicate(timeout=110)
     assert (process.returncode, errors) == (0, ""), out
-    assert out.endswith("\nAll 14 steps held.\n")
+    assert out.endswith("\nAll 16 steps held.\n")
     assert "\x1b" not in out
-    assert re.findall(r"^ ?(\d+)\. ", out, re.MULTILINE) == [str(n) for n in range(1, 15)]
+    assert re.findall(r"^ ?(\d+)\. ", out, re.MULTILINE) == [str(n) for n in range(1, 17)]
     assert [line for line in out.splitlines() if len(line) > 100] == []
     assert left_behind(hostile) == []
     assert children(process.pid) == []

@@ -10,10 +10,11 @@ from tracker.domain.consent import Channel, ConsentId, ProviderId, Status, Track
 from tracker.domain.decision import Decision
 from tracker.domain.lifecycle import Told, Verdict
 from tracker.domain.noticed import Deadline, Noticed, Noticing
+from tracker.domain.overlay import Overlay, Revocation, RevocationState
 from tracker.domain.report import Report
 from tracker.domain.standing import Summary
 from tracker.domain.subscription import EntryFilter, Parked, Subscription, SubscriptionState
-from tracker.domain.tracked import Asking, Overlay, TrackedConsent
+from tracker.domain.tracked import Asking, TrackedConsent
 from tracker.journal.entry import Draft
 from tracker.ports import ApiKey, Evidence, InboxItem, StoredReport, Token
 
@@ -75,6 +76,21 @@ noticed = st.builds(
     before=st.integers(1, 10_000 * 24).map(lambda hours: timedelta(hours=hours)),
 )
 
+revocations = st.builds(
+    Revocation,
+    revoked_by=texts,
+    requested_at=times,
+    state=st.sampled_from(RevocationState),
+    attempts=counts,
+    sent_at=maybe_times,
+    answer=maybe_texts,
+    unanswered=counts,
+    failures=counts,
+    due_at=maybe_times,
+    leased_until=maybe_times,
+    last_error=maybe_texts,
+)
+
 consents = st.builds(
     TrackedConsent,
     tracking_id=fresh.map(TrackingId),
@@ -89,7 +105,7 @@ consents = st.builds(
     summary=summaries,
     told=st.builds(Told, status=statuses, confirmed=st.booleans(), usable=st.booleans()),
     judged_at=maybe_times,
-    overlay=st.builds(Overlay, paused=st.booleans(), revoking=st.booleans()),
+    overlay=st.builds(Overlay, paused=st.booleans(), revocation=st.none() | revocations),
     asking=st.builds(
         Asking,
         asked_at=maybe_times,

@@ -23,6 +23,7 @@ from tests.contract.facts import (
 from tracker.adapters.store.store import SqlStore
 from tracker.domain.consent import ConsentId, ProviderId, Status, TrackingId
 from tracker.domain.errors import StorageError
+from tracker.domain.overlay import Overlay, Revocation, RevocationState
 from tracker.domain.tracked import Asking, TrackedConsent
 from tracker.ports import AskLine, ConsentQuery, Transaction
 
@@ -147,6 +148,33 @@ async def test_due_asks_are_the_providers_own_the_longest_overdue_first(store: S
     assert await store.transact(due_at(at(10), 2)) == ["first", "second"]
     assert await store.transact(due_at(at(10.000_001), 100)) == ["first", "second", "third", "later"]
     assert await store.transact(due_at(at(0), 100)) == []
+
+
+async def test_due_revocations_are_the_providers_own_pending_ones_that_nobody_is_at(store: SqlStore) -> None:
+    def overlay(**facts: Any) -> Overlay:
+        return Overlay(revocation=Revocation(**{"revoked_by": "TPP.InitiatedByUser", "requested_at": at(0), **facts}))
+
+    for consent_id, provider, said in (
+        ("second", DEMOBANK, overlay(due_at=at(2))),
+        ("first", DEMOBANK, overlay(due_at=at(1), sent_at=at(0), answer="accepted", attempts=1, unanswered=0)),
+        ("later", DEMOBANK, overlay(due_at=at(10.000_001))),
+        ("leased", DEMOBANK, overlay(due_at=at(1), leased_until=at(60))),
+        ("refused", DEMOBANK, overlay(state=RevocationState.REFUSED, last_error="Consent.BusinessRuleViolation")),
+        ("none", DEMOBANK, Overlay(paused=True)),
+        ("theirs", OTHERBANK, overlay(due_at=at(0))),
+    ):
+        await save(store, a_consent(consent_id, provider, overlay=said))
+
+    def due_at(now: datetime, limit: int = 100) -> Any:
+        def look(transaction: Transaction) -> list[str]:
+            return [c.consent_id for c in transaction.lock_due_revocations(DEMOBANK, now, limit)]
+
+        return look
+
+    assert await store.transact(due_at(at(10))) == ["first", "second"]
+    assert await store.transact(due_at(at(10), 1)) == ["first"]
+    assert await store.transact(due_at(at(60))) == ["first", "second", "later", "leased"]
+    assert await store.transact(due_at(at(0))) == []
 
 
 async def test_due_asks_skip_what_somebody_else_is_asking_about(store: SqlStore) -> None:

@@ -18,6 +18,7 @@ from tests.contract.facts import (
 )
 from tests.journal.drafts import a_draft
 from tracker.adapters.store.store import SqlStore
+from tracker.domain.overlay import Overlay, Revocation
 from tracker.domain.tracked import TrackedConsent
 from tracker.journal.canonical import NotCanonicalError
 from tracker.journal.entry import Draft, Entry
@@ -61,10 +62,20 @@ async def test_a_consent_may_be_registered_and_told_of_in_one_transaction(store:
 
 
 @pytest.mark.parametrize(
-    "hold", ["lock_tracked", "lock_named", "lock_due_asks", "lock_due_ticks", "lock_due_notices", "lock_chain"]
+    "hold",
+    [
+        "lock_tracked",
+        "lock_named",
+        "lock_due_asks",
+        "lock_due_ticks",
+        "lock_due_notices",
+        "lock_chain",
+        "lock_due_revocations",
+    ],
 )
 async def test_however_a_consent_is_held_its_entries_are_linked(store: SqlStore, hold: str) -> None:
-    consent = a_consent()
+    overlay = Overlay(revocation=Revocation(revoked_by="TPP", requested_at=START, due_at=START))
+    consent = a_consent(overlay=overlay)
     await save(store, consent, ask=START, tick=START, notice=START)
     await append(store, draft_about(consent))
     arguments: dict[str, tuple[Any, ...]] = {
@@ -74,6 +85,7 @@ async def test_however_a_consent_is_held_its_entries_are_linked(store: SqlStore,
         "lock_due_ticks": (START, 10),
         "lock_due_notices": (START, 10),
         "lock_chain": ((consent.provider, consent.consent_id),),
+        "lock_due_revocations": (consent.provider, START, 10),
     }
 
     def script(transaction: Transaction) -> list[Entry]:

@@ -26,7 +26,8 @@ from tests.journal import drafts
 from tests.usecases.bench import CONSENT, Bench, data, event, message, open_bench, our_crypto
 from tests.usecases.chain import EXPIRY, NEXT, hear, renew
 from tracker.adapters.checkpoint_signer import checkpoint_signer, checkpoint_vkey
-from tracker.domain import decision, lifecycle
+from tracker.domain import decision, lifecycle, overlay
+from tracker.domain.errors import RevocationRefusedError
 from tracker.journal import leaf
 from tracker.journal.verify import Answer, verify_export
 from tracker.usecases.export import Exporting
@@ -384,6 +385,13 @@ async def _live(bench: Bench) -> None:
     await hear(bench, "Revoked", NEXT)
     bench.clock.set(EXPIRY - timedelta(days=1))
     await bench.notices.run_once()
+    tracking_id = (await bench.consent()).tracking_id
+    await bench.pausing.pause(tracking_id)
+    await bench.pausing.resume(tracking_id)
+    bench.holders.said.append(RevocationRefusedError("Consent.BusinessRuleViolation"))
+    await bench.revoker.request(tracking_id, "TPP")
+    await bench.revoker.carry_out(tracking_id)
+    await bench.revoker.withdraw(tracking_id)
     bench.clock.set(EXPIRY + timedelta(seconds=1))
     await bench.expiry.run_once()
     bench.holders.answers[CONSENT] = {"Data": data("Expired", "2026-09-01T00:00:00+04:00")}
@@ -419,7 +427,8 @@ def _require_documented(entry: dict[str, Any], row: list[str]) -> None:
     is_notice = entry["type"] in {"consent.expiring", "consent.overlap_found"}
     assert (said["to"] is None) == is_notice
     assert said["inferred"] is not said["confirmed"]
-    assert (said["reason"] is not None) == (is_notice or entry["type"] == "consent.irregular")
+    has_reason = is_notice or entry["type"] in {"consent.irregular", "consent.revocation_failed"}
+    assert (said["reason"] is not None) == has_reason
     assert said["late"] is (entry["type"] == "consent.status_learned_late")
 
 
@@ -535,7 +544,8 @@ def test_tables_name_what_the_code_has() -> None:
     assert leaf.LEAF.keys() == LEAF.keys()
     assert leaf.DATA.keys() == DATA.keys()
     types = {names_in(row[0])[0] for row in table("`type`", "when")}
-    assert types == {"consent.registered", "consent.expiring", "consent.overlap_found", *lifecycle.Telling}
+    notices = {"consent.expiring", "consent.overlap_found"}
+    assert types == {"consent.registered", *notices, *lifecycle.Telling, *overlay.Deed}
 
 
 def test_reasons_are_those_of_the_judge() -> None:

@@ -21,13 +21,16 @@ from tracker.adapters.clock import SystemIds
 from tracker.adapters.store.store import Database, SqlStore
 from tracker.adapters.store.tables import metadata
 from tracker.domain.consent import Channel, Status
+from tracker.domain.overlay import Overlay, Revocation
 from tracker.ports import ApiKey, Confirmation, Progress, Transaction, subscription_lease
 
 
 async def fill(database: Database) -> None:
     """Put at least one row into every table, and close."""
     store = SqlStore(database, SystemIds())
-    consent, subscription = a_consent(terms={"name": "Zoë"}), a_subscription()
+    asked_for = Revocation(revoked_by="TPP.InitiatedByUser", requested_at=START, due_at=START)
+    consent = a_consent(terms={"name": "Zoë"}, overlay=Overlay(revocation=asked_for))
+    subscription = a_subscription()
 
     def script(transaction: Transaction) -> None:
         transaction.save(consent, a_decision(), next_ask_at=START, next_tick_at=START)

@@ -5,7 +5,7 @@ import re
 import shutil
 import sqlite3
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -96,6 +96,19 @@ def test_a_database_with_something_in_every_table_goes_down_and_up_again(full_da
             migrate.upgrade(connection, revision)
     assert schema(full_database) == whole
     assert {table: n for table, n in counts(full_database).items() if n} == {"journal": 1}
+
+
+async def test_a_revocation_that_was_asked_for_is_taken_up_again_after_a_way_down_and_up(full_database: Path) -> None:
+    with one_transaction(full_database) as connection:
+        migrate.downgrade(connection, "0005")
+        assert connection.exec_driver_sql("SELECT revoking FROM consent").scalars().all() == [1]
+        migrate.upgrade(connection)
+    store = SqlStore(SqliteDatabase(full_database), SystemIds())
+    (found,) = await store.transact(lambda t: t.lock_due_revocations(DEMOBANK, START + timedelta(days=1), 9))
+    await store.close()
+    assert found.overlay.revoking
+    assert found.overlay.revocation is not None
+    assert found.overlay.revocation.sent_at is not None  # so that the holder is asked first
 
 
 def test_upgrading_what_is_newest_changes_nothing(full_database: Path) -> None:

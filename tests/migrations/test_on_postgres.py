@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, inspect
 
+from tests.contract.facts import DEMOBANK, START
 from tests.migrations.chained import BEFORE_0010, PLANNED_AT_0010, planned_for_0010, save_some_for_0010
 from tests.migrations.filled import fill
 from tests.migrations.test_migrations import REVISIONS
@@ -125,6 +126,22 @@ async def test_what_ended_lately_and_what_is_in_a_chain_is_planned_above_0010(
     store = SqlStore(PostgresDatabase(url), SystemIds())
     assert await planned_for_0010(store, now) == PLANNED_AT_0010
     await store.close()
+
+
+async def test_a_revocation_that_was_asked_for_is_taken_up_again_after_a_way_down_and_up(
+    another_postgres: Callable[[], str],
+) -> None:
+    url = another_postgres()
+    await fill(PostgresDatabase(url))
+    await in_one_transaction(url, lambda connection: migrate.downgrade(connection, "0005"))
+    assert [row[0] for row in query(url, "SELECT revoking FROM consent")] == [True]
+    await in_one_transaction(url, migrate.upgrade)
+    store = SqlStore(PostgresDatabase(url), SystemIds())
+    (found,) = await store.transact(lambda t: t.lock_due_revocations(DEMOBANK, START + timedelta(days=1), 9))
+    await store.close()
+    assert found.overlay.revoking
+    assert found.overlay.revocation is not None
+    assert found.overlay.revocation.sent_at is not None  # so that the holder is asked first
 
 
 async def test_an_upgrade_that_fails_leaves_nothing_half_done(empty: str) -> None:

@@ -21,6 +21,7 @@ from tracker.profiles.profile import (
     Push,
     Refusal,
     RefusalMeaning,
+    RevokeCall,
     Snapshot,
     UnreadableMessageError,
 )
@@ -74,6 +75,7 @@ class LibraryCards:
                 accept="application/json",
                 must_be_signed=False,
                 status_members=frozenset({"state", "since"}),
+                revokers=frozenset({"the reader"}),
             )
         }
     )
@@ -117,6 +119,16 @@ class LibraryCards:
 
     def open_answer(self, claims: Mapping[str, Any]) -> Mapping[str, Any]:
         return _mapping(claims.get("card"), "card_missing")
+
+    def revoke_call(self, kind: str, revoked_by: str) -> RevokeCall:
+        if kind not in self.kinds or revoked_by not in self.kinds[kind].revokers:
+            raise ValueError(kind)
+        return RevokeCall(
+            method="PUT", media_type="text/plain", content={"hand": "back", "who": revoked_by}, must_be_signed=False
+        )
+
+    def may_be_paused(self, kind: str, terms: Mapping[str, Any] | None) -> bool:
+        return kind in self.kinds and "for ever" not in (terms or {})
 
     def read_refusal(self, document: object) -> Refusal:
         if document == "closed today":

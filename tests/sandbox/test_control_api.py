@@ -55,6 +55,30 @@ async def test_story_over_http_alone(curl, tpp, hub, registration):
     assert len((await curl("GET", "/consents"))[1]["items"]) == 1
 
 
+async def test_authorizers_groups_and_what_cannot_be_revoked_over_http(curl, tpp, hub):
+    body = {"kind": "payment", "consent_id": "c-1", "authorizers": 2}
+    _, staged = await curl("POST", "/consents", body)
+    assert staged["meta"]["MultipleAuthorizers"]["TotalRequired"] == 2
+    path = "/consents/c-1/authorizations"
+    status, said = await curl("POST", path, {"authorizer_id": "A1", "status": "Approved"})
+    assert (status, said["consent"]["status"], said["event"]) == (200, "AwaitingAuthorization", None)
+    _, said = await curl("POST", path, {"authorizer_id": "A2", "status": "Approved"})
+    assert (said["consent"]["status"], said["event"]["subject"]) == ("Authorized", "c-1")
+    assert (await curl("POST", path, {"authorizer_id": "A2", "status": "Approved"}))[0] == 409
+    assert (await curl("POST", path, {"authorizer_id": "A2", "status": "Maybe"}))[0] == 422
+
+    await curl("POST", "/consents", {"kind": "payment", "consent_id": "c-2", "base_consent_id": "c-1"})
+    status, ended = await curl("POST", "/groups/c-1/revoke", {"revoked_by": "LFI"})
+    assert (status, [(one["consent_id"], one["status"]) for one in ended["items"]]) == (
+        200,
+        [("c-1", "Revoked"), ("c-2", "Revoked")],
+    )
+    assert (await curl("POST", "/groups/nobody/revoke", {}))[0] == 404
+
+    assert (await curl("PUT", "/revocation", {"no_op": True, "suspended": False}))[0] == 204
+    assert (hub.revocation.no_op, hub.revocation.suspended) == (True, False)
+
+
 async def test_other_events_over_http(curl, tpp, hub):
     await curl("POST", "/consents", {"kind": "payment", "consent_id": "c-1"})
     for body in (

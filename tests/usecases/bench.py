@@ -1,7 +1,8 @@
 """The tracker's deeds on a real database, with keys, holders and clock in the hands of the test."""
 
 import sqlite3
-from collections.abc import AsyncIterator, Mapping
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -35,6 +36,7 @@ from tracker.usecases.key_wait import KeyWait
 from tracker.usecases.notices import Notices
 from tracker.usecases.open import Opening
 from tracker.usecases.opening import Opener
+from tracker.usecases.pause import Pausing
 from tracker.usecases.providers import Providers
 from tracker.usecases.quarantine import Quarantine
 from tracker.usecases.receive import Receiver
@@ -42,6 +44,7 @@ from tracker.usecases.record import Recorder
 from tracker.usecases.recording import Office
 from tracker.usecases.register import Registrar, Registration
 from tracker.usecases.reopen import Reopening
+from tracker.usecases.revoke import Revoker
 from tracker.usecases.siblings import Siblings
 from tracker.usecases.suspects import Suspects
 from tracker.usecases.timeline import Timelines
@@ -106,6 +109,20 @@ class ScriptedHolders:
     asked: list[str] = field(default_factory=list)
     signed: bool = True
 
+    revoked: list[tuple[str, str]] = field(default_factory=list)
+    said: deque[ConsentApiError | Callable[[], object] | None] = field(default_factory=deque)
+    """What the next revocations are answered with; a function is called first, and then it is accepted."""
+
+    async def revoke_consent(
+        self, provider: Provider, kind: Kind, consent_id: ConsentId, revoked_by: str, interaction_id: str
+    ) -> None:
+        self.revoked.append((consent_id, revoked_by))
+        said = self.said.popleft() if self.said else None
+        if isinstance(said, ConsentApiError):
+            raise said
+        if said is not None:
+            said()
+
     async def read_consent(self, provider: Provider, kind: Kind, consent_id: ConsentId, interaction_id: str) -> Answer:
         self.asked.append(consent_id)
         answer = self.answers.get(consent_id, ConsentNotStagedError())
@@ -158,6 +175,8 @@ class Bench:
     recorder: Recorder
     registrar: Registrar
     asker: Asker
+    revoker: Revoker
+    pausing: Pausing
     expiry: Expiry
     notices: Notices
     consulting: Consulting
@@ -276,6 +295,8 @@ async def open_bench(
     holders = ScriptedHolders()
     bells = Bell(), Bell(), Bell()
     suspects = Suspects()
+    budget = Budget(clock)
+    asker = Asker(store, office, holders, budget, bells[0], bells[1])
     recorder = Recorder(store, office, bells[0], bells[1])
     with ThreadPoolExecutor(2) as threads:
         key_wait = KeyWait(store, clock, keys, most_each=100_000)
@@ -303,7 +324,9 @@ async def open_bench(
                 opening=opening,
                 recorder=recorder,
                 registrar=Registrar(store, office, bells[0], bells[1]),
-                asker=Asker(store, office, holders, Budget(clock), bells[0], bells[1]),
+                asker=asker,
+                revoker=Revoker(store, office, holders, budget, asker, bells[0]),
+                pausing=Pausing(store, office, bells[0]),
                 expiry=Expiry(store, office, bells[0], bells[1]),
                 notices=Notices(store, office, bells[0]),
                 consulting=Consulting(store, providers, clock, office.tempo),

@@ -18,9 +18,6 @@ JSON = {"Content-Type": "application/json"}
 REGISTRATION = {"provider": "demobank", "kind": "account-access", "consent_id": CONSENT}
 
 LATER = {
-    "not_pausable": 409,
-    "not_revocable": 409,
-    "revocation_pending": 409,
     "journal_truncated": 410,
     "rate_limited": 429,
 }
@@ -46,6 +43,25 @@ async def cursor_invalid(site: Site) -> Said:
         await site.register(consent_id)
     cursor = (await site.get("/v1/consents?limit=1")).json["next_cursor"]
     return await site.get(f"/v1/consents?kind=payment&cursor={cursor}")
+
+
+async def not_pausable(site: Site) -> Said:
+    await site.register()
+    return await site.call("POST", f"{ONE}/pause")
+
+
+async def not_revocable(site: Site) -> Said:
+    await site.register()
+    return await site.call("POST", f"{ONE}/revoke", json={"revoked_by": "TPP"})
+
+
+async def revocation_pending(site: Site) -> Said:
+    await site.register()
+    await site.post(site.event())
+    await site.work_off()
+    site.hub.always["consent"] = says(500)
+    assert (await site.call("POST", f"{ONE}/revoke", json={"revoked_by": "TPP"})).status == 202
+    return await site.call("POST", f"{ONE}/pause")
 
 
 async def internal_error(site: Site) -> Said:
@@ -85,6 +101,9 @@ PROVOKED: dict[str, tuple[int, Callable[[Site], Awaitable[Said]]]] = {
     "subscription_not_found": (404, lambda site: site.get("/v1/subscriptions/nobody")),
     "method_not_allowed": (405, lambda site: site.call("DELETE", ONE)),
     "consent_conflict": (409, consent_conflict),
+    "not_pausable": (409, not_pausable),
+    "not_revocable": (409, not_revocable),
+    "revocation_pending": (409, revocation_pending),
     "version_conflict": (412, version_conflict),
     "body_too_large": (
         413,

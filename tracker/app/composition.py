@@ -48,6 +48,7 @@ from tracker.usecases.notices import Notices
 from tracker.usecases.notify import Notifier
 from tracker.usecases.open import Opening
 from tracker.usecases.opening import Opener
+from tracker.usecases.pause import Pausing
 from tracker.usecases.precedence import Precedence
 from tracker.usecases.providers import Providers
 from tracker.usecases.quarantine import Quarantine
@@ -56,7 +57,8 @@ from tracker.usecases.record import Recorder
 from tracker.usecases.recording import Office
 from tracker.usecases.register import Registrar
 from tracker.usecases.reopen import Reopening
-from tracker.usecases.shared_asks import SharedAsks
+from tracker.usecases.revoke import Revoker
+from tracker.usecases.shared_asks import SharedAsks, SharedRevocations
 from tracker.usecases.siblings import Siblings
 from tracker.usecases.stream import StreamPorts
 from tracker.usecases.subscribe import Subscriptions
@@ -117,6 +119,7 @@ class Tracker:
     reopening: Reopening
     notifier: Notifier
     shared_asks: SharedAsks
+    shared_revocations: SharedRevocations
     bells: Bells
     registry: CollectorRegistry
     meters: Counters
@@ -230,6 +233,9 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
         )
         inbox: Inbox = store if traces is None else TracedInbox(store, traces)
         api: HolderApi = holders if traces is None else TracedHolders(holders, traces)
+        watched_holders = WatchedHolders(api, meters, world.clock)
+        asker = Asker(store, office, watched_holders, budget, bells.journal, bells.asks, trail)
+        revoker = Revoker(store, office, watched_holders, budget, asker, bells.journal, trail)
         post: Sender = sender if traces is None else TracedSender(sender, traces)
         consulting = Consulting(store, providers, world.clock, office.tempo)
         services = Services(
@@ -252,15 +258,9 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
             consulting=consulting,
             groups=Groups(store, consulting),
             timelines=Timelines(store, providers),
-            asker=Asker(
-                store,
-                office,
-                WatchedHolders(api, meters, world.clock),
-                budget,
-                bells.journal,
-                bells.asks,
-                trail,
-            ),
+            asker=asker,
+            revoker=revoker,
+            pausing=Pausing(store, office, bells.journal, trail),
             feed=Feed(store),
             quarantine=Quarantine(
                 store,
@@ -286,6 +286,7 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
             is_ready=partial(_is_ready, store),
             traces=traces,
         )
+        shared_asks = SharedAsks(asker, providers, asking)
         watched_sender = WatchedSender(post, meters, world.clock, trail)
         ports = StreamPorts(
             store=store, sender=watched_sender, clock=world.clock, entropy=world.entropy, news=bells.journal
@@ -312,7 +313,8 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
                 bells.inbox,
                 max_events=settings.receiver.inbox_max_events,
             ),
-            shared_asks=SharedAsks(services.asker, providers, asking),
+            shared_asks=shared_asks,
+            shared_revocations=SharedRevocations(revoker, shared_asks),
             notifier=Notifier(ports, bells.subscriptions, telling),
             bells=bells,
             registry=registry,

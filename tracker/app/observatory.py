@@ -50,6 +50,23 @@ class WatchedHolders:
             self._meters.holder_asked(provider=provider.id, outcome=outcome, seconds=seconds)
         return answer
 
+    async def revoke_consent(
+        self, provider: Provider, kind: Kind, consent_id: ConsentId, revoked_by: str, interaction_id: str
+    ) -> None:
+        """Have a consent revoked; raises what that raises."""
+        outcome = "failed"
+        try:
+            await self._holders.revoke_consent(provider, kind, consent_id, revoked_by, interaction_id)
+            outcome = "accepted"
+        except ConsentApiError as error:
+            outcome = error.code
+            raise
+        except asyncio.CancelledError:
+            outcome = "cancelled"
+            raise
+        finally:
+            self._meters.revocation_sent(provider=provider.id, outcome=outcome)
+
 
 class WatchedSender:
     """Counts notifications, and says of which interaction they tell. Implements `ports.Sender`."""

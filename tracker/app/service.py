@@ -55,6 +55,14 @@ def worker_for(tracker: Tracker, roles: Collection[Role] = ALL_ROLES) -> Worker:
         )
         for provider in tracker.providers
     ]
+    revocations = [
+        Tick(
+            name=f"revoking at {provider.id}",
+            run=partial(tracker.shared_revocations.run_once, provider.id),
+            every_seconds=_ASK_EVERY_SECONDS,
+        )
+        for provider in tracker.providers
+    ]
     keys = [
         Tick(
             name=f"keys of {provider.id}",
@@ -65,6 +73,7 @@ def worker_for(tracker: Tracker, roles: Collection[Role] = ALL_ROLES) -> Worker:
     ]
     return Worker(
         ticks=[
+            *revocations,
             *asks,
             *keys,
             *certificates,

@@ -71,6 +71,12 @@ class TracedHolders:
             self._traces.asked(interaction_id, provider.id, outcome, began)
         return answer
 
+    async def revoke_consent(
+        self, provider: Provider, kind: Kind, consent_id: ConsentId, revoked_by: str, interaction_id: str
+    ) -> None:
+        """Have a consent revoked. It is not followed: what is read back is."""
+        await self._holders.revoke_consent(provider, kind, consent_id, revoked_by, interaction_id)
+
 
 class TracedSender:
     """Tells what became of each notification, and the subscriber where it belongs. Implements `ports.Sender`."""

@@ -163,6 +163,66 @@ def refresh(name: Name, json: Json = False) -> None:
     _print_consent(do(deed), json=json)
 
 
+@app.command(epilog="Example: tracker consents revoke demobank/5b0e7c1a-2f34-4b9d-8a66-0d1f5c9e7a10")
+def revoke(
+    name: Name,
+    revoked_by: Annotated[
+        str,
+        typer.Option(
+            help="What the holder is told: TPP.InitiatedByUser for the customer's wish, TPP for our decision."
+        ),
+    ] = "TPP.InitiatedByUser",
+    withdraw: Annotated[
+        bool, typer.Option("--withdraw", help="Take the request back that the holder refused.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Have the holder revoke one consent; it is not usable from now on.
+
+    If the holder is away the request is kept, and a running service carries it out when the holder is back.
+    """
+    provider, consent_id = split_name(name)
+
+    async def deed(tracker: "Tracker") -> "ConsentView":
+        revoker = tracker.services.revoker
+        tracking_id = (await _find(tracker, provider, consent_id)).consent.tracking_id
+        if withdraw:
+            await revoker.withdraw(tracking_id)
+        else:
+            await revoker.request(tracking_id, revoked_by)
+            await revoker.carry_out(tracking_id)
+        return await _find(tracker, provider, consent_id)
+
+    seen = do(deed)
+    _print_consent(seen, json=json)
+    if not withdraw and seen.consent.overlay.revoking and not _is_kept(seen):
+        raise typer.Exit(1)  # the holder refused
+
+
+@app.command(epilog="Example: tracker consents pause demobank/5b0e7c1a-2f34-4b9d-8a66-0d1f5c9e7a10")
+def pause(name: Name, json: Json = False) -> None:
+    """Do not use one consent until it is resumed; its holder is not told."""
+    provider, consent_id = split_name(name)
+
+    async def deed(tracker: "Tracker") -> "ConsentView":
+        await tracker.services.pausing.pause((await _find(tracker, provider, consent_id)).consent.tracking_id)
+        return await _find(tracker, provider, consent_id)
+
+    _print_consent(do(deed), json=json)
+
+
+@app.command(epilog="Example: tracker consents resume demobank/5b0e7c1a-2f34-4b9d-8a66-0d1f5c9e7a10")
+def resume(name: Name, json: Json = False) -> None:
+    """Use a paused consent again."""
+    provider, consent_id = split_name(name)
+
+    async def deed(tracker: "Tracker") -> "ConsentView":
+        await tracker.services.pausing.resume((await _find(tracker, provider, consent_id)).consent.tracking_id)
+        return await _find(tracker, provider, consent_id)
+
+    _print_consent(do(deed), json=json)
+
+
 @app.command("import", epilog="Example: tracker consents import consents.jsonl --dry-run")
 def import_(
     file: Annotated[
@@ -236,6 +296,33 @@ async def _find(tracker: "Tracker", provider: str, consent_id: str) -> "ConsentV
         raise ConsentNotFoundError(f"{name} is not tracked; `tracker consents list` shows what is.") from error
 
 
+def _is_kept(seen: "ConsentView") -> bool:
+    from tracker.domain.overlay import RevocationState  # noqa: PLC0415
+
+    revocation = seen.consent.overlay.revocation
+    return revocation is not None and revocation.state is RevocationState.PENDING
+
+
+def _revocation_text(seen: "ConsentView") -> str:
+    revocation = seen.consent.overlay.revocation
+    if revocation is None:
+        return "–"
+    told = f"{revocation.state}, asked for {time_text(revocation.requested_at)} by {revocation.revoked_by}"
+    if revocation.last_error is not None:
+        told += f"; {revocation.last_error}"
+    return told + (f"; goes on {time_text(revocation.due_at)}" if revocation.due_at is not None else "")
+
+
+def _why_not(seen: "ConsentView") -> str:
+    """What stands against using it, beside its status."""
+    decision, overlay = seen.decision, seen.consent.overlay
+    reasons = ["revocation pending"] if overlay.revoking else []
+    reasons += ["paused"] if overlay.paused else []
+    if decision.is_in_doubt:
+        reasons.append(f"in doubt: {', '.join(sorted({c.code for c in decision.contradictions})) or 'asking'}")
+    return f"no  ({'; '.join(reasons)})" if reasons else "no"
+
+
 def _print_consent(seen: "ConsentView", *, json: bool) -> None:
     from tracker.web.api.shapes.consents import ConsentOut  # noqa: PLC0415
 
@@ -243,20 +330,20 @@ def _print_consent(seen: "ConsentView", *, json: bool) -> None:
         print_json(ConsentOut.of(seen))
         return
     consent, decision = seen.consent, seen.decision
-    doubt = ", ".join(sorted({c.code for c in decision.contradictions}))
     clock = "" if seen.confirmed else "  (by our clock; the holder has not said so)"
     confirmed_by = f" by {consent.confirmed_by}" if consent.confirmed_by else ""
     facts: dict[str, str | Text] = {
         "consent": f"{consent.provider}/{consent.consent_id}",
         "kind": f"{consent.kind}, {consent.profile}",
         "status": Text.assemble(status_text(seen.effective_status), clock),
-        "usable": "yes" if seen.usable else "no" + (f"  (in doubt: {doubt})" if decision.is_in_doubt else ""),
+        "usable": "yes" if seen.usable else _why_not(seen),
         "since": time_text(decision.since),
         "learned": time_text(consent.learned_at),
         "confirmed": f"{time_text(consent.confirmed_at)}{confirmed_by}",
         "authorize by": time_text(consent.authorization_expiration_date_time),
         "expires": time_text(decision.expiration_date_time),
         "revoked by": (decision.report.revoked_by if decision.report else None) or "–",
+        "revocation": _revocation_text(seen),
         "renewal of": consent.base_consent_id or "–",
         "user": consent.user_ref or "–",
         "permissions": ", ".join(consent.permissions) or "–",

@@ -27,6 +27,7 @@ _KINDS = {
     "rent": "payment",
     "car-cover": "insurance",
     "tax-helper": _SHARING,
+    "old-budget": _SHARING,
     "trial-month": _SHARING,
 }
 _TRIAL = Terms(expiration=timedelta(seconds=20), expiry=ExpiryPolicy(late_seconds=3, send_event=True))
@@ -83,7 +84,7 @@ async def stage_them(stage: Stage) -> None:
 async def authorize(stage: Stage) -> None:
     """Let the customer approve."""
     await _next_second()
-    for consent_id in ("savings-coach", "rent", "tax-helper", "trial-month"):
+    for consent_id in ("savings-coach", "rent", "tax-helper", "old-budget", "trial-month"):
         stage.hub.authorize(consent_id)
         await stage.until_status(consent_id, "Authorized", usable=True)
 
@@ -140,6 +141,24 @@ async def revoke(stage: Stage) -> None:
     await _next_second()
     stage.hub.revoke("savings-coach", "LFI.InitiatedByUser")
     await stage.until_status("savings-coach", "Revoked", usable=False, revoked_by="LFI.InitiatedByUser")
+
+
+async def revoke_here(stage: Stage) -> None:
+    """Let the customer revoke with us: not usable at once, and the bank is asked until it says that it has ended."""
+    await _next_second()
+    seen = await stage.post(f"/v1/consents/{PROVIDER}/old-budget/revoke", {"revoked_by": "TPP.InitiatedByUser"}, 200)
+    _require(seen["effective_status"] == "Revoked" and not seen["usable"], "the bank's own word ends the consent")
+    _require(seen["revoked_by"] == "TPP.InitiatedByUser", "the bank knows who revoked")
+    _require(stage.hub.consent("old-budget").status == "Revoked", "the bank has revoked it")
+
+
+async def pause_and_resume(stage: Stage) -> None:
+    """Pause, then resume: ours alone."""
+    path = f"/v1/consents/{PROVIDER}/car-cover"
+    paused = await stage.post(f"{path}/pause", None, 200)
+    _require(paused["paused"] and not paused["usable"], "a paused consent is not usable")
+    resumed = await stage.post(f"{path}/resume", None, 200)
+    _require(resumed["usable"], "a resumed consent is usable again")
 
 
 async def lose_an_event(stage: Stage) -> None:
@@ -237,14 +256,16 @@ async def _inbox_is_empty(stage: Stage) -> None:
 
 
 STORY: tuple[tuple[str, Step], ...] = (
-    ("Five consents are registered before the bank has heard of them", register),
+    ("Six consents are registered before the bank has heard of them", register),
     ("They are staged at the bank; the poller finds them awaiting authorization", stage_them),
-    ("The customer authorizes four; events arrive as JWE around JWS", authorize),
+    ("The customer authorizes five; events arrive as JWE around JWS", authorize),
     ("The bank suspends one, then restores it", suspend_and_restore),
     ("One event arrives three times, encrypted anew each time", arrive_twice),
     ("Two events arrive in the wrong order", arrive_in_wrong_order),
     ("A payment consent is used up; that its payment fails is another matter", consume),
     ("The customer revokes at the bank", revoke),
+    ("The customer revokes with us; the bank is asked to, and has the last word", revoke_here),
+    ("We pause one, and resume it: the bank need not know", pause_and_resume),
     ("The event of another revocation is never sent", lose_an_event),
     ("Strangers knock: a forged event, and rubbish", forge),
     ("A consent runs out, and the bank is slow to say so", expire),

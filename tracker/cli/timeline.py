@@ -92,6 +92,8 @@ def _notes(item: "TimelineItem") -> Iterator[str]:
         yield f"{printable((item.reason or '').replace('_', ' '))}: {time_text(item.status_date_time)}"
     elif item.type == "consent.overlap_found":
         yield f"since {time_text(item.status_date_time)}; it wants to be revoked"
+    elif item.type == "consent.revocation_failed":
+        yield f"the holder says: {printable((item.reason or '').replace(',', ', '))}"
     elif item.reason is not None:
         yield f"in doubt: {printable(item.reason.replace(',', ', '))}"
 

@@ -15,11 +15,15 @@ TrackerError
 │   ├── QuarantinedEventNotFoundError
 │   └── SubscriptionNotFoundError
 ├── ConsentConflictError          registered already, with other facts
+├── NotPausableError              not in use, or a single payment
+├── NotRevocableError             there is nothing to revoke
+├── RevocationPendingError        a revocation is under way
 ├── InboxFullError                nothing can be admitted now
 ├── ConsentApiError               asking the holder failed
 │   ├── ConsentApiUnavailableError    time-out, 5xx, 429
 │   ├── ConsentApiRefusedError        401, 403: our credentials or scope
 │   ├── ConsentNotStagedError         the holder does not know the consent
+│   ├── RevocationRefusedError        the holder does not revoke the consent
 │   └── ConsentApiContractError       an answer outside the standard
 ├── DeliveryError                 a subscriber was not told
 ├── LeaseLostError                another process does this now
@@ -142,6 +146,24 @@ class ConsentConflictError(TrackerError):
     code = "consent_conflict"
 
 
+class NotPausableError(TrackerError):
+    """Only a consent that is authorized can be paused, and no single payment."""
+
+    code = "not_pausable"
+
+
+class NotRevocableError(TrackerError):
+    """There is nothing to revoke."""
+
+    code = "not_revocable"
+
+
+class RevocationPendingError(TrackerError):
+    """The holder has been asked to revoke the consent."""
+
+    code = "revocation_pending"
+
+
 class InboxFullError(TrackerError):
     """The inbox cannot take more events just now."""
 
@@ -180,6 +202,20 @@ class ConsentNotStagedError(ConsentApiError):
     """The holder does not know this consent."""
 
     code = "consent_not_staged"
+
+
+class RevocationRefusedError(ConsentApiError):
+    """The holder does not revoke this consent.
+
+    Attributes:
+        reason: The holder's code for why, or one of ours.
+    """
+
+    code = "revocation_refused"
+
+    def __init__(self, reason: str, message: str | None = None) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class ConsentApiContractError(ConsentApiError):

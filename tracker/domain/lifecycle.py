@@ -17,6 +17,7 @@ from tracker.domain.changed import changed
 from tracker.domain.consent import Channel, Status
 from tracker.domain.decision import Decision, decide, decide_summary
 from tracker.domain.moves import Rules
+from tracker.domain.overlay import Deed
 from tracker.domain.report import Claim, Report
 from tracker.domain.standing import Summary, fold
 
@@ -111,7 +112,7 @@ class Statement:
         revoked_by: Who revoked.
     """
 
-    type: Telling
+    type: Telling | Deed
     from_status: Status | None = None
     to_status: Status
     confirmed: bool

@@ -10,20 +10,8 @@ from tracker.domain.decision import Decision
 from tracker.domain.lifecycle import Position, Told
 from tracker.domain.moves import Rules
 from tracker.domain.noticed import Noticing
+from tracker.domain.overlay import Overlay
 from tracker.domain.standing import Summary
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Overlay:
-    """What we ourselves have put over the holder's word.
-
-    Attributes:
-        paused: We do not use it for now.
-        revoking: We asked the holder to revoke it and wait for its word.
-    """
-
-    paused: bool = False
-    revoking: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)  # no slots: `changed` copies it

@@ -78,6 +78,19 @@ class HolderApi(Protocol):
             ConsentApiContractError: An answer outside the standard.
         """
 
+    async def revoke_consent(
+        self, provider: Provider, kind: Kind, consent_id: ConsentId, revoked_by: str, interaction_id: str
+    ) -> None:
+        """Ask for a consent to be revoked, once. Whether it is, only `read_consent` says.
+
+        Raises:
+            RevocationRefusedError: The holder will not, or not in this form.
+            ConsentNotStagedError: The holder does not know it (404).
+            ConsentApiRefusedError: Our credentials or scope were refused, also with a fresh token: nothing was done.
+            ConsentApiUnavailableError: No answer now; it may have been done all the same.
+            ConsentApiContractError: An answer outside the standard.
+        """
+
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class VerificationKey:

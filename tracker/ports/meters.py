@@ -24,5 +24,8 @@ class Meters(Protocol):
     def holder_asked(self, *, provider: str, outcome: str, seconds: float) -> None:
         """A holder was asked about a consent."""
 
+    def revocation_sent(self, *, provider: str, outcome: str) -> None:
+        """A holder was asked to revoke a consent."""
+
     def subscriber_told(self, *, outcome: str, seconds: float) -> None:
         """A notification was posted, whatever came of it."""

@@ -81,6 +81,9 @@ class Transaction(Protocol):
     def lock_revoked(self, now: datetime, limit: int, providers: Collection[ProviderId]) -> RevokedGroups:
         """Hold consents whose siblings are to be asked about, and these siblings, all in one order."""
 
+    def lock_due_revocations(self, provider: ProviderId, now: datetime, limit: int) -> list[TrackedConsent]:
+        """Hold a provider's consents about whose revocation something is to be done; the longest overdue first."""
+
     def lock_due_ticks(
         self, now: datetime, limit: int, providers: Collection[ProviderId] | None = None
     ) -> list[TrackedConsent]:

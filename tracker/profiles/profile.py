@@ -53,6 +53,7 @@ class Kind:
         attest_within: So long after its end it must be attested that its data were deleted; None: it need not be.
         read_limits: The limits that terms set, and how much of them is used. Never fails, whatever they are.
         is_single: Whether terms are those of a consent for one use. Never fails, whatever they are.
+        revokers: What the holder may be told of who revokes, when we do; empty: we cannot revoke such a consent.
     """
 
     name: str
@@ -65,6 +66,24 @@ class Kind:
     attest_within: timedelta | None = None
     is_single: Callable[[Mapping[str, Any]], bool] = _never
     read_limits: Callable[[Mapping[str, Any]], tuple[Limit, ...]] = _unlimited
+    revokers: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True)
+class RevokeCall:
+    """What is sent to where a consent is, to have it revoked.
+
+    Attributes:
+        method: HTTP's.
+        media_type: Of the body.
+        content: The body, or what stands beside the claims that any signed request has.
+        must_be_signed: Whether it goes as a signed token.
+    """
+
+    method: str
+    media_type: str
+    content: Mapping[str, Any]
+    must_be_signed: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -215,6 +234,16 @@ class Profile(Protocol):
         Raises:
             UnreadableMessageError: There is none in it.
         """
+
+    def revoke_call(self, kind: str, revoked_by: str) -> RevokeCall:
+        """Say how a consent is revoked.
+
+        Raises:
+            ValueError: There is no such kind, or it does not know such a revoker: the caller's mistake.
+        """
+
+    def may_be_paused(self, kind: str, terms: Mapping[str, Any] | None) -> bool:
+        """Whether a consent of this kind, with these terms, is used so often that a pause has a meaning. Never fails."""
 
     def read_refusal(self, document: object) -> Refusal:
         """Read the body of an error, envelope taken off; None stands for a body that is no JSON. Never fails."""

@@ -24,8 +24,9 @@ from typing import Any, Final
 
 from tracker.domain.consent import Status
 from tracker.domain.moves import Rules
-from tracker.profiles.profile import Event, Kind, Profile, Push, Refusal, Snapshot
+from tracker.profiles.profile import Event, Kind, Profile, Push, Refusal, RevokeCall, Snapshot
 from tracker.profiles.uae_v2_1_limits import is_single, read_limits
+from tracker.profiles.uae_v2_1_revoke import REVOKERS, may_be_paused, revoke_call
 from tracker.profiles.uae_v2_1_wire import consent_id_of, open_answer, read_consent, read_event, read_refusal
 
 _SHARING_MOVES: Final[Mapping[Status, frozenset[Status]]] = {
@@ -68,6 +69,7 @@ _KINDS: Final = MappingProxyType(
                 must_be_signed=False,
                 status_members=_STATUS_MEMBERS,
                 attest_within=_ATTEST_WITHIN,
+                revokers=REVOKERS,
             ),
             Kind(
                 name="payment",
@@ -79,6 +81,7 @@ _KINDS: Final = MappingProxyType(
                 status_members=_STATUS_MEMBERS,
                 is_single=is_single,
                 read_limits=read_limits,
+                revokers=REVOKERS,
             ),
             Kind(
                 name="insurance",
@@ -89,6 +92,7 @@ _KINDS: Final = MappingProxyType(
                 must_be_signed=False,
                 status_members=_STATUS_MEMBERS,
                 attest_within=_ATTEST_WITHIN,
+                revokers=REVOKERS,
             ),
         )
     }
@@ -132,6 +136,20 @@ class UaeOpenFinance:
     def open_answer(self, claims: Mapping[str, Any]) -> Mapping[str, Any]:
         """Take the envelope off a signed answer; see `uae_v2_1_wire.open_answer`."""
         return open_answer(claims)
+
+    def revoke_call(self, kind: str, revoked_by: str) -> RevokeCall:
+        """Say how a consent is revoked; see `uae_v2_1_revoke.revoke_call`.
+
+        Raises:
+            ValueError: There is no such kind, or it does not know such a revoker.
+        """
+        if kind not in self.kinds or revoked_by not in self.kinds[kind].revokers:
+            raise ValueError(f"{self.name} has no {kind!r} consents that {revoked_by!r} could revoke.")
+        return revoke_call(revoked_by, must_be_signed=self.kinds[kind].must_be_signed)
+
+    def may_be_paused(self, kind: str, terms: Mapping[str, Any] | None) -> bool:
+        """Whether a pause has a meaning; see `uae_v2_1_revoke.may_be_paused`."""
+        return kind in self.kinds and may_be_paused(terms)
 
     def read_refusal(self, document: object) -> Refusal:
         """Read an error; see `uae_v2_1_wire.read_refusal`."""

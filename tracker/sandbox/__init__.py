@@ -12,6 +12,7 @@ transport certificates.
         await hub.settle()
 """
 
+from tracker.sandbox.authorizers import Decision
 from tracker.sandbox.clients import Client
 from tracker.sandbox.consent import Consent, ExpiryPolicy, Status
 from tracker.sandbox.consents import Terms
@@ -28,6 +29,8 @@ from tracker.sandbox.hub import Hub
 from tracker.sandbox.kinds import Kind, multi_payment, single_payment
 from tracker.sandbox.message import account_opening_message, fx_quote_message, insurance_quote_message
 from tracker.sandbox.options import HubOptions
+from tracker.sandbox.outage import Mode, Outages
+from tracker.sandbox.patch import RevocationPolicy
 from tracker.sandbox.recorder import HubEvent, Outcome, ReceivedRequest, Recorder
 from tracker.sandbox.runner import application, introduction, running_hub, serve
 
@@ -36,6 +39,7 @@ __all__ = [
     "Client",
     "Consent",
     "ConsentExistsError",
+    "Decision",
     "EventFault",
     "ExpiryPolicy",
     "Hub",
@@ -43,9 +47,12 @@ __all__ = [
     "HubOptions",
     "IllegalMoveError",
     "Kind",
+    "Mode",
+    "Outages",
     "Outcome",
     "ReceivedRequest",
     "Recorder",
+    "RevocationPolicy",
     "SandboxError",
     "Status",
     "Terms",

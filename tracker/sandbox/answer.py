@@ -35,7 +35,7 @@ def media_type_for(request: web.Request) -> str | None:
 
 def offered_by(request: web.Request) -> tuple[str, ...]:
     """List the media types of the resource that a request is for."""
-    kind = (request.match_info.route.name or "").partition(":")[2]
+    kind = (request.match_info.route.name or "").partition(":")[2].partition(":")[0]
     return RESOURCES[Kind(kind)].media_types if kind else (JSON,)
 
 
@@ -53,11 +53,11 @@ def answer(request: web.Request, body: dict[str, Any], media_type: str, status: 
     return web.Response(body=token.encode("ascii"), content_type=JWT, status=status)
 
 
-def error_answer(request: web.Request, status: int) -> web.Response:
-    """Answer with an error; only 400, 403 and 500 have a body."""
+def error_answer(request: web.Request, status: int, code: str | None = None) -> web.Response:
+    """Answer with an error; only 400, 403 and 500 have a body. The code is the usual one of the status unless given."""
     if status not in _CODES:
         return web.Response(status=status)
-    body = {"Errors": [{"Code": _CODES[status], "Message": _MESSAGES[status]}]}
+    body = {"Errors": [{"Code": code or _CODES[status], "Message": _MESSAGES[status]}]}
     return answer(request, body, media_type_for(request) or offered_by(request)[0], status)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from tracker.sandbox.authorizers import several
 from tracker.sandbox.clients import Client
 from tracker.sandbox.clock import HubClock
 from tracker.sandbox.consent import Change, Consent, ExpiryPolicy, Status
@@ -37,6 +38,7 @@ class Terms:
         authorization_expiration: payments only; an instant, or a span after creation.
         data: members of `Data` that differ from the kind's plausible defaults.
         meta: the resource's `Meta`.
+        authorizers: payments only; so many people must authorize it, two or more.
         webhook_url: where its events go; where the client is registered for unless given.
         webhook_active: whether events are wanted for it.
         expiry: what happens when a time limit passes; the hub's own policy when None.
@@ -48,6 +50,7 @@ class Terms:
     authorization_expiration: datetime | timedelta | None = None
     data: Mapping[str, Any] | None = None
     meta: Mapping[str, Any] | None = None
+    authorizers: int | None = None
     webhook_url: str | None = None
     webhook_active: bool = True
     expiry: ExpiryPolicy | None = None
@@ -89,6 +92,11 @@ class Consents:
             if kind is not Kind.PAYMENT:
                 raise UnusableInputError("only payment consents have an AuthorizationExpirationDateTime in v2.1")
             window = self._resolve(terms.authorization_expiration, creation)
+        meta = None if terms.meta is None else deepcopy(dict(terms.meta))
+        if terms.authorizers is not None:
+            if kind is not Kind.PAYMENT:
+                raise UnusableInputError("only payment consents have several authorizers in v2.1")
+            meta = (meta or {}) | several(terms.authorizers)
         consent = Consent(
             kind=kind,
             consent_id=consent_id,
@@ -100,7 +108,7 @@ class Consents:
             base_consent_id=terms.base_consent_id,
             authorization_expiration_date_time=window,
             webhook_active=terms.webhook_active,
-            meta=deepcopy(dict(terms.meta)) if terms.meta is not None else None,
+            meta=meta,
             expiry=terms.expiry,
             history=[Change(Status.AWAITING_AUTHORIZATION, creation)],
         )

@@ -7,6 +7,9 @@
     GET    /sandbox/consents/{consent_id}       as the hub keeps it, with its history
     POST   /sandbox/consents/{consent_id}/move  give it another status
     PATCH  /sandbox/consents/{consent_id}       change other members of Data
+    POST   /sandbox/consents/{consent_id}/authorizations  let one of several authorizers decide
+    POST   /sandbox/groups/{base_consent_id}/revoke       revoke a whole chain, each consent with its event
+    PUT    /sandbox/revocation                  what is done with a PATCH of what cannot be revoked
     POST   /sandbox/events                      send an event beside the moves
     GET    /sandbox/events                      what was sent, and what became of it
     POST   /sandbox/events/release              let held events go
@@ -14,6 +17,8 @@
     POST   /sandbox/faults/event                plan a fault for the next event
     POST   /sandbox/faults/api                  let answers go wrong
     DELETE /sandbox/faults                      plan nothing any more
+    POST   /sandbox/outage                      be away: refuse or reset connections, or never answer
+    DELETE /sandbox/outage                      be back
     PUT    /sandbox/expiry                      punctual, late, never; told by an event or not
     POST   /sandbox/tokens/revoke               kill access tokens
     POST   /sandbox/keys/rotate                 sign with a new key
@@ -31,11 +36,15 @@ from tracker.sandbox.context import HUB
 from tracker.sandbox.control_bodies import (
     ApiFaultBody,
     ClientBody,
+    DecisionBody,
     EventBody,
     EventFaultBody,
     ExpiryBody,
+    GroupRevokeBody,
     MoveBody,
+    OutageBody,
     ReleaseBody,
+    RevocationBody,
     RotateBody,
     StageBody,
     TokenBody,
@@ -64,6 +73,11 @@ def routes() -> list[web.RouteDef]:
         web.get("/sandbox/consents/{consent_id}", _consent),
         web.patch("/sandbox/consents/{consent_id}", _update),
         web.post("/sandbox/consents/{consent_id}/move", _move),
+        web.post("/sandbox/consents/{consent_id}/authorizations", _decide),
+        web.post("/sandbox/groups/{base_consent_id}/revoke", _revoke_group),
+        web.put("/sandbox/revocation", _revocation),
+        web.post("/sandbox/outage", _go_away),
+        web.delete("/sandbox/outage", _come_back),
         web.post("/sandbox/events", _send),
         web.get("/sandbox/events", _events),
         web.post("/sandbox/events/release", _release),
@@ -158,6 +172,35 @@ def _moved(hub: Hub, consent_id: str, event: HubEvent | None) -> web.Response:
             "event": view.event(event) if event is not None else None,
         }
     )
+
+
+async def _decide(request: web.Request) -> web.Response:
+    body = DecisionBody.model_validate_json(await request.read())
+    hub, consent_id = request.app[HUB], request.match_info["consent_id"]
+    return _moved(hub, consent_id, hub.decide(consent_id, body.authorizer_id, body.status, send=body.send))
+
+
+async def _revoke_group(request: web.Request) -> web.Response:
+    body = GroupRevokeBody.model_validate_json(await request.read() or b"{}")
+    hub = request.app[HUB]
+    ended = hub.revoke_group(request.match_info["base_consent_id"], body.revoked_by)
+    return web.json_response({"items": [view.consent(consent, hub.clock) for consent in ended]})
+
+
+async def _revocation(request: web.Request) -> web.Response:
+    request.app[HUB].revocation = RevocationBody.model_validate_json(await request.read()).policy()
+    return web.Response(status=204)
+
+
+async def _go_away(request: web.Request) -> web.Response:
+    body = OutageBody.model_validate_json(await request.read())
+    await request.app[HUB].outages.begin(body.mode, body.seconds)
+    return web.Response(status=204)
+
+
+async def _come_back(request: web.Request) -> web.Response:
+    await request.app[HUB].outages.end()
+    return web.Response(status=204)
 
 
 async def _send(request: web.Request) -> web.Response:

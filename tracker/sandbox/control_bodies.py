@@ -1,14 +1,17 @@
 """Bodies of the control API. Unknown members are refused, so that a typo never plays a hub without fault."""
 
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
+from tracker.sandbox.authorizers import Decision
 from tracker.sandbox.consent import ExpiryPolicy
 from tracker.sandbox.consents import DEFAULT_VALIDITY, Terms
 from tracker.sandbox.faults import ApiFault, EventFault
 from tracker.sandbox.kinds import Kind
+from tracker.sandbox.outage import Mode
+from tracker.sandbox.patch import RevocationPolicy
 
 
 class _Body(BaseModel):
@@ -50,6 +53,7 @@ class StageBody(_Body):
     authorization_expires_in_seconds: float | None = Field(default=None, gt=0)
     data: dict[str, Any] | None = None
     meta: dict[str, Any] | None = None
+    authorizers: int | None = None
     webhook_url: str | None = None
     webhook_active: bool = True
     expiry: ExpiryBody | None = None
@@ -66,6 +70,7 @@ class StageBody(_Body):
             ),
             data=self.data,
             meta=self.meta,
+            authorizers=self.authorizers,
             webhook_url=self.webhook_url,
             webhook_active=self.webhook_active,
             expiry=self.expiry.policy() if self.expiry else None,
@@ -122,6 +127,44 @@ class ApiFaultBody(_Body):
     """Let answers go wrong from now on."""
 
     fault: ApiFault
+
+
+class OutageBody(_Body):
+    """Be away; without `seconds` until told otherwise. While connections are refused nobody can tell: say how long."""
+
+    mode: Mode
+    seconds: float | None = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def _comes_back(self) -> Self:
+        if self.mode is Mode.REFUSE and self.seconds is None:
+            raise ValueError("a hub that refuses connections needs seconds, or it could not be told to come back")
+        return self
+
+
+class RevocationBody(_Body):
+    """Say what happens with consents that cannot be revoked."""
+
+    no_op: bool = False
+    suspended: bool = True
+
+    def policy(self) -> RevocationPolicy:
+        """Give the policy."""
+        return RevocationPolicy(no_op=self.no_op, suspended=self.suspended)
+
+
+class GroupRevokeBody(_Body):
+    """Revoke a whole chain."""
+
+    revoked_by: str | None = "LFI.InitiatedByUser"
+
+
+class DecisionBody(_Body):
+    """Say what one of several authorizers has decided."""
+
+    authorizer_id: str
+    status: Decision
+    send: bool = True
 
 
 class TokenBody(_Body):

@@ -32,6 +32,7 @@ def consent(staged: Consent, clock: HubClock) -> dict[str, Any]:
             for change in staged.history
         ],
         "data": data_of(staged, clock),
+        "meta": staged.meta,
     }
 
 

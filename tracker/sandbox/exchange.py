@@ -13,6 +13,7 @@ from tracker.sandbox.answer import error_answer
 from tracker.sandbox.context import CLIENT_ID, HUB, SCOPE, WRONG_KEY
 from tracker.sandbox.faults import ApiFault
 from tracker.sandbox.hub import Hub
+from tracker.sandbox.outage import Mode
 from tracker.sandbox.recorder import ReceivedRequest
 
 INTERACTION_HEADER = "x-fapi-interaction-id"
@@ -40,13 +41,26 @@ async def recorded(request: web.Request, handler: Handler) -> web.StreamResponse
 
 
 @web.middleware
+async def absent(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer nobody while the hub is away, but whoever drives it."""
+    outages = request.app[HUB].outages
+    if outages.mode is None or request.path.startswith(CONTROL_PREFIX):
+        return await handler(request)
+    if outages.mode is Mode.HANG:
+        await outages.wait()
+    return _hang_up(request)
+
+
+@web.middleware
 async def faulty(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Let the answer go wrong when that is planned."""
-    endpoint = endpoint_of(request)
-    hub = request.app[HUB]
-    fault = hub.faults.take_answer(endpoint, request.match_info.get("consent_id")) if endpoint else None
+    endpoint, hub = endpoint_of(request), request.app[HUB]
+    consent_id = request.match_info.get("consent_id")
+    fault = hub.faults.take_answer(endpoint, consent_id, request.method) if endpoint else None
     if fault is None:
         return await handler(request)
+    request[WRONG_KEY] = fault.wrong_key
+    done = await handler(request) if fault.act_first else None
     if fault.delay_seconds:
         await hub.sleep(fault.delay_seconds)
     if fault.disconnect:
@@ -55,8 +69,7 @@ async def faulty(request: web.Request, handler: Handler) -> web.StreamResponse:
         return web.Response(body=_GARBAGE, content_type="application/json")
     if fault.status is not None:
         return _refusal(request, fault, fault.status)
-    request[WRONG_KEY] = fault.wrong_key
-    return await handler(request)
+    return done if done is not None else await handler(request)
 
 
 def endpoint_of(request: web.Request) -> str:

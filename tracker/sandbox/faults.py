@@ -57,6 +57,8 @@ class ApiFault:
     Attributes:
         endpoint: which answers; all of them when None.
         consent_id: only answers about this consent.
+        method: only answers to this method, such as `PATCH`.
+        act_first: do what was asked, and only then let the answer go wrong.
         status: answer with this instead; a body only where the standard has one.
         retry_after: value of the Retry-After header; seconds or an HTTP-date.
         garbage: answer 200 with a body that is nothing.
@@ -70,6 +72,8 @@ class ApiFault:
 
     endpoint: Endpoint | None = None
     consent_id: str | None = None
+    method: str | None = None
+    act_first: bool = False
     status: int | None = None
     retry_after: int | str | None = None
     garbage: bool = False
@@ -82,9 +86,10 @@ class ApiFault:
         if self.delay_seconds < 0 or (self.times is not None and self.times < 1):
             raise UnusableInputError("times starts at 1 and delay_seconds at 0")
 
-    def hits(self, endpoint: str, consent_id: str | None) -> bool:
-        """Whether an answer of this endpoint, about this consent, is meant."""
-        return self.endpoint in (None, endpoint) and self.consent_id in (None, consent_id)
+    def hits(self, endpoint: str, consent_id: str | None, method: str) -> bool:
+        """Whether an answer of this endpoint, about this consent, to this method, is meant."""
+        is_place = self.endpoint in (None, endpoint) and self.consent_id in (None, consent_id)
+        return is_place and self.method in (None, method)
 
 
 class Faults:
@@ -110,11 +115,11 @@ class Faults:
         """Let answers go wrong from now on; of several faults the latest that fits is used."""
         self._answers.append((fault, fault.times))
 
-    def take_answer(self, endpoint: str, consent_id: str | None) -> ApiFault | None:
+    def take_answer(self, endpoint: str, consent_id: str | None, method: str = "GET") -> ApiFault | None:
         """Use one hit of the latest fault that fits this answer."""
         for index in reversed(range(len(self._answers))):
             fault, left = self._answers[index]
-            if fault.hits(endpoint, consent_id):
+            if fault.hits(endpoint, consent_id, method):
                 if left is not None and left <= 1:
                     del self._answers[index]
                 elif left is not None:

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
+from tracker.sandbox import authorizers
 from tracker.sandbox.assertion import AssertionCheck
 from tracker.sandbox.clients import Client, Clients
 from tracker.sandbox.clock import HubClock
@@ -21,6 +22,8 @@ from tracker.sandbox.keyring import Keyring
 from tracker.sandbox.kinds import Kind
 from tracker.sandbox.message import CREATED, Message, consent_message, payment_message
 from tracker.sandbox.options import HubOptions
+from tracker.sandbox.outage import Outages
+from tracker.sandbox.patch import Patch, RefusedPatchError, RevocationPolicy
 from tracker.sandbox.recorder import HubEvent, Recorder
 from tracker.sandbox.tokens import AccessTokens
 
@@ -41,6 +44,8 @@ class Hub:
         token_lifetime_seconds: `expires_in` of those issued from now on.
         assertions: checks client assertions.
         faults: what is planned to go wrong; `faults.break_api(…)`, `faults.plan_event(…)`, `faults.clear()`.
+        outages: whether it is away.
+        revocation: what it does with consents that cannot be revoked.
         recorder: what it sent and what it was asked.
         sleep: how it waits.
         url: its own public origin, without a slash at the end; empty until it is started.
@@ -57,6 +62,8 @@ class Hub:
         self.assertions = AssertionCheck(self.clients)
         self.faults = Faults()
         self.recorder = Recorder()
+        self.outages = Outages(options.sleep)
+        self.revocation = RevocationPolicy()
         self.token_lifetime_seconds = options.token_lifetime_seconds
         self.url = ""
         self.sleep = options.sleep
@@ -213,6 +220,50 @@ class Hub:
         """End it; by the user in the bank's application unless said otherwise."""
         return self.move(consent_id, Status.REVOKED, revoked_by=revoked_by, fault=fault)
 
+    def patch(self, consent: Consent, patch: Patch) -> None:
+        """Do what the client asks, which has been read; a revocation is told by an event.
+
+        Raises:
+            RefusedPatchError: the consent cannot be revoked.
+        """
+        if patch.data is not None:
+            can_be = {Status.AWAITING_AUTHORIZATION, Status.AUTHORIZED}
+            can_be |= {Status.SUSPENDED} if self.revocation.suspended else set()
+            if consent.status in can_be:
+                self.revoke(consent.consent_id, patch.data.revoked_by)
+            elif not self.revocation.no_op:
+                raise RefusedPatchError("Consent.BusinessRuleViolation")
+        if patch.subscription is not None:
+            webhook = patch.subscription.webhook
+            consent.webhook_url = webhook.url or consent.webhook_url
+            consent.webhook_active = consent.webhook_active if webhook.is_active is None else webhook.is_active
+
+    def revoke_group(self, base_consent_id: str, revoked_by: str | None = "LFI.InitiatedByUser") -> list[Consent]:
+        """End all consents of a chain that are open, the root too, each told by its event; gives those that ended.
+
+        Raises:
+            UnknownConsentError: there is no such chain.
+        """
+        chain = [c for c in self.consents if base_consent_id in {c.consent_id, c.base_consent_id}]
+        if not chain:
+            self.consents.require(base_consent_id)
+        still_open = [consent for consent in chain if not self.consent(consent.consent_id).is_terminal]
+        for consent in still_open:
+            self.revoke(consent.consent_id, revoked_by)
+        return still_open
+
+    def decide(
+        self, consent_id: str, authorizer_id: str, decision: authorizers.Decision, *, send: bool = True
+    ) -> HubEvent | None:
+        """Let one of several authorizers decide; the consent moves, and that is told, when it is decided as a whole.
+
+        Raises:
+            SandboxError: there is no such consent or authorizer, or nobody waits for it.
+        """
+        consent = self.consent(consent_id)
+        status = authorizers.decide(consent, authorizer_id, decision, self.clock.now(), self.clock)
+        return None if status is None else self.move(consent_id, status, send=send)
+
     def update(
         self, consent_id: str, data: Mapping[str, Any], *, send: bool = True, fault: EventFault | None = None
     ) -> HubEvent | None:
@@ -263,6 +314,7 @@ class Hub:
 
     async def close(self) -> None:
         """Give up what is on its way; a closed hub can be started again."""
+        await self.outages.close()
         await self._dispatcher.close()
 
     def _flip(self, consent: Consent) -> None:

@@ -17,7 +17,7 @@ TICK_SECONDS = 0.2
 
 def application(hub: Hub) -> web.Application:
     """Build the application of one hub; whoever serves it sets `hub.url`."""
-    app = web.Application(middlewares=[exchange.recorded, control_api.explained, exchange.faulty])
+    app = web.Application(middlewares=[exchange.recorded, control_api.explained, exchange.absent, exchange.faulty])
     app[HUB] = hub
     for module in (discovery_api, token_api, consent_api, control_api):
         app.add_routes(module.routes())
@@ -46,9 +46,19 @@ async def running_hub(
     runner = web.AppRunner(application(hub), access_log=None, shutdown_timeout=0.5)
     await runner.setup()
     try:
-        await web.TCPSite(runner, host, port, ssl_context=ssl_context).start()
+        site = web.TCPSite(runner, host, port, ssl_context=ssl_context)
+        await site.start()
         scheme = "http" if ssl_context is None else "https"
-        hub.url = f"{scheme}://{host}:{runner.addresses[0][1]}"
+        bound = runner.addresses[0][1]
+        hub.url = f"{scheme}://{host}:{bound}"
+
+        async def listen_again() -> None:
+            nonlocal site
+            site = web.TCPSite(runner, host, bound, ssl_context=ssl_context)
+            await site.start()
+            hub.outages.stop_listening = site.stop
+
+        hub.outages.stop_listening, hub.outages.listen_again = site.stop, listen_again
         ticking = asyncio.create_task(_tick(hub))
         try:
             yield hub

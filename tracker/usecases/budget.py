@@ -16,6 +16,7 @@ class _Bucket:
     closed_until: float = 0.0
     schedule_wants_more: bool = False
     waiting: int = 0
+    waiting_first: int = 0
     line: asyncio.Lock = field(default_factory=asyncio.Lock)
     returned: Bell = field(default_factory=Bell)
 
@@ -42,7 +43,7 @@ class Budget:
     def take(self, provider: Provider, most: int) -> int:
         """Take room for questions of the schedule; say for how many. What is not used must be given back."""
         bucket = self._bucket(provider)
-        kept_free = min(bucket.waiting, int(bucket.share))
+        kept_free = bucket.waiting_first + min(bucket.waiting, int(bucket.share))
         taken = max(0, min(self.room(provider) - kept_free, most))
         bucket.tokens -= taken
         bucket.schedule_wants_more = True  # as far as we know
@@ -81,14 +82,47 @@ class Budget:
         finally:
             bucket.waiting -= 1
 
-    def _take_one(self, provider: Provider) -> float:
-        """Take room for one question, or say for how many seconds there will be none."""
+    async def turn_first(self, provider: Provider, patience_seconds: float) -> None:
+        """The same for what goes before all questions: it waits for room, and for nobody.
+
+        Raises:
+            ConsentApiUnavailableError: It would take longer than that.
+        """
+        bucket = self._bucket(provider)
+        closed_for = bucket.closed_until - self._clock.monotonic()
+        if closed_for > patience_seconds:
+            raise ConsentApiUnavailableError(
+                "The holder asked to be left alone for a while.", retry_after_seconds=closed_for
+            )
+        bucket.waiting_first += 1
+        try:
+            async with asyncio.timeout(patience_seconds):
+                while (wait := self._take_first(provider)) > 0:
+                    await bucket.returned.wait(wait)
+        except TimeoutError:
+            raise ConsentApiUnavailableError("More is asked of the holder now than it may be asked.") from None
+        finally:
+            bucket.waiting_first -= 1
+
+    def _take_first(self, provider: Provider) -> float:
         bucket = self._bucket(provider)
         closed_for = bucket.closed_until - self._clock.monotonic()
         if closed_for > 0:
             return closed_for
         if bucket.tokens < 1:
             return (1 - bucket.tokens) / provider.requests_per_second
+        bucket.tokens -= 1
+        return 0
+
+    def _take_one(self, provider: Provider) -> float:
+        """Take room for one question, or say for how many seconds there will be none."""
+        bucket = self._bucket(provider)
+        closed_for = bucket.closed_until - self._clock.monotonic()
+        if closed_for > 0:
+            return closed_for
+        wanted = 1 + bucket.waiting_first
+        if bucket.tokens < wanted:
+            return (wanted - bucket.tokens) / provider.requests_per_second
         if bucket.schedule_wants_more and bucket.share < 1:
             return (1 - bucket.share) / (provider.requests_per_second * self._SHARE)
         bucket.tokens -= 1

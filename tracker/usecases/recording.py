@@ -4,7 +4,7 @@ Everything that moves a consent goes through here, whichever door it came by: ev
 """
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ from tracker.domain.consent import Channel, ProviderId, Status, TrackingId
 from tracker.domain.decision import Decision
 from tracker.domain.lifecycle import Judgement, Statement, Verdict, judge, tick
 from tracker.domain.notices import NoticePlan, next_notice
+from tracker.domain.overlay import Deed
 from tracker.domain.report import Claim, Report
 from tracker.domain.schedule import Pace, Tempo
 from tracker.domain.standing import Summary
@@ -138,6 +139,26 @@ class Recording:
         self._now_are[consent.tracking_id] = consent
         self._draft(consent, entry_type, remark=_Remark(reason, time, Channel.CLOCK.value), private=private)
 
+    def deed(
+        self, consent: TrackedConsent, deed: Deed, *, revoked_by: str | None = None, reason: str | None = None
+    ) -> None:
+        """Put in place what we ourselves did to a consent, and tell it. The clock must have spoken about it before."""
+        position = consent.position(self._office.providers.kind_of(consent).rules)
+        told = replace(consent.told, usable=position.is_usable(self.now))
+        doubted_at = (consent.asking.doubted_at or self.now) if position.decision().is_in_doubt else None
+        done = changed(consent, told=told, asking=changed(consent.asking, doubted_at=doubted_at))
+        self._now_are[consent.tracking_id] = done
+        statement = Statement(
+            type=deed,
+            to_status=told.status,
+            confirmed=told.confirmed,
+            usable=told.usable,
+            channel=Channel.OPERATOR,
+            reasons=() if reason is None else (reason,),
+            revoked_by=revoked_by,
+        )
+        self._state(done, statement, None, with_terms=False)
+
     def hear(
         self, tracking_id: TrackingId, heard: StoredReport, evidence: Evidence | None, *, is_repeat: bool
     ) -> Verdict | None:
@@ -226,6 +247,7 @@ class Recording:
             asking=asking,
             revoked_by=after.report.revoked_by if after.report else None,
             learned_at=self.now if after.status is not before.status else consent.learned_at,
+            overlay=consent.overlay.at_the_end() if after.status.is_terminal else consent.overlay,
         )
         adopted = False
         if report is not None and judgement.verdict is not Verdict.DUPLICATE:
@@ -365,6 +387,7 @@ def _are_seen_alike(one: TrackedConsent, other: TrackedConsent) -> bool:
     """Whether no reader sees a difference between two states of a consent: if any does, its version rises."""
     return (
         all(getattr(one, name) == getattr(other, name) for name in _SEEN)
+        and one.overlay.seen == other.overlay.seen
         and all(getattr(one.asking, name) == getattr(other.asking, name) for name in _SEEN_OF_ASKING)
         and all(getattr(one.summary, name) == getattr(other.summary, name) for name in _SEEN_OF_SUMMARY)
     )
@@ -374,7 +397,7 @@ def _seen(of: type, *unseen: str) -> tuple[str, ...]:
     return tuple(field.name for field in fields(of) if field.compare and field.name not in unseen)
 
 
-_SEEN: Final = _seen(TrackedConsent, "asking", "noticing", "summary", "judged_at", "last_sequence")
+_SEEN: Final = _seen(TrackedConsent, "asking", "noticing", "summary", "judged_at", "last_sequence", "overlay")
 _SEEN_OF_ASKING: Final = _seen(
     Asking,
     "asked_at",

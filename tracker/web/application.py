@@ -7,7 +7,7 @@ from typing import Any
 from aiohttp import web
 
 from tracker.web import health, metrics, receiver
-from tracker.web.api import consents, groups, imports, journal, quarantine, subscriptions
+from tracker.web.api import consents, deeds, groups, imports, journal, quarantine, subscriptions
 from tracker.web.connections import CONNECTIONS, Connections, watch
 from tracker.web.docs import docs_page
 from tracker.web.openapi import document
@@ -20,6 +20,7 @@ LARGEST_BODY_BYTES = 1024 * 1024
 OPERATIONS = (
     *consents.OPERATIONS,
     *groups.OPERATIONS,
+    *deeds.OPERATIONS,
     *imports.OPERATIONS,
     *journal.OPERATIONS,
     *subscriptions.OPERATIONS,

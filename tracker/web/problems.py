@@ -25,13 +25,16 @@ TITLES: Mapping[str, tuple[int, str]] = MappingProxyType(
         "subscription_not_found": (404, "There is no such subscription"),
         "method_not_allowed": (405, "This cannot be done here"),
         "consent_conflict": (409, "The consent is tracked already, with other facts"),
+        "not_pausable": (409, "Only an authorized consent can be paused, and no single payment"),
+        "not_revocable": (409, "There is nothing to revoke"),
+        "revocation_pending": (409, "The holder has been asked to revoke it"),
         "version_conflict": (412, "It is at another version by now"),
         "body_too_large": (413, "The body is too large"),
         "unsupported_media_type": (415, "Send application/json"),
         "invalid_request": (422, "The request makes no sense"),
         "cursor_invalid": (422, "The cursor is not one of this list"),
         "internal_error": (500, "Something went wrong on our side"),
-        "holder_refused": (502, "The holder refused to answer us"),
+        "holder_refused": (502, "The holder refused to answer us, or to do it"),
         "holder_unavailable": (503, "The holder cannot answer now"),
         "not_ready": (503, "The service cannot do its work now"),
     }
@@ -47,6 +50,7 @@ _OF_HTTP = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}
 _OF_ERRORS = {
     "holder_contract_broken": "holder_unavailable",
     "holder_error": "holder_unavailable",
+    "revocation_refused": "holder_refused",
     "storage_unavailable": "not_ready",
     "row_inconsistent": "internal_error",
 }

@@ -12,9 +12,11 @@ from tracker.usecases.ask import Asker
 from tracker.usecases.consult import Consulting
 from tracker.usecases.feed import Feed
 from tracker.usecases.groups import Groups
+from tracker.usecases.pause import Pausing
 from tracker.usecases.quarantine import Quarantine
 from tracker.usecases.receive import Receiver
 from tracker.usecases.register import Registrar
+from tracker.usecases.revoke import Revoker
 from tracker.usecases.subscribe import Subscriptions
 from tracker.usecases.timeline import Timelines
 from tracker.usecases.traces import Traces
@@ -51,6 +53,8 @@ class Services:
     groups: Groups
     timelines: Timelines
     asker: Asker
+    revoker: Revoker
+    pausing: Pausing
     feed: Feed
     quarantine: Quarantine
     subscriptions: Subscriptions

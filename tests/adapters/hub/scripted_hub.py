@@ -26,6 +26,7 @@ class Seen:
     raw_path: str
     headers: dict[str, str]
     form: dict[str, str]
+    body: bytes = b""
 
 
 Reply = Callable[[Seen], web.StreamResponse]
@@ -113,8 +114,9 @@ class ScriptedHub:
         return says(200, self.signed(key, header, **changes), "application/jwt")
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
+        body = await request.read()
         form = {name: str(value) for name, value in (await request.post()).items()}
-        seen = Seen(_route(request.path), request.method, request.raw_path, dict(request.headers), form)
+        seen = Seen(_route(request.path), request.method, request.raw_path, dict(request.headers), form, body)
         self.seen.append(seen)
         if request.transport is not None:
             self.peers.add(request.transport.get_extra_info("peername"))

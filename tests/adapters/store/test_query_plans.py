@@ -182,6 +182,14 @@ async def test_notices_and_chains_are_found_by_index(
     }
 
 
+async def test_due_revocations_are_read_in_their_order(
+    sqlite: SqliteDatabase, store: SqlStore, executed: list[Statement]
+) -> None:
+    await store.transact(lambda transaction: transaction.lock_due_revocations(DEMOBANK, START, 10))
+    (step,) = [step for steps in (await plans(sqlite, executed)).values() for step in steps]
+    assert "ix_consent_revocation_due_at" in step
+
+
 async def test_what_readers_ask_for_is_found_by_index(
     sqlite: SqliteDatabase, store: SqlStore, executed: list[Statement]
 ) -> None:

@@ -18,7 +18,7 @@ from tracker.adapters.tls import ContextSource
 from tracker.domain.consent import ConsentId, ProviderId
 from tracker.domain.errors import ConsentApiUnavailableError, ProviderNotFoundError
 from tracker.ports import Answer, Clock, EventCrypto, HolderTally, Ids, Provider, VerificationKey
-from tracker.profiles.profile import Kind
+from tracker.profiles.profile import Kind, RevokeCall
 
 TIMEOUT_SECONDS: Final = 10.0
 """For one question from beginning to end, tokens and keys included; and for each request by itself."""
@@ -97,6 +97,11 @@ class _Holder:
             )
         return self._tokens[scope]
 
+    async def revoke(self, kind: Kind, consent_id: ConsentId, call: RevokeCall, interaction_id: str) -> None:
+        """Have a consent revoked."""
+        key = self._client.signing_key
+        await self.consents.revoke(kind, consent_id, call, self.tokens(kind.scope), interaction_id, key)
+
     @property
     def tally(self) -> HolderTally:
         """What was fetched of it; providers with the same issuer share its keys."""
@@ -167,6 +172,28 @@ class Holders:
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 return await holder.consents.read(kind, consent_id, holder.tokens(kind.scope), interaction_id)
+        except TimeoutError as error:
+            raise ConsentApiUnavailableError(f"{provider.id} did not answer in time.") from error
+
+    async def revoke_consent(
+        self, provider: Provider, kind: Kind, consent_id: ConsentId, revoked_by: str, interaction_id: str
+    ) -> None:
+        """Ask for a consent to be revoked, within 10 s.
+
+        Raises:
+            RevocationRefusedError: The holder will not, or not in this form.
+            ConsentNotStagedError: The holder does not know it (404).
+            ConsentApiRefusedError: Our credentials or scope were refused, also with a fresh token: nothing was done.
+            ConsentApiUnavailableError: No answer now; it may have been done all the same.
+            ConsentApiContractError: An answer outside the standard.
+            InvalidRequestError: This is no consent id.
+            ProviderNotFoundError: The provider is not among those configured.
+        """
+        holder = self._holder(provider)
+        call = provider.profile.revoke_call(kind.name, revoked_by)
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                await holder.revoke(kind, consent_id, call, interaction_id)
         except TimeoutError as error:
             raise ConsentApiUnavailableError(f"{provider.id} did not answer in time.") from error
 

@@ -15,6 +15,7 @@ from tracker.domain.errors import (
     ConsentApiUnavailableError,
     ConsentNotStagedError,
     MalformedEventError,
+    RevocationRefusedError,
 )
 from tracker.profiles import compact
 from tracker.profiles.profile import Profile, Refusal, RefusalMeaning, UnreadableMessageError
@@ -60,6 +61,23 @@ def consent_refused(reply: Reply, profile: Profile, now: datetime) -> ConsentApi
         case HTTPStatus.BAD_REQUEST if refusal.meaning is RefusalMeaning.OUTSIDE:
             return ConsentApiContractError(f"{said}, which this request cannot have caused.")
         case HTTPStatus.BAD_REQUEST | HTTPStatus.NOT_FOUND:
+            return ConsentNotStagedError(f"{said}: it does not know the consent.")
+        case _:
+            return unusable(reply, now)
+
+
+def revocation_refused(reply: Reply, profile: Profile, now: datetime) -> ConsentApiError:
+    """Make the error for the answer to a revocation that was not accepted."""
+    refusal = _read(reply, profile)
+    said = f"{reply.url.host} answered {reply.status}" + (f" ({refusal.code})" if refusal.code is not None else "")
+    match reply.status:
+        case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
+            return ConsentApiRefusedError(f"{said}.")
+        case HTTPStatus.BAD_REQUEST if refusal.meaning is RefusalMeaning.PASSING:
+            return ConsentApiUnavailableError(f"{said}.", retry_after_seconds=retry_after_seconds(reply.headers, now))
+        case HTTPStatus.BAD_REQUEST:
+            return RevocationRefusedError(refusal.code or "bad_request", f"{said}: it does not revoke the consent.")
+        case HTTPStatus.NOT_FOUND:
             return ConsentNotStagedError(f"{said}: it does not know the consent.")
         case _:
             return unusable(reply, now)

@@ -80,6 +80,15 @@ class HolderSession:
         """
         return await self._request("POST", url, {"Accept": "application/json"}, fields, max_bytes)
 
+    async def send(self, method: str, url: URL, headers: Mapping[str, str], body: bytes, *, max_bytes: int) -> Reply:
+        """Send a body.
+
+        Raises:
+            ConsentApiUnavailableError: No answer, or not all of it: it may have arrived all the same.
+            ConsentApiContractError: The answer is larger than `max_bytes`.
+        """
+        return await self._request(method, url, headers, body, max_bytes)
+
     async def close(self) -> None:
         """Close the connections, for good."""
         self._closed = True
@@ -88,13 +97,18 @@ class HolderSession:
         await self._resolver.close()
 
     async def _request(
-        self, method: str, url: URL, headers: Mapping[str, str], fields: Mapping[str, str] | None, max_bytes: int
+        self,
+        method: str,
+        url: URL,
+        headers: Mapping[str, str],
+        content: Mapping[str, str] | bytes | None,
+        max_bytes: int,
     ) -> Reply:
         # The pool keeps connections of different contexts apart, so none that was made with an old certificate is used again.
         ssl_context = self.context or True
         try:
             async with self._open().request(
-                method, url, headers=headers, data=fields, allow_redirects=False, ssl=ssl_context
+                method, url, headers=headers, data=content, allow_redirects=False, ssl=ssl_context
             ) as response:
                 body = await _read(response, max_bytes)
                 return Reply(url=url, status=response.status, headers=response.headers, body=body)

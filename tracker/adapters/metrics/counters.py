@@ -56,6 +56,12 @@ class Counters:
         self._poll_seconds = Histogram(
             "tracker_poll_seconds", "Time to a holder's answer.", ["provider"], buckets=_REMOTE, registry=registry
         )
+        self._revocations = Counter(
+            "tracker_revocations",
+            "Revocations sent, by the holder's answer.",
+            ["provider", "outcome"],
+            registry=registry,
+        )
         self._notifications = Counter(
             "tracker_notifications", "Notifications posted, by what came of it.", ["outcome"], registry=registry
         )
@@ -89,6 +95,10 @@ class Counters:
         """A holder was asked about a consent."""
         self._polls.labels(provider, self._outcomes.word(outcome)).inc()
         self._poll_seconds.labels(provider).observe(max(0.0, seconds))
+
+    def revocation_sent(self, *, provider: str, outcome: str) -> None:
+        """A holder was asked to revoke a consent."""
+        self._revocations.labels(provider, self._outcomes.word(outcome)).inc()
 
     def subscriber_told(self, *, outcome: str, seconds: float) -> None:
         """A notification was posted."""

@@ -69,6 +69,10 @@ class Due:
         """Hold consents of which something is to be told before it comes; of these providers, or of all."""
         return _only(self._until_now(consent.c.next_notice_at, limit, *self._of(providers)))
 
+    def revocations(self, provider: ProviderId, limit: int) -> list[TrackedConsent]:
+        """Hold a provider's consents about whose revocation something is to be done."""
+        return _only(self._until_now(consent.c.revocation_due_at, limit, consent.c.provider == provider))
+
     def _of(self, providers: Collection[ProviderId] | None) -> Conditions:
         theirs = by_no_index(self.connection, consent.c.provider)
         return () if providers is None else (theirs.in_(sorted(providers)),)

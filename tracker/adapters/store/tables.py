@@ -134,6 +134,8 @@ consent = Table(
     Column("steady_ask_at", Instant),
     Column("suspected_at", Instant),
     Column("siblings_wanted_at", Instant),
+    Column("revocation", Json),
+    Column("revocation_due_at", Instant),
     Index("ix_consent_user_ref", "user_ref", **_only("user_ref IS NOT NULL")),
     Index("ix_consent_base_consent_id", "base_consent_id", **_only("base_consent_id IS NOT NULL")),
     # Due work is found in time that grows with what is due, not with what there is.
@@ -159,6 +161,12 @@ consent = Table(
     Index("ix_consent_siblings_wanted_at", "siblings_wanted_at", **_only("siblings_wanted_at IS NOT NULL")),
     # The queue is read in the order of expiry; the time is there too, for what holds back.
     Index("ix_consent_queued", "provider", "registered_expiry", "queued_ask_at", **_only("queued_ask_at IS NOT NULL")),
+    Index(
+        "ix_consent_revocation_due_at",
+        "provider",
+        "revocation_due_at",
+        **_only("revocation_due_at IS NOT NULL"),
+    ),
     # Lists are read in the order of keys: what few of them are, or have, or came to would be looked for among all.
     Index("ix_consent_provider_tracking_id", "provider", "tracking_id"),
     Index("ix_consent_status_tracking_id", "status", "tracking_id"),

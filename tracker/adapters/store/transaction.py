@@ -101,6 +101,10 @@ class SqlTransaction:
         """Hold a provider's consents that are due to be asked about, those of one line, skipping leased ones."""
         return self._held_now(Due(self._connection, now).asks(provider, limit, line, tempo))
 
+    def lock_due_revocations(self, provider: ProviderId, now: datetime, limit: int) -> list[TrackedConsent]:
+        """Hold a provider's consents about whose revocation something is to be done."""
+        return self._held_now(Due(self._connection, now).revocations(provider, limit))
+
     def lock_due_ticks(
         self, now: datetime, limit: int, providers: Collection[ProviderId] | None = None
     ) -> list[TrackedConsent]:

@@ -34,6 +34,7 @@ CONSENT: Final[dict[str, Any]] = {
     "usable": True,
     "in_doubt": False,
     "paused": False,
+    "revocation": None,
     "status_date_time": "2026-03-02T06:17:31.000000Z",
     "learned_at": "2026-03-02T06:17:32.204118Z",
     "confirmed": True,
@@ -62,6 +63,8 @@ USABLE: Final[dict[str, Any]] = {
     "confirmed_at": "2026-03-02T06:17:31.000000Z",
     "age_seconds": 41.8,
 }
+
+REVOCATION: Final[dict[str, Any]] = {"revoked_by": "TPP.InitiatedByUser"}
 
 SUBSCRIPTION: Final[dict[str, Any]] = {
     "url": "https://crm.example/hooks/consents",
@@ -119,6 +122,7 @@ OF_MODELS: Final[dict[str, dict[str, Any]]] = {
     "BatchIn": BATCH,
     "ConsentOut": CONSENT,
     "UsableOut": USABLE,
+    "RevocationIn": REVOCATION,
     "SubscriptionIn": SUBSCRIPTION,
     "RetryIn": RETRY,
     "EntryOut": ENTRY,

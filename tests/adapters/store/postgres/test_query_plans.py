@@ -115,6 +115,7 @@ CALLS: dict[str, Callable[[SqlStore, int], Any]] = {
     "siblings of the revoked": lambda s, n: s.transact(lambda t: t.lock_revoked(at(n), 20, [BANK])),
     "events whose key is there": lambda s, n: s.lacked_keys("bank-a", ["k", f"k{n}"], 200, ""),
     "due queued questions": lambda s, n: s.transact(lambda t: t.lock_due_asks(BANK, at(-n), 100, AskLine.QUEUED)),
+    "due revocations": lambda s, n: s.transact(lambda t: t.lock_due_revocations(BANK, at(n), 100)),
     "due ticks": lambda s, n: s.transact(lambda t: t.lock_due_ticks(at(n), 100)),
     "due ticks of some": lambda s, n: s.transact(lambda t: t.lock_due_ticks(at(n), 100, [BANK, ProviderId("bank-e")])),
     "due notices": lambda s, n: s.transact(lambda t: t.lock_due_notices(at(n), 100)),

@@ -8,14 +8,16 @@ from sqlalchemy import Row
 
 from tracker.adapters.store.columns import instant_text
 from tracker.adapters.store.rows.reading import Values, consistent
+from tracker.adapters.store.rows.revocation import revocation_from_json, revocation_to_json
 from tracker.domain.consent import Channel, ConsentId, ProviderId, Status, TrackingId
 from tracker.domain.decision import Decision
 from tracker.domain.lifecycle import Told
 from tracker.domain.noticed import Deadline, Noticed, Noticing
+from tracker.domain.overlay import Overlay
 from tracker.domain.report import Report
 from tracker.domain.schedule import NextAsk
 from tracker.domain.standing import Summary
-from tracker.domain.tracked import Asking, Overlay, TrackedConsent
+from tracker.domain.tracked import Asking, TrackedConsent
 
 _SECOND = timedelta(seconds=1)
 _NOTHING_NOTICED = Noticing()
@@ -33,7 +35,7 @@ def consent_values(
     steady_ask_at: datetime | None,
 ) -> Values:
     """The row of a consent, without its key and its last sequence, which only the journal writes."""
-    asking = consent.asking
+    asking, revocation = consent.asking, consent.overlay.revocation
     return {
         "provider": consent.provider,
         "consent_id": consent.consent_id,
@@ -80,6 +82,8 @@ def consent_values(
         "noticing": noticing_to_json(consent.noticing),
         "next_notice_at": next_notice_at,
         "steady_ask_at": steady_ask_at,
+        "revocation": None if revocation is None else revocation_to_json(revocation),
+        "revocation_due_at": None if revocation is None else revocation.looked_at_next,
     }
 
 
@@ -99,7 +103,7 @@ def to_consent(row: Row[Any]) -> TrackedConsent:
         summary=summary_from_json(row.summary),
         told=Told(status=Status(row.told_status), confirmed=row.told_confirmed, usable=row.told_usable),
         judged_at=row.judged_at,
-        overlay=Overlay(paused=row.paused, revoking=row.revoking),
+        overlay=Overlay(paused=row.paused, revocation=revocation_from_json(row.revocation)),
         asking=Asking(
             asked_at=row.asked_at,
             leased_until=row.leased_until,

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from tracker.domain.consent import Status
 from tracker.domain.limits import Limit, is_nearly_exhausted
+from tracker.domain.overlay import Revocation, RevocationState
 from tracker.usecases.consult import ConsentView, Usability, UsableReason
 from tracker.usecases.timeline import TimelineItem
 from tracker.web.api.shapes.fields import (
@@ -62,6 +63,34 @@ class LimitOut(Out):
         )
 
 
+class RevocationIn(In):
+    """Who revokes."""
+
+    revoked_by: Name = Field(
+        description="What the holder is told of who revokes, in its ecosystem's words: the customer, or we ourselves."
+    )
+
+
+class RevocationOut(Out):
+    """What became of the request to revoke a consent."""
+
+    state: RevocationState = Field(
+        description="`pending`; `refused`: the holder goes on with the consent; `ended`: the consent is at an end."
+    )
+    revoked_by: str = Field(description="What the holder is told of who revokes.")
+    requested_at: TimeOut
+    attempts: int = Field(description="How often it was sent.")
+    sent_at: TimeOut | None = Field(description="When it was sent last.")
+    next_attempt_at: TimeOut | None = Field(description="When something is done about it next, at the earliest.")
+    last_error: str | None = Field(description="A code of what stood in the way last; the holder's own if it refused.")
+
+    @classmethod
+    def of(cls, made: Revocation) -> "RevocationOut":
+        """Show it."""
+        shared = {name: getattr(made, name) for name in cls.model_fields if name != "next_attempt_at"}
+        return cls(**shared, next_attempt_at=made.due_at)
+
+
 class ConsentOut(Out):
     """A consent."""
 
@@ -75,7 +104,10 @@ class ConsentOut(Out):
     effective_status: Status = Field(description="The same with our clock added.")
     usable: bool = Field(description="Whether it may be used now: authorized, and nothing against it.")
     in_doubt: bool = Field(description="The holder contradicts itself; we are asking.")
-    paused: bool
+    paused: bool = Field(description="We do not use it for now; its holder does not know.")
+    revocation: RevocationOut | None = Field(
+        description="We asked the holder to revoke it; while that is open, no use."
+    )
     status_date_time: TimeOut | None = Field(description="Since when, by the holder.")
     learned_at: TimeOut | None = Field(description="When we learnt the present status.")
     confirmed: bool = Field(description="Whether the effective status is the holder's own word.")
@@ -104,6 +136,7 @@ class ConsentOut(Out):
     def of(cls, seen: ConsentView) -> "ConsentOut":
         """Show a consent as it is at an instant."""
         consent, decision, limits = seen.consent, seen.decision, seen.limits
+        revocation = consent.overlay.revocation
         return cls(
             tracking_id=consent.tracking_id,
             provider=consent.provider,
@@ -115,7 +148,8 @@ class ConsentOut(Out):
             effective_status=seen.effective_status,
             usable=seen.usable,
             in_doubt=decision.is_in_doubt,
-            paused=consent.overlay.paused,
+            paused=consent.overlay.paused and not seen.effective_status.is_terminal,
+            revocation=None if revocation is None else RevocationOut.of(revocation),
             status_date_time=decision.since,
             learned_at=consent.learned_at,
             confirmed=seen.confirmed,

@@ -39,11 +39,13 @@ from tracker.usecases.consult import Consulting
 from tracker.usecases.expire import Expiry
 from tracker.usecases.export import Exporting
 from tracker.usecases.feed import Feed
+from tracker.usecases.journeys import Journeys
 from tracker.usecases.key_wait import KeyWait
 from tracker.usecases.leasing import LEASE_SECONDS, Leasing
 from tracker.usecases.notify import Notifier
 from tracker.usecases.open import Opening
 from tracker.usecases.opening import Opener
+from tracker.usecases.payments import Payments
 from tracker.usecases.providers import Providers
 from tracker.usecases.quarantine import Quarantine
 from tracker.usecases.receive import Receiver
@@ -243,6 +245,8 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
                 bells.asks,
                 trail,
             ),
+            journeys=Journeys(store, office, bells.journal, bells.asks, trail),
+            payments=Payments(store),
             feed=Feed(store),
             quarantine=Quarantine(
                 store,

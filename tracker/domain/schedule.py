@@ -142,8 +142,11 @@ def hold_back(failures: int, fraction: float) -> timedelta:
     return backoff * (1 + _JITTER * fraction)
 
 
-def next_tick(consent: TrackedConsent, decision: Decision) -> datetime | None:
-    """When the clock alone will have something to tell about a consent: at its expiry, until that has been told."""
-    if not decision.status.is_open or consent.told.status is Status.EXPIRED:
-        return None
-    return decision.expiration_date_time
+def next_tick(consent: TrackedConsent, decision: Decision, pace: Pace) -> datetime | None:
+    """When the clock alone will have something to tell about a consent.
+
+    At its expiry, until that has been told; and when nobody has finished authorizing it.
+    """
+    overdue = consent.overdue_from(decision, pace.authorization_overdue)
+    ends = decision.status.is_open and consent.told.status is not Status.EXPIRED
+    return _earliest([overdue, decision.expiration_date_time if ends else None], None)

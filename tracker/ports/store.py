@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 
 from tracker.domain.consent import TrackingId
+from tracker.domain.payment import Payment
 from tracker.domain.subscription import Parked, Subscription
 from tracker.domain.tracked import TrackedConsent
 from tracker.journal.entry import Entry
@@ -87,6 +88,9 @@ class Store(Inbox, Protocol):
 
     async def entries_of(self, tracking_id: TrackingId) -> list[Entry]:
         """All entries about a consent, in sequence."""
+
+    async def payments_of(self, name: Name, limit: int, after: str = "") -> list[Payment]:
+        """Payments under a consent, in order of their ids; `after` is one of these."""
 
     async def next_ask_at(self, tracking_id: TrackingId) -> datetime | None:
         """When the consent is due to be asked about."""

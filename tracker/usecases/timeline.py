@@ -105,7 +105,7 @@ def _moves(
     reports: Sequence[StoredReport], entries: Sequence[Entry], rules: Rules
 ) -> tuple[list[TimelineItem], set[int]]:
     """The holder's moves, and the entries that tell them."""
-    first = {stored.report.claim: stored.report for stored in reversed(reports)}
+    first = {s.report.claim: s.report for s in reversed(reports) if s.report.channel.is_holders_word}
     moves: list[TimelineItem] = []
     told: set[int] = set()
     last = Status.NOT_STAGED

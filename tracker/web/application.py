@@ -7,7 +7,7 @@ from typing import Any
 from aiohttp import web
 
 from tracker.web import health, metrics, receiver
-from tracker.web.api import consents, imports, journal, quarantine, subscriptions
+from tracker.web.api import consents, imports, journal, journeys, payments, quarantine, subscriptions
 from tracker.web.connections import CONNECTIONS, Connections, watch
 from tracker.web.docs import docs_page
 from tracker.web.openapi import document
@@ -19,6 +19,8 @@ from tracker.web.traced import traced
 LARGEST_BODY_BYTES = 1024 * 1024
 OPERATIONS = (
     *consents.OPERATIONS,
+    *journeys.OPERATIONS,
+    *payments.OPERATIONS,
     *imports.OPERATIONS,
     *journal.OPERATIONS,
     *subscriptions.OPERATIONS,

@@ -11,6 +11,8 @@ from tracker.usecases.api_keys import ApiKeys
 from tracker.usecases.ask import Asker
 from tracker.usecases.consult import Consulting
 from tracker.usecases.feed import Feed
+from tracker.usecases.journeys import Journeys
+from tracker.usecases.payments import Payments
 from tracker.usecases.quarantine import Quarantine
 from tracker.usecases.receive import Receiver
 from tracker.usecases.register import Registrar
@@ -49,6 +51,8 @@ class Services:
     consulting: Consulting
     timelines: Timelines
     asker: Asker
+    journeys: Journeys
+    payments: Payments
     feed: Feed
     quarantine: Quarantine
     subscriptions: Subscriptions

@@ -16,7 +16,7 @@ from sqlalchemy import (
     update,
 )
 
-from tracker.adapters.store import aside, lookups, rows
+from tracker.adapters.store import aside, lookups, payments, rows
 from tracker.adapters.store.columns import UNREADABLE
 from tracker.adapters.store.differences import by_no_index, hold_names
 from tracker.adapters.store.many import insert_rows, texts, update_rows
@@ -31,21 +31,22 @@ from tracker.adapters.store.tables import (
     other_event,
     report,
 )
-from tracker.domain.consent import ConsentId, ProviderId, TrackingId
+from tracker.domain.consent import ProviderId, TrackingId
 from tracker.domain.decision import Decision
 from tracker.domain.errors import InconsistentRowError
+from tracker.domain.payment import Payment
 from tracker.domain.report import Claim
 from tracker.domain.tracked import TrackedConsent
 from tracker.journal.entry import Draft, Entry, seal
-from tracker.ports import AskLine, Confirmation, Evidence, Name, OtherEvent, Quarantined, StoredReport
+from tracker.ports import AskLine, Confirmation, Evidence, Name, OtherEvent, PaymentKey, Quarantined, StoredReport
 
 _DAMAGED_WAIT = timedelta(hours=1)
 _CONSENT_ID = "consent_id"
 
 
-def _by_provider(names: Collection[Name]) -> Iterable[tuple[ProviderId, set[ConsentId]]]:
+def _by_provider(names: Collection[tuple[ProviderId, str]]) -> Iterable[tuple[ProviderId, set[str]]]:
     """Names, as equality with a provider and a list of ids: no index of SQLite serves lists of pairs."""
-    ids: dict[ProviderId, set[ConsentId]] = defaultdict(set)
+    ids: dict[ProviderId, set[str]] = defaultdict(set)
     for provider, consent_id in names:
         ids[provider].add(consent_id)
     return ((provider, ids[provider]) for provider in sorted(ids))
@@ -69,6 +70,7 @@ class SqlTransaction:
         self._repeats: dict[str, int] = defaultdict(int)
         self._quarantined: list[rows.Values] = []
         self._waiting: set[str] = set()
+        self._payments: dict[PaymentKey, Payment] = {}
         self.appended = False
 
     # ------------------------------------------------------------------------------------------ locks and reads
@@ -174,6 +176,24 @@ class SqlTransaction:
                 found[stored.provider, stored.consent_id].append(stored)
         return found
 
+    def lock_payments(self, keys: Collection[PaymentKey]) -> dict[PaymentKey, Payment]:
+        """Hold those of these payments that are on record until the end."""
+        query = lookups.payments_by_key(self._dialect)
+        return {one.key: one for one in self._read_payments(query, keys)}
+
+    def payments_under(self, names: Collection[Name]) -> dict[Name, list[Payment]]:
+        """The payments on record under consents that are held by these names."""
+        found: dict[Name, list[Payment]] = defaultdict(list)
+        for one in self._read_payments(lookups.payments_under(self._dialect), names):
+            found[one.provider, one.consent_id].append(one)
+        return found
+
+    def _read_payments(self, query: Select[Any], keys: Collection[tuple[ProviderId, str]]) -> Iterable[Payment]:
+        for provider, ids in _by_provider(keys):
+            named = {"provider": provider, "ids": texts(self._dialect, ids)}
+            for row in self._connection.execute(query, named):
+                yield rows.to_payment(row)
+
     # ------------------------------------------------------------------------------------------ writes, kept together
 
     def save(
@@ -212,6 +232,10 @@ class SqlTransaction:
         """Put another verified event on record."""
         self._other_events.append(rows.other_event_values(event))
         self._evidence[proof.jws_sha256] = rows.evidence_values(proof)
+
+    def save_payment(self, payment: Payment) -> None:
+        """Insert or update a payment."""
+        self._payments[payment.key] = payment
 
     def count_repeat(self, digest: str) -> None:
         """Note that a report came again."""
@@ -284,6 +308,8 @@ class SqlTransaction:
         self._write_consents()
         self._write_reports()
         self._write_quarantine()
+        payments.write(self._connection, self._payments.values())
+        self._payments.clear()
         self._insert(confirmation, self._confirmations)
 
     def _insert(self, table: Any, values: list[rows.Values]) -> None:

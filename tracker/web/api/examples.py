@@ -49,6 +49,21 @@ CONSENT: Final[dict[str, Any]] = {
     "next_poll_at": "2026-03-02T11:47:52.911403Z",
     "version": 3,
     "terms": {"ConsentId": "5b0e7c1a-2f34-4b9d-8a66-0d1f5c9e7a10", "Status": "Authorized"},
+    "labels": {"shelf": "Current", "status": "Active", "type": "Data Sharing"},
+    "journey": {
+        "pushed_at": "2026-03-02T06:15:04.310021Z",
+        "push_accepted": True,
+        "request_expires_at": "2026-03-02T06:16:34.310021Z",
+        "returned_at": "2026-03-02T06:17:32.050334Z",
+        "code_received": True,
+        "error": None,
+        "error_description": None,
+        "token_at": "2026-03-02T06:17:33.118270Z",
+        "overdue_at": None,
+    },
+    "abandoned": False,
+    "authorizers": None,
+    "payment_outcome": None,
 }
 
 USABLE: Final[dict[str, Any]] = {
@@ -65,6 +80,16 @@ SUBSCRIPTION: Final[dict[str, Any]] = {
     "filter": {"to": ["Revoked", "Expired"]},
     "description": "stops direct debits",
 }
+
+PAR_RESULT: Final[dict[str, Any]] = {"accepted": True, "request_uri": "urn:example:request:1", "expires_in": 90}
+
+AUTHORIZATION_RESULT: Final[dict[str, Any]] = {"error": "access_denied", "error_description": "user_rejected_consent"}
+
+TOKEN_RESULT: Final[dict[str, Any]] = {
+    "authorization_details": [{"type": "urn:example:consent", "consent": {"Data": {"Status": "Authorized"}}}]
+}
+
+REFRESH: Final[dict[str, Any]] = {"because": "access_refused", "status": 403, "code": "Consent.Invalid"}
 
 RETRY: Final[dict[str, Any]] = {"reason": "key_unknown", "provider": "demobank"}
 
@@ -115,6 +140,10 @@ OF_MODELS: Final[dict[str, dict[str, Any]]] = {
     "BatchIn": BATCH,
     "ConsentOut": CONSENT,
     "UsableOut": USABLE,
+    "ParResultIn": PAR_RESULT,
+    "AuthorizationResultIn": AUTHORIZATION_RESULT,
+    "TokenResultIn": TOKEN_RESULT,
+    "RefreshIn": REFRESH,
     "SubscriptionIn": SUBSCRIPTION,
     "RetryIn": RETRY,
     "EntryOut": ENTRY,

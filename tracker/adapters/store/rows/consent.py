@@ -7,10 +7,17 @@ from typing import Any
 from sqlalchemy import Row
 
 from tracker.adapters.store.columns import instant_text
+from tracker.adapters.store.rows.journey import (
+    authorizers_from_json,
+    authorizers_to_json,
+    journey_from_json,
+    journey_to_json,
+)
 from tracker.adapters.store.rows.reading import Values, consistent
 from tracker.domain.consent import Channel, ConsentId, ProviderId, Status, TrackingId
 from tracker.domain.decision import Decision
 from tracker.domain.lifecycle import Told
+from tracker.domain.payment import PaymentOutcome
 from tracker.domain.report import Report
 from tracker.domain.standing import Summary
 from tracker.domain.tracked import Asking, Overlay, TrackedConsent
@@ -68,6 +75,10 @@ def consent_values(
         "next_tick_at": next_tick_at,
         "urgent_ask_at": urgent_ask_at,
         "queued_ask_at": queued_ask_at,
+        "journey": journey_to_json(consent.journey),
+        "authorizers": authorizers_to_json(consent.authorizers),
+        "payment_outcome": consent.payment_outcome,
+        "payment_date_time": consent.payment_date_time,
     }
 
 
@@ -106,6 +117,10 @@ def to_consent(row: Row[Any]) -> TrackedConsent:
         terms=row.terms,
         creation_date_time=row.creation_date_time,
         authorization_expiration_date_time=row.authorization_expiration_date_time,
+        journey=journey_from_json(row.journey),
+        authorizers=authorizers_from_json(row.authorizers),
+        payment_outcome=None if row.payment_outcome is None else PaymentOutcome(row.payment_outcome),
+        payment_date_time=row.payment_date_time,
         last_sequence=row.last_sequence,
         version=row.version,
         updated_at=row.updated_at,

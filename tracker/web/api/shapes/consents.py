@@ -5,10 +5,13 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from tracker.domain.consent import Status
+from tracker.domain.payment import PaymentOutcome
+from tracker.profiles.around import Shelf
 from tracker.usecases.consult import ConsentView, Usability, UsableReason
 from tracker.usecases.timeline import TimelineItem
 from tracker.web.api.shapes.fields import (
     ConsentIdText,
+    Deadline,
     In,
     Name,
     Out,
@@ -19,7 +22,9 @@ from tracker.web.api.shapes.fields import (
     ShortText,
     TimeIn,
     TimeOut,
+    YesOrNo,
 )
+from tracker.web.api.shapes.journeys import AuthorizersOut, JourneyOut
 
 
 class RegistrationIn(In):
@@ -36,6 +41,14 @@ class RegistrationIn(In):
         (), description="What it is to allow."
     )
     terms: dict[str, Any] | None = Field(None, description="Whatever else was asked for; personal.")
+
+
+class LabelsOut(Out):
+    """What a consent is called towards the customer, in the words of the ecosystem."""
+
+    shelf: Shelf = Field(description="Where it is shown: among the current ones, or in the history.")
+    status: str = Field(description="What its state is called.")
+    type: str | None = Field(description="What kind of thing it is; null while that is not known.")
 
 
 class ConsentOut(Out):
@@ -68,11 +81,17 @@ class ConsentOut(Out):
     next_poll_at: TimeOut | None = Field(description="When the holder is asked next; null in lists.")
     version: int = Field(description="Rises with every change; also the `ETag`.")
     terms: dict[str, Any] | None = Field(description="The holder's data object as last seen.")
+    labels: LabelsOut | None = Field(description="Its words for the customer; null: it is not to be shown to them.")
+    journey: JourneyOut
+    abandoned: bool = Field(description="Nobody came back to authorize it, and its holder, asked since, still waits.")
+    authorizers: AuthorizersOut | None = Field(description="Null unless several must authorize it.")
+    payment_outcome: PaymentOutcome | None = Field(description="Of the latest word on a payment under it.")
 
     @classmethod
     def of(cls, seen: ConsentView) -> "ConsentOut":
         """Show a consent as it is at an instant."""
-        consent, decision = seen.consent, seen.decision
+        consent, decision, labels = seen.consent, seen.decision, seen.labels
+        codes = {c.code for c in decision.contradictions} | ({"end_hinted"} if decision.end_hinted else set())
         return cls(
             tracking_id=consent.tracking_id,
             provider=consent.provider,
@@ -91,7 +110,7 @@ class ConsentOut(Out):
             confirmed_at=consent.confirmed_at,
             confirmed_by=consent.confirmed_by,
             revoked_by=decision.report.revoked_by if decision.report else None,
-            reason=",".join(sorted({c.code for c in decision.contradictions})) or None,
+            reason=",".join(sorted(codes)) or None,
             created_date_time=consent.creation_date_time,
             expiration_date_time=decision.expiration_date_time,
             authorization_expiration_date_time=consent.authorization_expiration_date_time,
@@ -101,6 +120,11 @@ class ConsentOut(Out):
             next_poll_at=seen.next_ask_at,
             version=consent.version,
             terms=None if consent.terms is None else dict(consent.terms),
+            labels=None if labels is None else LabelsOut(shelf=labels.shelf, status=labels.status, type=labels.type),
+            journey=JourneyOut.of(consent.journey),
+            abandoned=seen.abandoned,
+            authorizers=None if consent.authorizers is None else AuthorizersOut.of(consent.authorizers),
+            payment_outcome=consent.payment_outcome,
         )
 
 
@@ -142,6 +166,13 @@ class UsableQuery(Query):
 
     permission: ShortText | None = Field(None, description="It must have been granted this.")
     max_age: Seconds | None = Field(None, description="The holder must have vouched for it within so many seconds.")
+    fresh: YesOrNo = Field(
+        False,
+        description="Ask the holder first if it has not vouched for it within `max_age` (0 unless given).",
+    )
+    within: Deadline = Field(
+        3.0, description="So many seconds the holder has for that; then the answer is given without."
+    )
 
 
 class UsableOut(Out):

@@ -23,12 +23,15 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from tests.journal import drafts
+from tests.profiles import uae_payloads
 from tests.usecases.bench import CONSENT, Bench, data, event, message, open_bench, our_crypto
 from tracker.adapters.checkpoint_signer import checkpoint_signer, checkpoint_vkey
 from tracker.domain import decision, lifecycle
 from tracker.journal import leaf
 from tracker.journal.verify import Answer, verify_export
+from tracker.usecases.expire import AUTHORIZATION_OVERDUE
 from tracker.usecases.export import Exporting
+from tracker.usecases.payments import PAYMENT_CHANGED
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "journal.md").read_text("utf-8")
 BLOCKS = dict(re.findall(r"^```\w+ (\S+)\n(.*?)\n```$", DOCUMENT, re.MULTILINE | re.DOTALL))
@@ -366,6 +369,7 @@ async def _live(bench: Bench) -> None:
     """Let one consent have every type of entry."""
     await bench.register(user_ref="customer-42", terms={"Amount": 12.5, "Note": "Zoë", "Tiny": 1e-7})
     await bench.deliver(event(data()))
+    await bench.deliver(event(None, message=message(uae_payloads.payment(ConsentId=CONSENT))))
     bench.advance(minutes=10)
     bench.holders.answers[CONSENT] = {"Data": data(Permissions=["ReadBalances"])}
     await bench.asker.ask_now((await bench.consent()).tracking_id)
@@ -381,6 +385,9 @@ async def _live(bench: Bench) -> None:
     await bench.expiry.run_once()
     bench.holders.answers[CONSENT] = {"Data": data("Expired", "2026-09-01T00:00:00+04:00")}
     await bench.asker.ask_now((await bench.consent()).tracking_id)
+    await bench.register("another")
+    bench.advance(minutes=15)
+    await bench.expiry.run_once()
 
 
 async def test_what_the_tracker_records_and_exports_is_as_documented(database: Path, tmp_path: Path) -> None:
@@ -409,9 +416,9 @@ def _require_documented(entry: dict[str, Any], row: list[str]) -> None:
         wanted = {"null": False, "empty": False, "set": True, "one": True, "maybe": not by_clock}[cell]
         assert is_there == wanted, (entry["type"], name)
     assert len(said["evidence"]) <= 1
-    assert said["to"] is not None
+    assert (said["to"] is None) == entry["type"].startswith("payment.")
     assert said["inferred"] is not said["confirmed"]
-    assert (said["reason"] is not None) == (entry["type"] == "consent.irregular")
+    assert (said["reason"] is not None) == ("`reason`" in row[1])
     assert said["late"] is (entry["type"] == "consent.status_learned_late")
 
 
@@ -527,7 +534,7 @@ def test_tables_name_what_the_code_has() -> None:
     assert leaf.LEAF.keys() == LEAF.keys()
     assert leaf.DATA.keys() == DATA.keys()
     types = {names_in(row[0])[0] for row in table("`type`", "when")}
-    assert types == {"consent.registered", *lifecycle.Telling}
+    assert types == {"consent.registered", AUTHORIZATION_OVERDUE, PAYMENT_CHANGED, *lifecycle.Telling}
 
 
 def test_reasons_are_those_of_the_judge() -> None:

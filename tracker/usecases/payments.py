@@ -41,17 +41,17 @@ class PaymentBook:
 
     def put(self, heard: HeardOther, tracking_id: TrackingId | None) -> bool:
         """Keep what a verified event says of a payment; say whether that is news."""
-        payment = _payment_of(heard)
-        if payment is None:
+        word = _payment_of(heard)
+        if word is None:
             return False
-        payment = changed(payment, recorded_at=self._recording.now)
-        known = self._known.get(payment.key)
-        if known is not None and (known.consent_id != payment.consent_id or not payment.is_later_than(known)):
+        word = changed(word, recorded_at=self._recording.now)
+        known = self._known.get(word.key)
+        if known is not None and (known.consent_id != word.consent_id or not word.is_later_than(known)):
             return False
-        self._known[payment.key] = payment
-        self._transaction.save_payment(payment)
+        self._known[word.key] = word
+        self._transaction.save_payment(word)
         if tracking_id is not None:
-            tell_payment(self._office, self._recording, tracking_id, payment, known)
+            tell_payment(self._office, self._recording, tracking_id, word, known)
         return True
 
 

@@ -9,27 +9,27 @@ from tracker.domain.consent import ConsentId, ProviderId
 from tracker.domain.payment import Payment, PaymentOutcome
 
 
-def payment_values(payment: Payment) -> Values:
+def payment_values(kept: Payment) -> Values:
     """The row of a payment."""
     return {
-        "provider": payment.provider,
-        "payment_id": payment.payment_id,
-        "consent_id": payment.consent_id,
-        "status": payment.status,
-        "outcome": payment.outcome.value,
-        "is_final": payment.is_final,
-        "status_date_time": payment.status_date_time,
-        "creation_date_time": payment.creation_date_time,
-        "transaction_id": payment.transaction_id,
-        "reject_codes": list(payment.reject_codes),
-        "amount": payment.amount,
-        "currency": payment.currency,
-        "received_at": payment.received_at,
-        "recorded_at": payment.recorded_at,
-        "jws_sha256": payment.jws_sha256,
-        "jwe_sha256": payment.jwe_sha256,
-        "kid": payment.kid,
-        "jwk_thumbprint": payment.jwk_thumbprint,
+        "provider": kept.provider,
+        "payment_id": kept.payment_id,
+        "consent_id": kept.consent_id,
+        "status": kept.status,
+        "outcome": kept.outcome.value,
+        "is_final": kept.is_final,
+        "status_date_time": kept.status_date_time,
+        "creation_date_time": kept.creation_date_time,
+        "transaction_id": kept.transaction_id,
+        "reject_codes": list(kept.reject_codes),
+        "amount": kept.amount,
+        "currency": kept.currency,
+        "received_at": kept.received_at,
+        "recorded_at": kept.recorded_at,
+        "jws_sha256": kept.jws_sha256,
+        "jwe_sha256": kept.jwe_sha256,
+        "kid": kept.kid,
+        "jwk_thumbprint": kept.jwk_thumbprint,
     }
 
 

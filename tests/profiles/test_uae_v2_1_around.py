@@ -207,3 +207,4 @@ def test_details_say_the_status_in_the_consent_or_beside_it() -> None:
     assert UAE_V2_1.read_granted([{"consent": {"Data": data}, "status": "Revoked"}]).status is Status.SUSPENDED
     assert UAE_V2_1.read_granted([{"consent": {"Data": {"Status": "Odd"}}}]).status is Status.UNKNOWN
     assert UAE_V2_1.read_granted([{"consent": {"Data": {}}}]).status is None
+    assert UAE_V2_1.read_granted([{"consent": data}]).status is Status.SUSPENDED

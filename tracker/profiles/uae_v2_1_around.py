@@ -9,7 +9,8 @@ authorization endpoint and "Consent Management Interfaces".
 Conflict: `lfi_internal_error`, `api_hub_communication_error` and `lfi_temporarily_unavailable` come both from a phase in
 which the consent becomes Rejected and from one in which it does not; a callback does not say which it was. They count as
 ends here: that costs a question, the other would cost a wrong answer.
-Conflict: a guide shows `status` beside the consent of a token's response; the description has it in its data. Both are read.
+Conflict: a guide shows `status` beside the consent of a token's response; the description has it in its data. Both are read,
+and so is a consent that is flat, as in the request that it was made by.
 """
 
 import re
@@ -83,7 +84,7 @@ def read_granted(details: object) -> Granted:
     consent = detail.get("consent")
     if not isinstance(consent, Mapping):
         raise UnreadableMessageError(_NOT_DETAILS)
-    data = object_in(consent, "Data")
+    data = consent if "Data" not in consent else object_in(consent, "Data")
     named = data.get("ConsentId")
     if named is not None and not is_consent_id(named):
         raise UnreadableMessageError("consent_id_invalid")

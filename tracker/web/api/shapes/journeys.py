@@ -8,7 +8,7 @@ from tracker.domain.journey import Authorizers, Journey
 from tracker.usecases.journeys import Failure
 from tracker.web.api.shapes.fields import In, Out, ShortText, TimeOut
 
-_Description = Annotated[str, StringConstraints(max_length=2048)]
+_LongText = Annotated[str, StringConstraints(max_length=2048)]
 _ERROR = "An error's code; RFC 6749 and the ecosystem have them."
 _DESCRIPTION = "What describes it. Kept only if it is a code too: it came from outside."
 
@@ -17,10 +17,10 @@ class ParResultIn(In):
     """What came of pushing the authorization request."""
 
     accepted: bool = Field(description="Whether the holder took it.")
-    request_uri: ShortText | None = Field(None, description="What the holder gave for it. Not kept.")
+    request_uri: _LongText | None = Field(None, description="What the holder gave for it. Not kept.")
     expires_in: Annotated[int, Field(ge=0, le=86_400)] | None = Field(None, description="For so many seconds.")
     error: ShortText | None = Field(None, description=_ERROR)
-    error_description: _Description | None = Field(None, description=_DESCRIPTION)
+    error_description: _LongText | None = Field(None, description=_DESCRIPTION)
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -41,7 +41,7 @@ class AuthorizationResultIn(In):
 
     code_received: Literal[True] | None = Field(None, description="There was a code. The code itself is not wanted.")
     error: ShortText | None = Field(None, description=_ERROR)
-    error_description: _Description | None = Field(None, description=_DESCRIPTION)
+    error_description: _LongText | None = Field(None, description=_DESCRIPTION)
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

@@ -1,6 +1,6 @@
 """What the notices about a consent have told, and when the next one is due.
 
-Revision: 0010, after 0008
+Revision: 0010, after 0009
 """
 
 import sqlalchemy as sa
@@ -9,7 +9,7 @@ from alembic import op
 from tracker.adapters.store.columns import Instant, Json
 
 revision = "0010"
-down_revision = "0008"
+down_revision = "0009"
 branch_labels = None
 depends_on = None
 

@@ -10,6 +10,8 @@ from tracker.adapters.clock import SystemIds
 from tracker.adapters.store.store import SqlStore
 from tracker.domain.consent import Channel, ConsentId, ProviderId, Status, TrackingId
 from tracker.domain.decision import Decision
+from tracker.domain.journey import Authorization, Authorizers
+from tracker.domain.payment import Payment, PaymentOutcome
 from tracker.domain.report import Report
 from tracker.domain.subscription import Parked, Subscription
 from tracker.domain.tracked import TrackedConsent
@@ -137,6 +139,33 @@ def an_other_event(number: object = 1, **changes: Any) -> OtherEvent:
         "jws_sha256": digest(f"jws {number}"),
     }
     return OtherEvent(**facts | changes)
+
+
+def a_payment(payment_id: str = "payment-1", about: Name = CONSENT_1, **changes: Any) -> Payment:
+    facts: dict[str, Any] = {
+        "provider": about[0],
+        "payment_id": payment_id,
+        "consent_id": about[1],
+        "status": "Pending",
+        "outcome": PaymentOutcome.PENDING,
+        "is_final": False,
+        "status_date_time": START,
+        "received_at": at(1),
+        "recorded_at": at(2),
+        "jws_sha256": digest(f"jws {payment_id}"),
+        "jwe_sha256": None,
+        "kid": "hub-key-1",
+        "jwk_thumbprint": "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs",
+    }
+    return Payment(**facts | changes)
+
+
+def some_authorizers(*statuses: str) -> Authorizers:
+    done = tuple(
+        Authorization(authorizer_id=f"A{number}", authorizer_type="Approver", status=status, date_time=START)
+        for number, status in enumerate(statuses or ("Approved", "Pending"), 1)
+    )
+    return Authorizers(total_required=2, authorizations=done, approved=1, is_waiting=True)
 
 
 def an_item(received: float = 0, **changes: Any) -> InboxItem:

@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 from tests.contract.facts import IDS, digest
 from tracker.domain.consent import Channel, ConsentId, ProviderId, Status, TrackingId
 from tracker.domain.decision import Decision
+from tracker.domain.journey import Authorization, Authorizers, Journey
 from tracker.domain.lifecycle import Told, Verdict
 from tracker.domain.noticed import Deadline, Noticed, Noticing
 from tracker.domain.overlay import Overlay, Revocation, RevocationState
+from tracker.domain.payment import Payment, PaymentOutcome
 from tracker.domain.report import Report
 from tracker.domain.standing import Summary
 from tracker.domain.subscription import EntryFilter, Parked, Subscription, SubscriptionState
@@ -91,6 +93,60 @@ revocations = st.builds(
     last_error=maybe_texts,
 )
 
+journeys = st.builds(
+    Journey,
+    pushed_at=maybe_times,
+    push_accepted=st.none() | st.booleans(),
+    request_expires_at=maybe_times,
+    returned_at=maybe_times,
+    code_received=st.none() | st.booleans(),
+    error=maybe_texts,
+    error_description=maybe_texts,
+    token_at=maybe_times,
+    overdue_at=maybe_times,
+)
+
+authorizers = st.builds(
+    Authorizers,
+    total_required=st.none() | counts,
+    authorizations=st.lists(
+        st.builds(
+            Authorization,
+            authorizer_id=maybe_texts,
+            authorizer_type=maybe_texts,
+            status=texts,
+            date_time=maybe_times,
+        ),
+        max_size=3,
+    ).map(tuple),
+    approved=counts,
+    is_waiting=st.booleans(),
+)
+
+outcomes = st.sampled_from(PaymentOutcome)
+
+payments = st.builds(
+    Payment,
+    provider=providers,
+    payment_id=fresh,
+    consent_id=consent_ids,
+    status=texts,
+    outcome=outcomes,
+    is_final=st.booleans(),
+    status_date_time=times,
+    creation_date_time=maybe_times,
+    transaction_id=maybe_texts,
+    reject_codes=permissions,
+    amount=maybe_texts,
+    currency=maybe_texts,
+    received_at=times,
+    recorded_at=times,
+    jws_sha256=digests,
+    jwe_sha256=st.none() | digests,
+    kid=texts,
+    jwk_thumbprint=digests,
+)
+
 consents = st.builds(
     TrackedConsent,
     tracking_id=fresh.map(TrackingId),
@@ -135,6 +191,10 @@ consents = st.builds(
     terms=st.none() | json_objects,
     creation_date_time=maybe_times,
     authorization_expiration_date_time=maybe_times,
+    journey=journeys,
+    authorizers=st.none() | authorizers,
+    payment_outcome=st.none() | outcomes,
+    payment_date_time=maybe_times,
     last_sequence=st.none(),
     version=counts,
     updated_at=times,

@@ -23,6 +23,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from tests.journal import drafts
+from tests.profiles import uae_payloads
 from tests.usecases.bench import CONSENT, Bench, data, event, message, open_bench, our_crypto
 from tests.usecases.chain import EXPIRY, NEXT, hear, renew
 from tracker.adapters.checkpoint_signer import checkpoint_signer, checkpoint_vkey
@@ -30,7 +31,9 @@ from tracker.domain import decision, lifecycle, overlay
 from tracker.domain.errors import RevocationRefusedError
 from tracker.journal import leaf
 from tracker.journal.verify import Answer, verify_export
+from tracker.usecases.expire import AUTHORIZATION_OVERDUE
 from tracker.usecases.export import Exporting
+from tracker.usecases.payments import PAYMENT_CHANGED
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "journal.md").read_text("utf-8")
 BLOCKS = dict(re.findall(r"^```\w+ (\S+)\n(.*?)\n```$", DOCUMENT, re.MULTILINE | re.DOTALL))
@@ -368,6 +371,7 @@ async def _live(bench: Bench) -> None:
     """Let consents have every type of entry."""
     await bench.register(user_ref="customer-42", terms={"Amount": 12.5, "Note": "Zoë", "Tiny": 1e-7})
     await bench.deliver(event(data()))
+    await bench.deliver(event(None, message=message(uae_payloads.payment(ConsentId=CONSENT))))
     bench.advance(minutes=10)
     bench.holders.answers[CONSENT] = {"Data": data(Permissions=["ReadBalances"])}
     await bench.asker.ask_now((await bench.consent()).tracking_id)
@@ -396,6 +400,9 @@ async def _live(bench: Bench) -> None:
     await bench.expiry.run_once()
     bench.holders.answers[CONSENT] = {"Data": data("Expired", "2026-09-01T00:00:00+04:00")}
     await bench.asker.ask_now((await bench.consent()).tracking_id)
+    await bench.register("another")
+    bench.advance(minutes=15)
+    await bench.expiry.run_once()
 
 
 async def test_what_the_tracker_records_and_exports_is_as_documented(database: Path, tmp_path: Path) -> None:
@@ -424,11 +431,9 @@ def _require_documented(entry: dict[str, Any], row: list[str]) -> None:
         wanted = {"null": False, "empty": False, "set": True, "one": True, "maybe": not by_clock}[cell]
         assert is_there == wanted, (entry["type"], name)
     assert len(said["evidence"]) <= 1
-    is_notice = entry["type"] in {"consent.expiring", "consent.overlap_found"}
-    assert (said["to"] is None) == is_notice
+    assert (said["to"] is None) == (entry["type"] in {"consent.expiring", "consent.overlap_found", PAYMENT_CHANGED})
     assert said["inferred"] is not said["confirmed"]
-    has_reason = is_notice or entry["type"] in {"consent.irregular", "consent.revocation_failed"}
-    assert (said["reason"] is not None) == has_reason
+    assert (said["reason"] is not None) == ("`reason`" in row[1])
     assert said["late"] is (entry["type"] == "consent.status_learned_late")
 
 
@@ -544,8 +549,8 @@ def test_tables_name_what_the_code_has() -> None:
     assert leaf.LEAF.keys() == LEAF.keys()
     assert leaf.DATA.keys() == DATA.keys()
     types = {names_in(row[0])[0] for row in table("`type`", "when")}
-    notices = {"consent.expiring", "consent.overlap_found"}
-    assert types == {"consent.registered", *notices, *lifecycle.Telling, *overlay.Deed}
+    notices = {"consent.expiring", "consent.overlap_found", AUTHORIZATION_OVERDUE}
+    assert types == {"consent.registered", *notices, PAYMENT_CHANGED, *lifecycle.Telling, *overlay.Deed}
 
 
 def test_reasons_are_those_of_the_judge() -> None:

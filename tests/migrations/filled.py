@@ -7,6 +7,7 @@ from tests.contract.facts import (
     START,
     a_consent,
     a_decision,
+    a_payment,
     a_quarantined,
     a_report,
     a_subscription,
@@ -15,12 +16,14 @@ from tests.contract.facts import (
     an_other_event,
     draft_about,
     parked,
+    some_authorizers,
     stored,
 )
 from tracker.adapters.clock import SystemIds
 from tracker.adapters.store.store import Database, SqlStore
 from tracker.adapters.store.tables import metadata
 from tracker.domain.consent import Channel, Status
+from tracker.domain.journey import Journey
 from tracker.domain.overlay import Overlay, Revocation
 from tracker.ports import ApiKey, Confirmation, Progress, Transaction, subscription_lease
 
@@ -29,13 +32,16 @@ async def fill(database: Database) -> None:
     """Put at least one row into every table, and close."""
     store = SqlStore(database, SystemIds())
     asked_for = Revocation(revoked_by="TPP.InitiatedByUser", requested_at=START, due_at=START)
-    consent = a_consent(terms={"name": "Zoë"}, overlay=Overlay(revocation=asked_for))
+    journey, authorizers = Journey(returned_at=START, code_received=True), some_authorizers()
+    overlay = Overlay(revocation=asked_for)
+    consent = a_consent(terms={"name": "Zoë"}, overlay=overlay, journey=journey, authorizers=authorizers)
     subscription = a_subscription()
 
     def script(transaction: Transaction) -> None:
         transaction.save(consent, a_decision(), next_ask_at=START, next_tick_at=START)
         transaction.add_report(stored(a_report(1), consent), an_evidence())
         transaction.add_other_event(an_other_event(), an_evidence())
+        transaction.save_payment(a_payment())
         transaction.quarantine(a_quarantined())
         transaction.add_confirmation(
             Confirmation(

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from tracker.domain.consent import Status, is_consent_id
 from tracker.domain.moves import Rules
+from tracker.profiles.around import Granted, Labels, Shelf, Shown
 from tracker.profiles.profile import (
     Event,
     Family,
@@ -134,6 +135,26 @@ class LibraryCards:
         if document == "closed today":
             return Refusal(code="closed", meaning=RefusalMeaning.PASSING)
         return Refusal(code=None, meaning=RefusalMeaning.NOT_STAGED)
+
+    def end_after_error(self, error: str, error_description: str | None) -> Status | None:
+        return Status.REJECTED if error == "no" else None
+
+    def end_after_refusal(self, status: int, code: str | None) -> Status | None:
+        return Status.REVOKED if code == "taken away" else None
+
+    def read_granted(self, details: object) -> Granted:
+        (card,) = details if isinstance(details, list | tuple) and len(details) == 1 else (None,)
+        snapshot = _snapshot(_mapping(card, "card_missing"))
+        return Granted(
+            consent_id=snapshot.consent_id,
+            status=snapshot.status,
+            status_date_time=snapshot.status_date_time,
+            terms=snapshot.terms,
+        )
+
+    def labels(self, shown: Shown) -> Labels | None:
+        shelf = Shelf.HISTORY if shown.status.is_terminal else Shelf.CURRENT
+        return Labels(shelf=shelf, status="on hold" if shown.paused else shown.status.value.lower(), type="Card")
 
 
 def _snapshot(card: Mapping[str, Any]) -> Snapshot:

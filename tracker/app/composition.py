@@ -42,6 +42,7 @@ from tracker.usecases.expire import Expiry
 from tracker.usecases.export import Exporting
 from tracker.usecases.feed import Feed
 from tracker.usecases.groups import Groups
+from tracker.usecases.journeys import Journeys
 from tracker.usecases.key_wait import KeyWait
 from tracker.usecases.leasing import LEASE_SECONDS, Leasing
 from tracker.usecases.notices import Notices
@@ -49,6 +50,7 @@ from tracker.usecases.notify import Notifier
 from tracker.usecases.open import Opening
 from tracker.usecases.opening import Opener
 from tracker.usecases.pause import Pausing
+from tracker.usecases.payments import Payments
 from tracker.usecases.precedence import Precedence
 from tracker.usecases.providers import Providers
 from tracker.usecases.quarantine import Quarantine
@@ -261,6 +263,8 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
             asker=asker,
             revoker=revoker,
             pausing=Pausing(store, office, bells.journal, trail),
+            journeys=Journeys(store, office, bells.journal, bells.asks, trail),
+            payments=Payments(store),
             feed=Feed(store),
             quarantine=Quarantine(
                 store,

@@ -295,10 +295,14 @@ def overdue_from(consent: TrackedConsent, decision: Decision) -> datetime | None
     return min(max(decision.expiration_date_time, consent.registered_at), _END_OF_TIME) + CONFIRMED_WITHIN
 
 
-def next_tick(consent: TrackedConsent, decision: Decision) -> datetime | None:
-    """When the clock alone will have something to tell: at the expiry, and when the holder should have confirmed it."""
+def next_tick(consent: TrackedConsent, decision: Decision, pace: Pace) -> datetime | None:
+    """When the clock alone will have something to tell.
+
+    At the expiry, and when the holder should have confirmed it; and when nobody has finished authorizing the consent.
+    """
+    not_finished = consent.overdue_from(decision, pace.authorization_overdue)
     if not decision.status.is_open or consent.told.status is not Status.EXPIRED:
-        return decision.expiration_date_time if decision.status.is_open else None
+        return _earliest((not_finished, decision.expiration_date_time if decision.status.is_open else None))
     alarm_at = overdue_from(consent, decision)
     is_told = alarm_at is None or (consent.judged_at is not None and consent.judged_at >= alarm_at)
-    return None if is_told else alarm_at
+    return _earliest((not_finished, None if is_told else alarm_at))

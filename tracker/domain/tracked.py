@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from tracker.domain.consent import Channel, ConsentId, ProviderId, TrackingId
+from tracker.domain.consent import Channel, ConsentId, ProviderId, Status, TrackingId
 from tracker.domain.decision import Decision
+from tracker.domain.journey import Authorizers, Journey, is_abandoned, overdue_from
 from tracker.domain.lifecycle import Position, Told
 from tracker.domain.moves import Rules
 from tracker.domain.noticed import Noticing
 from tracker.domain.overlay import Overlay
+from tracker.domain.payment import Payment, PaymentOutcome
 from tracker.domain.standing import Summary
 
 
@@ -69,6 +71,10 @@ class TrackedConsent:
         terms: The holder's data object as last seen; personal.
         creation_date_time: When it was made, by the holder.
         authorization_expiration_date_time: Until when it can be authorized.
+        journey: What our own application saw of the way to an authorization.
+        authorizers: How far several authorizers have come, by the holder.
+        payment_outcome: What the latest word on a payment under it comes to.
+        payment_date_time: Since when, by the holder.
         last_sequence: Its latest entry in the journal; None before the first.
         version: Rises with every change that a reader can see.
         updated_at: When that was.
@@ -99,6 +105,10 @@ class TrackedConsent:
     terms: Mapping[str, Any] | None = None
     creation_date_time: datetime | None = None
     authorization_expiration_date_time: datetime | None = None
+    journey: Journey = field(default_factory=Journey)
+    authorizers: Authorizers | None = None
+    payment_outcome: PaymentOutcome | None = None
+    payment_date_time: datetime | None = None
     last_sequence: int | None = None
     version: int = 1
     updated_at: datetime
@@ -118,3 +128,22 @@ class TrackedConsent:
     def decision(self, rules: Rules) -> Decision:
         """What is so, by the reports that stand."""
         return self.position(rules).decision()
+
+    def overdue_from(self, decision: Decision, patience: timedelta) -> datetime | None:
+        """When it is to be told that nobody has finished authorizing it; None: not at all, or told already."""
+        if self.imported or self.told.status is Status.EXPIRED:
+            return None
+        others_may = self.journey.code_received and self.authorizers is not None and self.authorizers.is_waiting
+        until = (self.authorization_expiration_date_time or decision.expiration_date_time) if others_may else None
+        return overdue_from(self.journey, decision.status, self.registered_at, until, patience)
+
+    def is_abandoned(self, decision: Decision) -> bool:
+        """Whether nobody came back, and the holder was asked since and still waits."""
+        return is_abandoned(self.journey, decision, self.confirmed_at)
+
+    def is_shown_by(self, payment: Payment) -> bool:
+        """Whether a word on a payment is the latest on any payment under it."""
+        if self.payment_outcome is None or self.payment_date_time is None:
+            return True
+        known = (self.payment_date_time, self.payment_outcome.rank)
+        return (payment.status_date_time, payment.outcome.rank) > known

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from tracker.domain.consent import Channel, ConsentId, ProviderId, Status, TrackingId
+from tracker.domain.journey import Authorizers
 from tracker.domain.lifecycle import Verdict
 from tracker.domain.report import Report
 from tracker.domain.schedule import NextAsk
@@ -17,6 +18,9 @@ Name = tuple[ProviderId, ConsentId]
 """What the world calls a consent."""
 Watched = tuple[TrackedConsent, NextAsk]
 """A consent, and when its holder is to be asked about it."""
+
+PaymentKey = tuple[ProviderId, str]
+"""A payment, by whom and what its provider calls it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +90,7 @@ class StoredReport:
         jwk_thumbprint: That key's thumbprint.
         zone_assumed: Some holder's time came without an offset.
         verdict: What it meant; None while it waits.
+        authorizers: How far several authorizers had come, if it says so; on record with the consent only.
     """
 
     report: Report
@@ -106,6 +111,7 @@ class StoredReport:
     jwk_thumbprint: str | None = None
     zone_assumed: bool = False
     verdict: Verdict | None = None
+    authorizers: Authorizers | None = None
 
 
 @dataclass(frozen=True, kw_only=True)  # no slots: `changed` copies it

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 
 from tracker.domain.consent import TrackingId
+from tracker.domain.payment import Payment
 from tracker.domain.schedule import Tempo
 from tracker.domain.subscription import Parked, Subscription
 from tracker.domain.tracked import TrackedConsent
@@ -108,6 +109,9 @@ class Store(Inbox, Protocol):
 
     async def next_ask_at(self, tracking_id: TrackingId, tempo: Tempo = AS_IT_IS) -> datetime | None:
         """When the consent is due to be asked about, in whichever line."""
+
+    async def payments_of(self, name: Name, limit: int, after: str = "") -> list[Payment]:
+        """Payments under a consent, in order of their ids; `after` is one of these."""
 
     # journal
 

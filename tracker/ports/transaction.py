@@ -8,11 +8,12 @@ from typing import Final, Protocol
 
 from tracker.domain.consent import ProviderId, TrackingId
 from tracker.domain.decision import Decision
+from tracker.domain.payment import Payment
 from tracker.domain.report import Claim
 from tracker.domain.schedule import Tempo
 from tracker.domain.tracked import TrackedConsent
 from tracker.journal.entry import Draft, Entry
-from tracker.ports.records import Confirmation, Evidence, Name, OtherEvent, Quarantined, StoredReport
+from tracker.ports.records import Confirmation, Evidence, Name, OtherEvent, PaymentKey, Quarantined, StoredReport
 
 
 class AskLine(Enum):
@@ -107,10 +108,19 @@ class Transaction(Protocol):
         """Which of these reports and other events are on record."""
 
     def known_claims(self, tracking_ids: Collection[TrackingId]) -> dict[TrackingId, set[Claim]]:
-        """The claims on record for each consent."""
+        """The holders' claims on record for each consent."""
 
     def waiting_reports(self, names: Collection[Name]) -> dict[Name, list[StoredReport]]:
         """Reports that came before their consent was registered, in the order of receipt."""
+
+    def lock_payments(self, keys: Collection[PaymentKey]) -> dict[PaymentKey, Payment]:
+        """Hold those of these payments that are on record until the end. After the consents."""
+
+    def payments_under(self, names: Collection[Name]) -> dict[Name, list[Payment]]:
+        """The payments on record under consents, registered or not, that are held by these names; in order of their ids."""
+
+    def save_payment(self, payment: Payment) -> None:
+        """Insert or update a payment; one that is there already under another consent stays as it is."""
 
     def save(
         self,

@@ -11,8 +11,10 @@ from typing import Any, Protocol
 
 from tracker.domain.consent import Status
 from tracker.domain.errors import TrackerError
+from tracker.domain.journey import Authorizers
 from tracker.domain.limits import Limit
 from tracker.domain.moves import Rules
+from tracker.profiles.around import AroundConsents, PaymentSnapshot
 
 
 class UnreadableMessageError(TrackerError):
@@ -122,6 +124,7 @@ class Snapshot:
         permissions: What it allows, as the API shows it; None if it does not say.
         terms: The holder's whole data object, unknown members and all, with quirks of form made even.
         zone_assumed: Some time came without an offset.
+        authorizers: How far several authorizers have come; None if it does not say.
     """
 
     consent_id: str
@@ -136,6 +139,7 @@ class Snapshot:
     permissions: tuple[str, ...] | None = None
     terms: Mapping[str, Any]
     zone_assumed: bool = False
+    authorizers: Authorizers | None = None
 
 
 class Family(StrEnum):
@@ -160,6 +164,7 @@ class Event:
         data: The holder's data object; None when the event has none.
         snapshot: What it says of the consent; None when it has no data: then we ask.
         ids_disagree: The event and the data in it name different consents: kept, never counted.
+        payment: `PAYMENT`: what it says of a payment, as far as that can be read.
     """
 
     family: Family
@@ -169,6 +174,7 @@ class Event:
     data: Mapping[str, Any] | None
     snapshot: Snapshot | None
     ids_disagree: bool = False
+    payment: PaymentSnapshot | None = None
 
 
 class RefusalMeaning(Enum):
@@ -192,7 +198,7 @@ class Refusal:
     meaning: RefusalMeaning
 
 
-class Profile(Protocol):
+class Profile(AroundConsents, Protocol):
     """One ecosystem's rules."""
 
     @property

@@ -24,6 +24,8 @@ from typing import Any, Final
 
 from tracker.domain.consent import Status
 from tracker.domain.moves import Rules
+from tracker.profiles import uae_v2_1_around as around
+from tracker.profiles.around import Granted, Labels, Shown
 from tracker.profiles.profile import Event, Kind, Profile, Push, Refusal, RevokeCall, Snapshot
 from tracker.profiles.uae_v2_1_limits import is_single, read_limits
 from tracker.profiles.uae_v2_1_revoke import REVOKERS, may_be_paused, revoke_call
@@ -154,6 +156,22 @@ class UaeOpenFinance:
     def read_refusal(self, document: object) -> Refusal:
         """Read an error; see `uae_v2_1_wire.read_refusal`."""
         return read_refusal(document)
+
+    def end_after_error(self, error: str, error_description: str | None) -> Status | None:
+        """The end that a failed authorization may have brought; see `uae_v2_1_around`."""
+        return around.end_after_error(error, error_description)
+
+    def end_after_refusal(self, status: int, code: str | None) -> Status | None:
+        """The end that a refused call for data may tell of; see `uae_v2_1_around`."""
+        return around.end_after_refusal(status, code)
+
+    def read_granted(self, details: object) -> Granted:
+        """Read what came with a token; see `uae_v2_1_around.read_granted`."""
+        return around.read_granted(details)
+
+    def labels(self, shown: Shown) -> Labels | None:
+        """The words for customers; see `uae_v2_1_around.labels`."""
+        return around.labels(shown)
 
 
 UAE_V2_1: Final[Profile] = UaeOpenFinance(name="uae-v2.1", default_api_version="v2.1", kinds=_KINDS, push=_PUSH)

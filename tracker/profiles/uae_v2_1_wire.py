@@ -22,13 +22,15 @@ texts; both are read. Guides show events without `message` around them; the temp
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
-from tracker.domain.consent import OPEN, TERMINAL, Status, is_consent_id
+from tracker.domain.consent import Status, is_consent_id
 from tracker.profiles.date_time import ReadTime
 from tracker.profiles.profile import Event, Family, Refusal, RefusalMeaning, Snapshot, UnreadableMessageError
+from tracker.profiles.uae_v2_1_around import STATUSES, authorizers_in, read_payment
 from tracker.profiles.uae_v2_1_members import (
     consent_id_in,
     data_in,
@@ -39,7 +41,6 @@ from tracker.profiles.uae_v2_1_members import (
     word_in,
 )
 
-_STATUSES: Final = {status.value: status for status in OPEN | TERMINAL}
 _OTHER_RESOURCES: Final = {
     "QuoteId": Family.INSURANCE_QUOTE,
     "FxQuoteId": Family.FX_QUOTE,
@@ -84,6 +85,7 @@ def read_event(claims: object) -> Event:
         consent_id=named,
         snapshot=None if stated is None else _snapshot(stated, within),
         ids_disagree=within != named,
+        payment=read_payment(data) if family is Family.PAYMENT and data is not None else None,
     )
 
 
@@ -106,7 +108,7 @@ def read_consent(body: object) -> Snapshot:
     data = data_in(body)
     if data is None:
         raise UnreadableMessageError("data_missing")
-    return _snapshot(data, consent_id_in(data))
+    return replace(_snapshot(data, consent_id_in(data)), authorizers=authorizers_in(body))
 
 
 def open_answer(claims: object) -> Mapping[str, Any]:
@@ -160,7 +162,7 @@ def _snapshot(data: Mapping[str, Any], consent_id: str) -> Snapshot:
     revoked_by, allowed = data.get("RevokedBy"), data.get("Permissions")
     return Snapshot(
         consent_id=consent_id,
-        status=_STATUSES.get(raw_status, Status.UNKNOWN),
+        status=STATUSES.get(raw_status, Status.UNKNOWN),
         raw_status=raw_status,
         status_date_time=since.instant,
         creation_date_time=_instant(made),

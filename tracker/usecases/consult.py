@@ -14,7 +14,8 @@ from tracker.domain.notices import attestation_due
 from tracker.domain.schedule import Tempo
 from tracker.domain.tracked import TrackedConsent
 from tracker.ports import AS_IT_IS, Clock, ConsentQuery, Name, Store, Watched
-from tracker.profiles.profile import Kind
+from tracker.profiles.around import Labels, Shown
+from tracker.profiles.profile import Kind, Profile
 from tracker.usecases.foresight import notice_rules
 from tracker.usecases.providers import Providers
 
@@ -28,6 +29,7 @@ class ConsentView:
         decision: What is so, by the reports that stand.
         at: The instant.
         kind: The rules of its kind.
+        profile: Whose words and rules it has.
         next_ask_at: When the holder is asked next, as far as that was looked up.
     """
 
@@ -35,6 +37,7 @@ class ConsentView:
     decision: Decision
     at: datetime
     kind: Kind
+    profile: Profile
     next_ask_at: datetime | None = None
 
     @property
@@ -62,6 +65,25 @@ class ConsentView:
     def attestation_due_at(self) -> datetime | None:
         """By when it must be attested that its data were deleted; None while it has not ended, or need not be."""
         return attestation_due(self.decision, notice_rules(self.kind, self.consent), self.at)
+
+    @property
+    def abandoned(self) -> bool:
+        """Whether nobody came back to finish authorizing it, and its holder still waits."""
+        return self.consent.is_abandoned(self.decision)
+
+    @property
+    def labels(self) -> Labels | None:
+        """What it is called towards the customer; None if it is not to be shown."""
+        consent = self.consent
+        shown = Shown(
+            kind=consent.kind,
+            status=self.effective_status,
+            paused=consent.overlay.paused,
+            revoking=consent.overlay.revoking,
+            terms=consent.terms,
+            payment_outcome=consent.payment_outcome,
+        )
+        return self.profile.labels(shown)
 
 
 _CLOCKS_AGREE_SECONDS = 60.0
@@ -98,6 +120,22 @@ _BY_STATUS = {
 }
 
 
+_BEYOND_ASKING = frozenset(
+    {
+        UsableReason.UNKNOWN_CONSENT,
+        UsableReason.REJECTED,
+        UsableReason.CONSUMED,
+        UsableReason.EXPIRED,
+        UsableReason.EXPIRED_UNCONFIRMED,
+        UsableReason.REVOKED,
+        UsableReason.REVOCATION_PENDING,
+        UsableReason.PAUSED,
+        UsableReason.PERMISSION_MISSING,
+    }
+)
+"""What no answer of a holder takes away: an end stands, the clock has spoken, or we ourselves are against it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usability:
     """The answer to "may we use it now?".
@@ -107,12 +145,21 @@ class Usability:
         effective_status: Of the consent; None when it is not known.
         confirmed_at: The latest instant for which the holder vouched.
         age_seconds: How long ago that was.
+        tracking_id: Of the consent.
+        is_too_old: What is known of it is older than was wanted, whatever the reason.
     """
 
     reason: UsableReason
     effective_status: Status | None = None
     confirmed_at: datetime | None = None
     age_seconds: float | None = None
+    tracking_id: TrackingId | None = None
+    is_too_old: bool = False
+
+    @property
+    def worth_asking(self) -> bool:
+        """Whether an answer of the holder's could be news, and could make it usable."""
+        return self.is_too_old and self.reason not in _BEYOND_ASKING
 
     @property
     def usable(self) -> bool:
@@ -184,9 +231,23 @@ class Consulting:
         return [self._seen(consent, now) for consent in await self._store.search(known, now)]
 
     async def usable(
-        self, provider: str, consent_id: str, *, permission: str | None, max_age_seconds: float | None
+        self,
+        provider: str,
+        consent_id: str,
+        *,
+        permission: str | None,
+        max_age_seconds: float | None,
+        fresh_since: datetime | None = None,
     ) -> Usability:
-        """Say whether a consent may be used now; no whenever anything is in doubt."""
+        """Say whether a consent may be used now; no whenever anything is in doubt.
+
+        Args:
+            provider: Whose it is.
+            consent_id: What it is called there.
+            permission: What it must allow.
+            max_age_seconds: How long ago the holder may have vouched for it.
+            fresh_since: What it vouched for at this instant or later is not too old, whatever `max_age_seconds` says.
+        """
         consent = await self._store.find_consent(_name(provider, consent_id)) if is_consent_id(consent_id) else None
         if consent is None or self._providers.get(provider) is None:
             return Usability(reason=UsableReason.UNKNOWN_CONSENT)
@@ -195,7 +256,11 @@ class Consulting:
         age = None if consent.confirmed_at is None else (now - consent.confirmed_at).total_seconds()
         # If our clock has been stepped back since the holder vouched, nobody knows how long ago that was.
         too_old = max_age_seconds is not None and (age is None or not -_CLOCKS_AGREE_SECONDS <= age <= max_age_seconds)
+        if fresh_since is not None and consent.confirmed_at is not None and fresh_since <= consent.confirmed_at <= now:
+            too_old = False
         return Usability(
+            tracking_id=consent.tracking_id,
+            is_too_old=too_old,
             reason=_reason(seen, permission, too_old=too_old),
             effective_status=seen.effective_status,
             confirmed_at=consent.confirmed_at,
@@ -218,9 +283,10 @@ class Consulting:
         return [self._seen(consent, now) for consent in found]
 
     def _seen(self, consent: TrackedConsent, now: datetime) -> ConsentView:
-        kind = self._providers.kind_of(consent)
+        kind, profile = self._providers.kind_of(consent), self._providers.require(consent.provider).profile
         position = consent.position(kind.rules)
-        return ConsentView(consent=consent, decision=position.decision(), at=position.instant(now), kind=kind)
+        decision, at = position.decision(), position.instant(now)
+        return ConsentView(consent=consent, decision=decision, at=at, kind=kind, profile=profile)
 
 
 def _name(provider: str, consent_id: str) -> Name:

@@ -1,16 +1,24 @@
-"""Let the clock speak: consents whose expiry has passed are told so at that instant, whatever their holders repeat."""
+"""Let the clock speak: consents whose expiry has passed are told so at that instant, whatever their holders repeat.
+
+And consents that nobody has finished authorizing: that is told once, and the holder is asked.
+"""
 
 from functools import partial
+from typing import Final
 
+from tracker.domain.changed import changed
+from tracker.domain.consent import Channel, TrackingId
 from tracker.domain.tracked import TrackedConsent
 from tracker.journal.entry import Entry
 from tracker.ports import Store, Transaction
+from tracker.usecases.drafting import draft_of
 from tracker.usecases.overdue import alarm
 from tracker.usecases.recording import Office, Recording
 from tracker.usecases.trail import Trail
 from tracker.usecases.wake import Bell
 
 _AT_ONCE = 200
+AUTHORIZATION_OVERDUE: Final = "consent.authorization_overdue"
 
 
 class Expiry:
@@ -48,4 +56,26 @@ def _tick_due(office: Office, transaction: Transaction) -> tuple[int, list[Entry
     recording = Recording(transaction, office, due)
     for consent in due:
         recording.tick(consent.tracking_id)
+        _tell_overdue(office, recording, consent.tracking_id)
     return len(due), recording.finish(), recording.overdue
+
+
+def _tell_overdue(office: Office, recording: Recording, tracking_id: TrackingId) -> None:
+    consent = recording.current(tracking_id)
+    decision = consent.decision(office.providers.kind_of(consent).rules)
+    due = consent.overdue_from(decision, office.pace.authorization_overdue)
+    if due is None or due > recording.now:
+        return
+    journey, asking = consent.journey, consent.asking
+    recording.change(
+        changed(
+            consent,
+            journey=changed(journey, overdue_at=recording.now),
+            asking=changed(asking, requested_at=recording.now),
+        )
+    )
+    reason = "no_callback" if journey.returned_at is None else "not_finished"
+    told = consent.told.status.value
+    recording.tell(
+        draft_of(office, consent, AUTHORIZATION_OVERDUE, channel=Channel.CLOCK, reason=reason, to_status=told)
+    )

@@ -8,10 +8,12 @@ from typing import Any
 
 from tracker.domain.changed import changed
 from tracker.domain.consent import Channel, ConsentId, ProviderId, TrackingId
+from tracker.domain.journey import Authorizers
 from tracker.domain.report import Report
 from tracker.journal.canonical import canonical
 from tracker.journal.entry import rfc3339
 from tracker.ports import Evidence, Name, OtherEvent, Quarantined, StoredReport
+from tracker.profiles.around import PaymentSnapshot
 from tracker.profiles.profile import Event, Snapshot
 
 
@@ -41,11 +43,13 @@ class HeardOther:
         event: As it will be on record.
         evidence: The signed token that it came in.
         asks_about: The consent that it makes us ask about, if any.
+        payment: What it says of a payment under that consent, if it is about one.
     """
 
     event: OtherEvent
     evidence: Evidence
     asks_about: Name | None
+    payment: PaymentSnapshot | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +110,22 @@ def are_same_terms(
     return repr(told) == repr(known) or canonical(told) == canonical(known)
 
 
+def told_authorizers(authorizers: Authorizers) -> dict[str, Any]:
+    """How far several authorizers have come, as JSON."""
+    return {
+        "total_required": authorizers.total_required,
+        "authorizations": [
+            {
+                "authorizer_id": one.authorizer_id,
+                "authorizer_type": one.authorizer_type,
+                "status": one.status,
+                "date_time": None if one.date_time is None else rfc3339(one.date_time),
+            }
+            for one in authorizers.authorizations
+        ],
+    }
+
+
 def from_snapshot(  # noqa: PLR0913 - the facts that come with a snapshot, each by its name
     snapshot: Snapshot,
     *,
@@ -151,6 +171,7 @@ def from_snapshot(  # noqa: PLR0913 - the facts that come with a snapshot, each 
         kid=None if evidence is None else evidence.token.kid,
         jwk_thumbprint=None if evidence is None else evidence.token.jwk_thumbprint,
         zone_assumed=snapshot.zone_assumed,
+        authorizers=snapshot.authorizers,
     )
     return HeardReport(stored=stored, evidence=evidence)
 

@@ -87,7 +87,7 @@ def _look_at_chain(office: Office, root: Name, due: set[TrackingId], transaction
         if outlook.overlap is not None:
             younger = chain[outlook.overlap]
             noticing = replace(noticing, overlaps_told=(*noticing.overlaps_told, younger.tracking_id))
-            recording.tell(
+            recording.notice(
                 changed(consent, noticing=noticing),
                 "consent.overlap_found",
                 reason="successor_authorized",
@@ -104,7 +104,7 @@ def _tell_step(office: Office, recording: Recording, consent: TrackedConsent) ->
     step = due_notice(consent, consent.decision(kind.rules), notice_rules(kind, consent), office.notices, recording.now)
     if step is not None:
         consent = changed(consent, noticing=consent.noticing.with_told(step))
-        recording.tell(consent, "consent.expiring", reason=notice_code(step), time=step.ends_at)
+        recording.notice(consent, "consent.expiring", reason=notice_code(step), time=step.ends_at)
     recording.plan_anew(consent.tracking_id)
 
 

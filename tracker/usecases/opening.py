@@ -175,7 +175,9 @@ def _heard(
         data=event.data,
         jws_sha256=evidence.jws_sha256,
     )
-    return HeardOther(event=other, evidence=evidence, asks_about=_name(provider, event.consent_id))
+    return HeardOther(
+        event=other, evidence=evidence, asks_about=_name(provider, event.consent_id), payment=event.payment
+    )
 
 
 def _vouched_at(received_at: datetime, event_date_time: datetime, issued: float | None) -> datetime:

@@ -10,6 +10,7 @@ from tracker.journal.entry import Entry
 from tracker.ports import Name, Store, Transaction
 from tracker.usecases.heard import HeardOther, HeardReport, Opened, Refused
 from tracker.usecases.overdue import alarm
+from tracker.usecases.payments import PaymentBook, keys_in
 from tracker.usecases.recording import Office, Recording
 from tracker.usecases.trail import Recorded, Trail
 from tracker.usecases.wake import Bell
@@ -52,7 +53,8 @@ def _record(office: Office, batch: Sequence[Opened], transaction: Transaction) -
     recording.load_claims()
     known = transaction.known_digests({d for o in batch if (d := _digest_of(o)) is not None})
     tracking_ids = {name: consent.tracking_id for name, consent in held.items()}
-    desk = _Desk(transaction, recording, tracking_ids, known)
+    book = PaymentBook(transaction, office, recording, keys_in(batch))
+    desk = _Desk(transaction, recording, tracking_ids, known, book)
     # What is not there any more had been leased to us for too long, and another process was quicker.
     outcomes = [desk.put(opened) if opened.inbox_id in taken else "elsewhere" for opened in batch]
     for digest in desk.repeats:
@@ -68,6 +70,7 @@ class _Desk:
     Attributes:
         tracking_ids: The consents that are held.
         known: Digests that are on record, those of this batch too.
+        book: Where words on payments are kept.
         repeats: Digests that came again and moved nothing.
     """
 
@@ -75,6 +78,7 @@ class _Desk:
     recording: Recording
     tracking_ids: Mapping[Name, TrackingId]
     known: set[str]
+    book: PaymentBook
     repeats: list[str] = field(default_factory=list)
 
     def put(self, opened: Opened) -> str:
@@ -82,11 +86,12 @@ class _Desk:
         match opened.outcome:
             case HeardReport() as heard:
                 return self._report(heard)
-            case HeardOther(event=event, evidence=evidence, asks_about=asks_about):
+            case HeardOther(event=event, evidence=evidence, asks_about=asks_about) as heard:
                 self._ask_about(asks_about)
                 if self._is_repeat(event.digest):
                     return "duplicate"
                 self.transaction.add_other_event(changed(event, recorded_at=self.recording.now), evidence)
+                self.book.put(heard, None if asks_about is None else self.tracking_ids.get(asks_about))
                 return "other"
             case Refused(quarantined=quarantined, asks_about=asks_about):
                 # What claims to be about a consent that we do not hold is found again when that is registered.

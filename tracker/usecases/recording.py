@@ -24,7 +24,7 @@ from tracker.journal.entry import Draft, Entry
 from tracker.journal.entry import Evidence as EntryEvidence
 from tracker.ports import Clock, Confirmation, Entropy, Evidence, Ids, Provider, StoredReport, Transaction
 from tracker.usecases.foresight import notice_rules, with_chain_news
-from tracker.usecases.heard import are_same_terms, judged_as
+from tracker.usecases.heard import are_same_terms, judged_as, told_authorizers
 from tracker.usecases.providers import Providers
 
 SALT_BYTES = 32
@@ -108,6 +108,10 @@ class Recording:
         """Put a held consent's new facts in place, without judging."""
         self._now_are[consent.tracking_id] = consent
 
+    def tell(self, draft: Draft) -> None:
+        """Tell something that is not judged of a report, after what was told before it."""
+        self._drafts.append(draft)
+
     def tick(self, tracking_id: TrackingId) -> None:
         """Let the clock speak about a consent."""
         consent = self.current(tracking_id)
@@ -118,7 +122,7 @@ class Recording:
         """Write a held consent whether or not it changes, so that what is due of it is found out anew."""
         self._planned_anew.add(tracking_id)
 
-    def tell(
+    def notice(
         self,
         consent: TrackedConsent,
         entry_type: str,
@@ -167,7 +171,8 @@ class Recording:
         kind = self._office.providers.kind_of(consent)
         stored = judged_as(heard, tracking_id, asks=consent.summary.asks, recorded_at=self.now)
         claims = self._claims.setdefault(tracking_id, set())
-        new_terms = not are_same_terms(stored.terms, consent.terms, kind.status_members)
+        progressed = stored.authorizers is not None and stored.authorizers != consent.authorizers
+        new_terms = progressed or not are_same_terms(stored.terms, consent.terms, kind.status_members)
         judgement = judge(
             consent.position(kind.rules),
             stored.report,
@@ -180,7 +185,8 @@ class Recording:
         if is_repeat:
             self._transaction.count_repeat(stored.report.digest)
             return judgement.verdict
-        claims.add(stored.report.claim)
+        if stored.report.channel.is_holders_word:
+            claims.add(stored.report.claim)
         said = bool(judgement.statements) or not _says_nothing_new(consent, judgement)
         if judgement.verdict is Verdict.CONFIRMED:
             self._transaction.add_confirmation(
@@ -224,7 +230,7 @@ class Recording:
             consent,
             decision,
             next_ask_at=ask.ordinary_at,
-            next_tick_at=schedule.next_tick(consent, decision),
+            next_tick_at=schedule.next_tick(consent, decision, self._office.pace),
             urgent_ask_at=ask.urgent_at,
             queued_ask_at=ask.queued_at,
             next_notice_at=next_notice(consent, decision, notice_rules(kind, consent), self._office.notices, self.now),
@@ -293,7 +299,7 @@ class Recording:
             to_status=statement.to_status,
             statement=statement,
             report=report,
-            private={"terms": dict(report.terms)} if with_terms and report is not None else None,
+            private=_terms_of(report) if with_terms and report is not None else None,
         )
 
     def _draft(
@@ -336,6 +342,13 @@ class Recording:
         )
 
 
+def _terms_of(report: StoredReport) -> dict[str, Any]:
+    authorizers = report.authorizers
+    return {"terms": dict(report.terms)} | (
+        {} if authorizers is None else {"authorizers": told_authorizers(authorizers)}
+    )
+
+
 def _says_nothing_new(before: TrackedConsent, judgement: Judgement) -> bool:
     """Whether the standing reports claim after judging what they claimed before it."""
     was = {_said(report) for report in before.summary.standing}
@@ -369,6 +382,7 @@ def _adopt(consent: TrackedConsent, report: StoredReport, *, with_terms: bool) -
             report.authorization_expiration_date_time or consent.authorization_expiration_date_time
         ),
         base_consent_id=consent.base_consent_id or report.base_consent_id,
+        authorizers=report.authorizers or consent.authorizers,
     )
 
 

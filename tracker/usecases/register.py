@@ -12,6 +12,7 @@ from tracker.domain.noticed import Noticing
 from tracker.domain.tracked import TrackedConsent
 from tracker.journal.entry import Entry
 from tracker.ports import Name, Provider, Store, Transaction
+from tracker.usecases.payments import tell_payment
 from tracker.usecases.recording import Office, Recording
 from tracker.usecases.trail import Trail
 from tracker.usecases.wake import Bell
@@ -213,6 +214,7 @@ def _register(
     known = transaction.lock_named(names)
     early = transaction.waiting_reports(names - known.keys())
     roots = transaction.named_as_roots(names - known.keys())
+    paid = transaction.payments_under(names - known.keys())
     recording = Recording(transaction, office, ())
     done: list[Registered] = []
     for wanted in all_wanted:
@@ -227,6 +229,8 @@ def _register(
             recording.register(consent, {key: value for key, value in private.items() if value is not None})
             for report in early.get(wanted.name, []):
                 recording.hear(wanted.tracking_id, report, None, is_repeat=False)
+            for payment in paid.get(wanted.name, []):
+                tell_payment(office, recording, wanted.tracking_id, payment)
             consent = recording.current(wanted.tracking_id)
         known[wanted.name] = consent
         done.append(Registered(consent, is_new=True))

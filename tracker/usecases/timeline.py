@@ -105,8 +105,8 @@ def _moves(
     reports: Sequence[StoredReport], entries: Sequence[Entry], rules: Rules
 ) -> tuple[list[TimelineItem], set[int]]:
     """The holder's moves, and the entries that tell them."""
-    said = [stored.report for stored in reports]
-    first = {stored.report.claim: stored.report for stored in reversed(reports)}
+    said = [stored.report for stored in reports if stored.report.channel.is_holders_word]
+    first = {report.claim: report for report in reversed(said)}
     moves: list[TimelineItem] = []
     told: set[int] = set()
     last = Status.NOT_STAGED

@@ -7,7 +7,17 @@ from typing import Any
 from aiohttp import web
 
 from tracker.web import health, metrics, receiver
-from tracker.web.api import consents, deeds, groups, imports, journal, quarantine, subscriptions
+from tracker.web.api import (
+    consents,
+    deeds,
+    groups,
+    imports,
+    journal,
+    journeys,
+    payments,
+    quarantine,
+    subscriptions,
+)
 from tracker.web.connections import CONNECTIONS, Connections, watch
 from tracker.web.docs import docs_page
 from tracker.web.openapi import document
@@ -21,6 +31,8 @@ OPERATIONS = (
     *consents.OPERATIONS,
     *groups.OPERATIONS,
     *deeds.OPERATIONS,
+    *journeys.OPERATIONS,
+    *payments.OPERATIONS,
     *imports.OPERATIONS,
     *journal.OPERATIONS,
     *subscriptions.OPERATIONS,

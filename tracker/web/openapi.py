@@ -149,7 +149,7 @@ def _operation(operation: Operation, shapes: _Shapes) -> dict[str, Any]:
         described["parameters"] = parameters
     if operation.body is not None:
         content = {"application/json": {"schema": shapes.ref(operation.body, "validation")}}
-        described["requestBody"] = {"required": True, "content": content}
+        described["requestBody"] = {"required": operation.body_is_required, "content": content}
     return described
 
 

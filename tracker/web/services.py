@@ -12,7 +12,9 @@ from tracker.usecases.ask import Asker
 from tracker.usecases.consult import Consulting
 from tracker.usecases.feed import Feed
 from tracker.usecases.groups import Groups
+from tracker.usecases.journeys import Journeys
 from tracker.usecases.pause import Pausing
+from tracker.usecases.payments import Payments
 from tracker.usecases.quarantine import Quarantine
 from tracker.usecases.receive import Receiver
 from tracker.usecases.register import Registrar
@@ -55,6 +57,8 @@ class Services:
     asker: Asker
     revoker: Revoker
     pausing: Pausing
+    journeys: Journeys
+    payments: Payments
     feed: Feed
     quarantine: Quarantine
     subscriptions: Subscriptions

@@ -277,3 +277,15 @@ async def test_watching_reads_what_is_due_and_not_what_there_is(
     assert [step for step in steps if "quarantine" in step and "COVERING INDEX" not in step] == []
     sorted_ones = [step for step in steps if "TEMP B-TREE" in step and "subscription" not in step]
     assert sorted_ones == ["USE TEMP B-TREE FOR GROUP BY", "USE TEMP B-TREE FOR ORDER BY"]  # what has ended unconfirmed
+
+
+async def test_payments_are_found_by_their_ids_and_by_their_consent_in_order(
+    sqlite: SqliteDatabase, store: SqlStore, executed: list[Statement]
+) -> None:
+    await store.transact(lambda transaction: transaction.lock_payments([(DEMOBANK, "a"), (DEMOBANK, "b")]))
+    await store.transact(lambda transaction: transaction.payments_under([CONSENT_1]))
+    await store.payments_of(CONSENT_1, 100, "a")
+    steps = await plans(sqlite, executed)
+    assert len(steps) == 3
+    assert whole_tables(steps) == []
+    assert not [step for found in steps.values() for step in found if "TEMP B-TREE" in step and "IN" not in step], steps

@@ -8,10 +8,20 @@ from sqlalchemy import Select, bindparam, case, delete, select, union_all, updat
 from tracker.adapters.store.columns import Instant
 from tracker.adapters.store.differences import unindexed
 from tracker.adapters.store.many import among, each
-from tracker.adapters.store.tables import api_key, consent, identity, inbox, journal, other_event, report
-from tracker.domain.consent import OPEN
+from tracker.adapters.store.tables import (
+    api_key,
+    consent,
+    identity,
+    inbox,
+    journal,
+    other_event,
+    payment,
+    report,
+)
+from tracker.domain.consent import OPEN, Channel
 
 _CONSENT_ID: Final = "consent_id"
+_HOLDERS: Final = tuple(channel.value for channel in Channel if channel.is_holders_word)
 
 TAKE_HEAD: Final = (
     update(journal)
@@ -109,9 +119,9 @@ def known_digests(dialect: str) -> Any:
 
 @cache
 def known_claims(dialect: str) -> Select[Any]:
-    """The claims on record about the consents `ids`."""
+    """The holders' claims on record about the consents `ids`."""
     told: Select[Any] = select(report.c.tracking_id, report.c.status, report.c.status_date_time)
-    return told.distinct().where(among(dialect, report.c.tracking_id, "ids"))
+    return told.distinct().where(among(dialect, report.c.tracking_id, "ids"), report.c.channel.in_(_HOLDERS))
 
 
 @cache
@@ -144,3 +154,24 @@ def inbox_bodies(dialect: str) -> Select[Any]:
 def drop_inbox(dialect: str) -> Any:
     """Take the items `ids` out of the inbox."""
     return delete(inbox).where(among(dialect, inbox.c.id, "ids"))
+
+
+@cache
+def payments_by_key(dialect: str) -> Select[Any]:
+    """Hold the payments `ids` of one `provider`, in the order of their keys."""
+    return (
+        select(payment)
+        .where(payment.c.provider == bindparam("provider"), among(dialect, payment.c.payment_id, "ids"))
+        .order_by(payment.c.payment_id)
+        .with_for_update(of=payment)
+    )
+
+
+@cache
+def payments_under(dialect: str) -> Select[Any]:
+    """Payments under the consents of one `provider` that are called `ids`."""
+    return (
+        select(payment)
+        .where(payment.c.provider == bindparam("provider"), among(dialect, payment.c.consent_id, "ids"))
+        .order_by(payment.c.payment_id)
+    )

@@ -7,13 +7,14 @@ from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection, delete, insert, or_, select, update
 
-from tracker.adapters.store import aside, claims, leases, partitions, readings, rows, surveys
+from tracker.adapters.store import aside, claims, leases, partitions, payments, readings, rows, surveys
 from tracker.adapters.store.differences import upsert
 from tracker.adapters.store.gathering import Gathering
 from tracker.adapters.store.many import insert_rows
 from tracker.adapters.store.tables import api_key, batch, dead_letter, inbox, journal, lease, parked, subscription
 from tracker.adapters.store.transaction import SqlTransaction
 from tracker.domain.consent import TrackingId
+from tracker.domain.payment import Payment
 from tracker.domain.schedule import Tempo
 from tracker.domain.subscription import Parked, Subscription
 from tracker.domain.tracked import TrackedConsent
@@ -185,6 +186,10 @@ class SqlStore:
     async def next_ask_at(self, tracking_id: TrackingId, tempo: Tempo = AS_IT_IS) -> datetime | None:
         """When the consent is due to be asked about, in whichever line."""
         return await self._database.read(partial(readings.next_ask_at, tracking_id=tracking_id, tempo=tempo))
+
+    async def payments_of(self, name: Name, limit: int, after: str = "") -> list[Payment]:
+        """Payments under a consent, in order of their ids."""
+        return list(await self._database.read(partial(payments.listed, name=name, limit=limit, after=after)))
 
     # ------------------------------------------------------------------------------------------ journal
 

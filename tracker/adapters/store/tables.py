@@ -136,6 +136,10 @@ consent = Table(
     Column("siblings_wanted_at", Instant),
     Column("revocation", Json),
     Column("revocation_due_at", Instant),
+    Column("journey", Json),  # null: nothing was heard of it
+    Column("authorizers", Json),
+    Column("payment_outcome", String(16)),
+    Column("payment_date_time", Instant),
     Index("ix_consent_user_ref", "user_ref", **_only("user_ref IS NOT NULL")),
     Index("ix_consent_base_consent_id", "base_consent_id", **_only("base_consent_id IS NOT NULL")),
     # Due work is found in time that grows with what is due, not with what there is.
@@ -238,6 +242,31 @@ other_event = Table(
     Column("jws_sha256", String(64), nullable=False),
     Column("repeats", Integer, nullable=False),
     Index("ix_other_event_provider_consent_id", "provider", "consent_id"),
+)
+
+# The latest word on each payment, registered consent or not.
+payment = Table(
+    "payment",
+    metadata,
+    Column("provider", String(64), primary_key=True),
+    Column("payment_id", String(128), primary_key=True),
+    Column("consent_id", String(128), nullable=False),
+    Column("status", String(64), nullable=False),
+    Column("outcome", String(16), nullable=False),
+    Column("is_final", Boolean, nullable=False),
+    Column("status_date_time", Instant, nullable=False),
+    Column("creation_date_time", Instant),
+    Column("transaction_id", String(64)),
+    Column("reject_codes", Json, nullable=False),
+    Column("amount", String(64)),
+    Column("currency", String(64)),
+    Column("received_at", Instant, nullable=False),
+    Column("recorded_at", Instant, nullable=False),
+    Column("jws_sha256", String(64), nullable=False),
+    Column("jwe_sha256", String(64)),
+    Column("kid", String(512), nullable=False),
+    Column("jwk_thumbprint", String(64), nullable=False),
+    Index("ix_payment_provider_consent_id_payment_id", "provider", "consent_id", "payment_id"),
 )
 
 # The holder's signed tokens, and the keys that verified them.

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, update
 
-from tracker.adapters.store import aside, lookups, rows
+from tracker.adapters.store import aside, lookups, payments, rows
 from tracker.adapters.store.columns import UNREADABLE
 from tracker.adapters.store.differences import hold_names
 from tracker.adapters.store.due import Due
@@ -26,6 +26,7 @@ from tracker.adapters.store.tables import (
 from tracker.domain.consent import ConsentId, ProviderId, TrackingId
 from tracker.domain.decision import Decision
 from tracker.domain.errors import InconsistentRowError
+from tracker.domain.payment import Payment
 from tracker.domain.report import Claim
 from tracker.domain.schedule import Tempo
 from tracker.domain.tracked import TrackedConsent
@@ -37,6 +38,7 @@ from tracker.ports import (
     Evidence,
     Name,
     OtherEvent,
+    PaymentKey,
     Quarantined,
     RevokedGroups,
     StoredReport,
@@ -45,9 +47,9 @@ from tracker.ports import (
 _CONSENT_ID = "consent_id"
 
 
-def _by_provider(names: Collection[Name]) -> Iterable[tuple[ProviderId, set[ConsentId]]]:
+def _by_provider(names: Collection[tuple[ProviderId, str]]) -> Iterable[tuple[ProviderId, set[str]]]:
     """Names, as equality with a provider and a list of ids: no index of SQLite serves lists of pairs."""
-    ids: dict[ProviderId, set[ConsentId]] = defaultdict(set)
+    ids: dict[ProviderId, set[str]] = defaultdict(set)
     for provider, consent_id in names:
         ids[provider].add(consent_id)
     return ((provider, ids[provider]) for provider in sorted(ids))
@@ -71,6 +73,7 @@ class SqlTransaction:
         self._repeats: dict[str, int] = defaultdict(int)
         self._quarantined: list[rows.Values] = []
         self._waiting: set[str] = set()
+        self._payments: dict[PaymentKey, Payment] = {}
         self.appended = False
 
     # ------------------------------------------------------------------------------------------ locks and reads
@@ -184,6 +187,24 @@ class SqlTransaction:
                 found[stored.provider, stored.consent_id].append(stored)
         return found
 
+    def lock_payments(self, keys: Collection[PaymentKey]) -> dict[PaymentKey, Payment]:
+        """Hold those of these payments that are on record until the end."""
+        query = lookups.payments_by_key(self._dialect)
+        return {one.key: one for one in self._read_payments(query, keys)}
+
+    def payments_under(self, names: Collection[Name]) -> dict[Name, list[Payment]]:
+        """The payments on record under consents that are held by these names."""
+        found: dict[Name, list[Payment]] = defaultdict(list)
+        for one in self._read_payments(lookups.payments_under(self._dialect), names):
+            found[one.provider, one.consent_id].append(one)
+        return found
+
+    def _read_payments(self, query: Select[Any], keys: Collection[tuple[ProviderId, str]]) -> Iterable[Payment]:
+        for provider, ids in _by_provider(keys):
+            named = {"provider": provider, "ids": texts(self._dialect, ids)}
+            for row in self._connection.execute(query, named):
+                yield rows.to_payment(row)
+
     # ------------------------------------------------------------------------------------------ writes, kept together
 
     def save(
@@ -226,6 +247,10 @@ class SqlTransaction:
         """Put another verified event on record."""
         self._other_events.append(rows.other_event_values(event))
         self._evidence[proof.jws_sha256] = rows.evidence_values(proof)
+
+    def save_payment(self, payment: Payment) -> None:
+        """Insert or update a payment."""
+        self._payments[payment.key] = payment
 
     def count_repeat(self, digest: str) -> None:
         """Note that a report came again."""
@@ -303,6 +328,8 @@ class SqlTransaction:
         self._write_consents()
         self._write_reports()
         self._write_quarantine()
+        payments.write(self._connection, self._payments.values())
+        self._payments.clear()
         self._insert(confirmation, self._confirmations)
 
     def _insert(self, table: Any, values: list[rows.Values]) -> None:

@@ -2,11 +2,14 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
+from functools import partial
 from urllib.parse import quote
 
 from aiohttp import hdrs, web
 
-from tracker.domain.errors import ConsentApiUnavailableError
+from tracker.domain.consent import TrackingId
+from tracker.domain.errors import ConsentApiError, ConsentApiUnavailableError
 from tracker.ports import ConsentQuery
 from tracker.usecases.consult import ConsentView
 from tracker.usecases.register import Registration
@@ -25,6 +28,7 @@ from tracker.web.api.shapes.consents import (
     UsableOut,
     UsableQuery,
 )
+from tracker.web.api.shapes.journeys import RefreshIn
 from tracker.web.services import SERVICES, Services
 
 ASKS = web.AppKey("asks", set[asyncio.Task[object]])
@@ -94,31 +98,50 @@ async def timeline(request: web.Request, services: Services) -> web.Response:
 
 
 async def usable(request: web.Request, services: Services) -> web.Response:
-    """Say whether it may be used now."""
+    """Say whether it may be used now; if so wanted, with an answer of the holder's that is young enough."""
     query = query_of(request, UsableQuery)
-    found = await services.consulting.usable(
+    may_be_used = partial(
+        services.consulting.usable,
         request.match_info["provider"],
         request.match_info["consent_id"],
         permission=query.permission,
-        max_age_seconds=query.max_age,
+        max_age_seconds=0.0 if query.fresh and query.max_age is None else query.max_age,
     )
+    began = services.clock.now()
+    found = await may_be_used()
+    if query.fresh and found.worth_asking and found.tracking_id is not None:
+        with suppress(ConsentApiError):  # then what is known is too old, and that is the answer
+            await _ask_within(request, services, found.tracking_id, query.within)
+        found = await may_be_used(fresh_since=began)
     return answer(UsableOut.of(found))
 
 
 async def refresh(request: web.Request, services: Services) -> web.Response:
     """Ask the holder now."""
+    given = await body_of(request, RefreshIn) if request.can_read_body else None
     seen = await _named(request, services)
     require_version(request, seen.consent.version)
+    if given is not None:
+        await services.journeys.refused(seen.consent, given.status, given.code)
+    await _ask_within(request, services, seen.consent.tracking_id, services.ask_timeout_seconds)
+    return _shown(await services.consulting.get_tracked(seen.consent.tracking_id))
+
+
+async def _ask_within(request: web.Request, services: Services, tracking_id: TrackingId, seconds: float) -> None:
+    """Ask the holder, and wait for its answer no longer than that.
+
+    Raises:
+        ConsentApiError: There was no answer that can be used, or none in time; one that comes later is recorded.
+    """
     asks = request.app[ASKS]
-    ask: asyncio.Task[object] = asyncio.create_task(services.asker.ask_now(seen.consent.tracking_id))
+    ask: asyncio.Task[object] = asyncio.create_task(services.asker.ask_now(tracking_id))
     asks.add(ask)
     ask.add_done_callback(asks.discard)
-    done, _ = await asyncio.wait({ask}, timeout=services.ask_timeout_seconds)
+    done, _ = await asyncio.wait({ask}, timeout=seconds)
     if not done:
         ask.add_done_callback(lambda late: late.cancelled() or late.exception())  # nobody else looks at it
         raise ConsentApiUnavailableError("The holder did not answer in time.")
     await ask
-    return _shown(await services.consulting.get_tracked(seen.consent.tracking_id))
 
 
 async def finish_asks(application: web.Application) -> None:
@@ -199,7 +222,11 @@ OPERATIONS = (
         path=f"{_ONE}/usable",
         scope="read",
         summary="May it be used now?",
-        description="Always 200, also for a consent that is not tracked. False whenever anything is in doubt.",
+        description=(
+            "Always 200, also for a consent that is not tracked, or when the holder is away. False when anything is in doubt. "
+            "With `fresh=true` the holder is asked where that could change the answer, and what comes too late is "
+            "`knowledge_too_old`."
+        ),
         handle=usable,
         query=UsableQuery,
         answers={200: UsableOut},
@@ -209,8 +236,13 @@ OPERATIONS = (
         path=f"{_ONE}/refresh",
         scope="write",
         summary="Ask the holder now",
-        description="Answers within 10 s with the consent as it then is.",
+        description=(
+            "Answers within 10 s with the consent as it then is. A refusal that your application met may be told as the reason: "
+            "if it may mean the end, the consent is not usable until the holder has answered."
+        ),
         handle=refresh,
+        body=RefreshIn,
+        body_is_required=False,
         answers=_SHOW,
         problems=("consent_not_found", "version_conflict", "holder_refused", "holder_unavailable"),
     ),

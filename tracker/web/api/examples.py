@@ -54,6 +54,21 @@ CONSENT: Final[dict[str, Any]] = {
     "limits": [],
     "nearly_exhausted": None,
     "attestation_due_at": None,
+    "labels": {"shelf": "Current", "status": "Active", "type": "Data Sharing"},
+    "journey": {
+        "pushed_at": "2026-03-02T06:15:04.310021Z",
+        "push_accepted": True,
+        "request_expires_at": "2026-03-02T06:16:34.310021Z",
+        "returned_at": "2026-03-02T06:17:32.050334Z",
+        "code_received": True,
+        "error": None,
+        "error_description": None,
+        "token_at": "2026-03-02T06:17:33.118270Z",
+        "overdue_at": None,
+    },
+    "abandoned": False,
+    "authorizers": None,
+    "payment_outcome": None,
 }
 
 USABLE: Final[dict[str, Any]] = {
@@ -72,6 +87,16 @@ SUBSCRIPTION: Final[dict[str, Any]] = {
     "filter": {"to": ["Revoked", "Expired"]},
     "description": "stops direct debits",
 }
+
+PAR_RESULT: Final[dict[str, Any]] = {"accepted": True, "request_uri": "urn:example:request:1", "expires_in": 90}
+
+AUTHORIZATION_RESULT: Final[dict[str, Any]] = {"error": "access_denied", "error_description": "user_rejected_consent"}
+
+TOKEN_RESULT: Final[dict[str, Any]] = {
+    "authorization_details": [{"type": "urn:example:consent", "consent": {"Data": {"Status": "Authorized"}}}]
+}
+
+REFRESH: Final[dict[str, Any]] = {"because": "access_refused", "status": 403, "code": "Consent.Invalid"}
 
 RETRY: Final[dict[str, Any]] = {"reason": "key_unknown", "provider": "demobank"}
 
@@ -123,6 +148,10 @@ OF_MODELS: Final[dict[str, dict[str, Any]]] = {
     "ConsentOut": CONSENT,
     "UsableOut": USABLE,
     "RevocationIn": REVOCATION,
+    "ParResultIn": PAR_RESULT,
+    "AuthorizationResultIn": AUTHORIZATION_RESULT,
+    "TokenResultIn": TOKEN_RESULT,
+    "RefreshIn": REFRESH,
     "SubscriptionIn": SUBSCRIPTION,
     "RetryIn": RETRY,
     "EntryOut": ENTRY,

@@ -34,6 +34,7 @@ class Operation:
         handle: What does it.
         query: What it takes in the query string; nothing else may stand there.
         body: What it takes as JSON.
+        body_is_required: Whether it must be sent.
         answers: What it answers, by status.
         problems: Codes that it can answer with, besides those that any can.
     """
@@ -46,6 +47,7 @@ class Operation:
     description: str = ""
     query: type[Query] = Query
     body: type[BaseModel] | None = None
+    body_is_required: bool = True
     answers: Mapping[int, type[BaseModel] | None] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
 

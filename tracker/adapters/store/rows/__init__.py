@@ -3,6 +3,7 @@
 from tracker.adapters.store.rows.consent import consent_values, to_consent, to_next_ask
 from tracker.adapters.store.rows.entry import entry_values, to_entry
 from tracker.adapters.store.rows.event import inbox_values, quarantine_values, to_inbox_item, to_quarantined
+from tracker.adapters.store.rows.payment import payment_values, to_payment
 from tracker.adapters.store.rows.reading import Values, sorted_out
 from tracker.adapters.store.rows.report import (
     evidence_values,
@@ -29,6 +30,7 @@ __all__ = [
     "inbox_values",
     "other_event_values",
     "parked_values",
+    "payment_values",
     "quarantine_values",
     "report_values",
     "sorted_out",
@@ -40,6 +42,7 @@ __all__ = [
     "to_inbox_item",
     "to_next_ask",
     "to_parked",
+    "to_payment",
     "to_quarantined",
     "to_report",
     "to_subscription",

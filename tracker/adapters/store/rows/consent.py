@@ -7,6 +7,12 @@ from typing import Any
 from sqlalchemy import Row
 
 from tracker.adapters.store.columns import instant_text
+from tracker.adapters.store.rows.journey import (
+    authorizers_from_json,
+    authorizers_to_json,
+    journey_from_json,
+    journey_to_json,
+)
 from tracker.adapters.store.rows.reading import Values, consistent
 from tracker.adapters.store.rows.revocation import revocation_from_json, revocation_to_json
 from tracker.domain.consent import Channel, ConsentId, ProviderId, Status, TrackingId
@@ -14,6 +20,7 @@ from tracker.domain.decision import Decision
 from tracker.domain.lifecycle import Told
 from tracker.domain.noticed import Deadline, Noticed, Noticing
 from tracker.domain.overlay import Overlay
+from tracker.domain.payment import PaymentOutcome
 from tracker.domain.report import Report
 from tracker.domain.schedule import NextAsk
 from tracker.domain.standing import Summary
@@ -84,6 +91,10 @@ def consent_values(
         "steady_ask_at": steady_ask_at,
         "revocation": None if revocation is None else revocation_to_json(revocation),
         "revocation_due_at": None if revocation is None else revocation.looked_at_next,
+        "journey": journey_to_json(consent.journey),
+        "authorizers": authorizers_to_json(consent.authorizers),
+        "payment_outcome": consent.payment_outcome,
+        "payment_date_time": consent.payment_date_time,
     }
 
 
@@ -125,6 +136,10 @@ def to_consent(row: Row[Any]) -> TrackedConsent:
         terms=row.terms,
         creation_date_time=row.creation_date_time,
         authorization_expiration_date_time=row.authorization_expiration_date_time,
+        journey=journey_from_json(row.journey),
+        authorizers=authorizers_from_json(row.authorizers),
+        payment_outcome=None if row.payment_outcome is None else PaymentOutcome(row.payment_outcome),
+        payment_date_time=row.payment_date_time,
         last_sequence=row.last_sequence,
         version=row.version,
         updated_at=row.updated_at,

@@ -7,10 +7,13 @@ from pydantic import Field
 from tracker.domain.consent import Status
 from tracker.domain.limits import Limit, is_nearly_exhausted
 from tracker.domain.overlay import Revocation, RevocationState
+from tracker.domain.payment import PaymentOutcome
+from tracker.profiles.around import Shelf
 from tracker.usecases.consult import ConsentView, Usability, UsableReason
 from tracker.usecases.timeline import TimelineItem
 from tracker.web.api.shapes.fields import (
     ConsentIdText,
+    Deadline,
     In,
     Name,
     Out,
@@ -21,7 +24,9 @@ from tracker.web.api.shapes.fields import (
     ShortText,
     TimeIn,
     TimeOut,
+    YesOrNo,
 )
+from tracker.web.api.shapes.journeys import AuthorizersOut, JourneyOut
 
 
 class RegistrationIn(In):
@@ -91,6 +96,14 @@ class RevocationOut(Out):
         return cls(**shared, next_attempt_at=made.due_at)
 
 
+class LabelsOut(Out):
+    """What a consent is called towards the customer, in the words of the ecosystem."""
+
+    shelf: Shelf = Field(description="Where it is shown: among the current ones, or in the history.")
+    status: str = Field(description="What its state is called.")
+    type: str | None = Field(description="What kind of thing it is; null while that is not known.")
+
+
 class ConsentOut(Out):
     """A consent."""
 
@@ -131,12 +144,18 @@ class ConsentOut(Out):
     attestation_due_at: TimeOut | None = Field(
         description="By when it must be attested that an ended consent's data were deleted; null if it need not be."
     )
+    labels: LabelsOut | None = Field(description="Its words for the customer; null: it is not to be shown to them.")
+    journey: JourneyOut
+    abandoned: bool = Field(description="Nobody came back to authorize it, and its holder, asked since, still waits.")
+    authorizers: AuthorizersOut | None = Field(description="Null unless several must authorize it.")
+    payment_outcome: PaymentOutcome | None = Field(description="Of the latest word on a payment under it.")
 
     @classmethod
     def of(cls, seen: ConsentView) -> "ConsentOut":
         """Show a consent as it is at an instant."""
-        consent, decision, limits = seen.consent, seen.decision, seen.limits
+        consent, decision, limits, labels = seen.consent, seen.decision, seen.limits, seen.labels
         revocation = consent.overlay.revocation
+        codes = {c.code for c in decision.contradictions} | ({"end_hinted"} if decision.end_hinted else set())
         return cls(
             tracking_id=consent.tracking_id,
             provider=consent.provider,
@@ -156,7 +175,7 @@ class ConsentOut(Out):
             confirmed_at=consent.confirmed_at,
             confirmed_by=consent.confirmed_by,
             revoked_by=decision.report.revoked_by if decision.report else None,
-            reason=",".join(sorted({c.code for c in decision.contradictions})) or None,
+            reason=",".join(sorted(codes)) or None,
             created_date_time=consent.creation_date_time,
             expiration_date_time=decision.expiration_date_time,
             authorization_expiration_date_time=consent.authorization_expiration_date_time,
@@ -169,6 +188,11 @@ class ConsentOut(Out):
             limits=tuple(LimitOut.of(limit) for limit in limits),
             nearly_exhausted=is_nearly_exhausted(limits),
             attestation_due_at=seen.attestation_due_at,
+            labels=None if labels is None else LabelsOut(shelf=labels.shelf, status=labels.status, type=labels.type),
+            journey=JourneyOut.of(consent.journey),
+            abandoned=seen.abandoned,
+            authorizers=None if consent.authorizers is None else AuthorizersOut.of(consent.authorizers),
+            payment_outcome=consent.payment_outcome,
         )
 
 
@@ -210,6 +234,13 @@ class UsableQuery(Query):
 
     permission: ShortText | None = Field(None, description="It must have been granted this.")
     max_age: Seconds | None = Field(None, description="The holder must have vouched for it within so many seconds.")
+    fresh: YesOrNo = Field(
+        False,
+        description="Ask the holder first if it has not vouched for it within `max_age` (0 unless given).",
+    )
+    within: Deadline = Field(
+        3.0, description="So many seconds the holder has for that; then the answer is given without."
+    )
 
 
 class UsableOut(Out):

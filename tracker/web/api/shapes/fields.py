@@ -53,6 +53,13 @@ def _digits(value: object) -> object:
     return value
 
 
+def _yes_or_no(value: object) -> object:
+    # pydantic would also take "on", "t" and "1".
+    if isinstance(value, str) and value not in {"true", "false"}:
+        raise ValueError("should be true or false")
+    return value
+
+
 def _decimal(value: object) -> object:
     if isinstance(value, str) and _DECIMAL.fullmatch(value) is None:
         raise ValueError("should be a number such as 60 or 0.5")
@@ -79,7 +86,9 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9._-]{1,64}$")]
 CursorText = Annotated[str, StringConstraints(max_length=512)]
 Limit = Annotated[int, Field(ge=1, le=500), BeforeValidator(_digits)]
 Sequence = Annotated[int, Field(ge=0, lt=2**63), BeforeValidator(_digits)]
+YesOrNo = Annotated[bool, BeforeValidator(_yes_or_no)]
 Seconds = Annotated[float, Field(ge=0, lt=10**9), BeforeValidator(_decimal)]
+Deadline = Annotated[float, Field(ge=0.1, le=10), BeforeValidator(_decimal)]
 
 
 class In(BaseModel):

@@ -2,20 +2,13 @@
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from tracker.ports import Quarantined, QuarantineFilter
 from tracker.usecases.quarantine import Retried
-from tracker.web.api.shapes.fields import In, Out, PageQuery, ProviderIdText, TimeOut
+from tracker.web.api.shapes.fields import In, Out, PageQuery, ProviderIdText, TimeOut, YesOrNo
 
 Word = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,64}$")]
-
-
-def _yes_or_no(value: object) -> object:
-    # pydantic would also take "on", "t" and "1".
-    if isinstance(value, str) and value not in {"true", "false"}:
-        raise ValueError("should be true or false")
-    return value
 
 
 class QuarantineQuery(PageQuery):
@@ -24,7 +17,7 @@ class QuarantineQuery(PageQuery):
     reason: Word | None = Field(None, description="Only put aside for this reason.")
     step: Word | None = Field(None, description="Only refused by this step.")
     provider: ProviderIdText | None = Field(None, description="Only events that say to be this provider's.")
-    verified: Annotated[bool, BeforeValidator(_yes_or_no)] | None = Field(
+    verified: YesOrNo | None = Field(
         None, description="Only those of which the holder's signature held (`true`), or the others (`false`)."
     )
 

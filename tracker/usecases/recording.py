@@ -4,9 +4,9 @@ Everything that moves a consent goes through here, whichever door it came by: ev
 """
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from tracker.domain import schedule
 from tracker.domain.changed import changed
@@ -18,7 +18,6 @@ from tracker.domain.notices import NoticePlan, next_notice
 from tracker.domain.overlay import Deed
 from tracker.domain.report import Claim, Report
 from tracker.domain.schedule import Pace, Tempo
-from tracker.domain.standing import Summary
 from tracker.domain.tracked import Asking, TrackedConsent
 from tracker.journal.entry import Draft, Entry
 from tracker.journal.entry import Evidence as EntryEvidence
@@ -26,6 +25,7 @@ from tracker.ports import Clock, Confirmation, Entropy, Evidence, Ids, Provider,
 from tracker.usecases.foresight import notice_rules, with_chain_news
 from tracker.usecases.heard import are_same_terms, judged_as, told_authorizers
 from tracker.usecases.providers import Providers
+from tracker.usecases.seen import are_seen_alike
 
 SALT_BYTES = 32
 
@@ -218,7 +218,7 @@ class Recording:
         rules = kind.rules
         consent = with_chain_news(consent, before, self.now)
         decision = consent.decision(rules)
-        if before is not None and not _are_seen_alike(consent, before):
+        if before is not None and not are_seen_alike(consent, before):
             consent = changed(consent, version=before.version + 1, updated_at=self.now)
         fraction = self._office.entropy.fraction()
         ask = schedule.next_ask(
@@ -395,31 +395,3 @@ def _evidence_of(report: StoredReport) -> EntryEvidence:
         kid=report.kid,
         jwk_thumbprint=report.jwk_thumbprint,
     )
-
-
-def _are_seen_alike(one: TrackedConsent, other: TrackedConsent) -> bool:
-    """Whether no reader sees a difference between two states of a consent: if any does, its version rises."""
-    return (
-        all(getattr(one, name) == getattr(other, name) for name in _SEEN)
-        and one.overlay.seen == other.overlay.seen
-        and all(getattr(one.asking, name) == getattr(other.asking, name) for name in _SEEN_OF_ASKING)
-        and all(getattr(one.summary, name) == getattr(other.summary, name) for name in _SEEN_OF_SUMMARY)
-    )
-
-
-def _seen(of: type, *unseen: str) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(of) if field.compare and field.name not in unseen)
-
-
-_SEEN: Final = _seen(TrackedConsent, "asking", "noticing", "summary", "judged_at", "last_sequence", "overlay")
-_SEEN_OF_ASKING: Final = _seen(
-    Asking,
-    "asked_at",
-    "leased_until",
-    "requested_at",
-    "failures",
-    "not_before",
-    "suspected_at",
-    "siblings_wanted_at",
-)
-_SEEN_OF_SUMMARY: Final = _seen(Summary, "asks", "standing")

@@ -132,6 +132,7 @@ consent = Table(
     Column("steady_ask_at", Instant),
     Column("suspected_at", Instant),
     Column("siblings_wanted_at", Instant),
+    Column("expiry_told_at", Instant),
     Index("ix_consent_user_ref", "user_ref", **_only("user_ref IS NOT NULL")),
     Index("ix_consent_base_consent_id", "base_consent_id", **_only("base_consent_id IS NOT NULL")),
     # Due work is found in time that grows with what is due, not with what there is.

@@ -26,7 +26,7 @@ _NEW_INDEXES = (
     ("ix_quarantine_key", "quarantine", ["provider", "kid", "id"], "reason IN ('key_unknown', 'keys_unavailable')"),
     ("ix_quarantine_provider_consent_id", "quarantine", ["provider", "consent_id"], "consent_id IS NOT NULL"),
 )
-_NEW_TIMES = ("steady_ask_at", "suspected_at", "siblings_wanted_at")
+_NEW_TIMES = ("steady_ask_at", "suspected_at", "siblings_wanted_at", "expiry_told_at")
 
 
 def upgrade() -> None:

@@ -172,6 +172,7 @@ consents = st.builds(
         doubted_at=maybe_times,
         suspected_at=maybe_times,
         siblings_wanted_at=maybe_times,
+        expiry_told_at=maybe_times,
     ),
     noticing=st.builds(
         Noticing,

@@ -217,6 +217,27 @@ async def test_the_clock_alone_tells_it_where_nobody_answers(bench: Bench, caplo
     assert caplog.text.count("has not confirmed for a day") == 1
 
 
+async def test_after_days_in_which_nobody_asked_the_day_begins_anew(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A service that was down for days must not cry about all that expired meanwhile before it has asked."""
+    expiry = NOW + timedelta(minutes=10)
+    bench.holders.answers[CONSENT] = answer(ExpirationDateTime=expiry.isoformat())
+    await bench.register()
+    await worked_off(bench)
+    bench.advance(days=9)
+    assert await bench.expiry.run_once() == 1
+    for _ in range(23):
+        await worked_off(bench)
+        await bench.expiry.run_once()
+        bench.advance(hours=1)
+    assert "has not confirmed" not in caplog.text
+    bench.advance(hours=2)
+    await bench.expiry.run_once()
+    await worked_off(bench)
+    assert caplog.text.count("has not confirmed for a day") == 1
+
+
 # ------------------------------------------------------------------------------------------ clocks
 
 

@@ -18,7 +18,7 @@ A time that lies ahead of our clock was written while that was ahead; it counts 
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Final
 
@@ -43,7 +43,6 @@ _TRIES_AFTER_THE_END: Final = 30  # some six hours; then nobody wants to know an
 _QUIET: Final = 0.25
 _MOST_STRETCHED: Final = 1_000.0
 _CLOCKS_AGREE: Final = _MINUTE
-_END_OF_TIME: Final = datetime.max.replace(tzinfo=UTC) - 2 * _DAY
 
 JITTER: Final = 0.1
 """By this part of them base intervals are spread at random."""
@@ -288,11 +287,13 @@ def siblings_again_at(learned_at: datetime, settling: timedelta) -> datetime:
     return learned_at + settling + _AFTER_SETTLING
 
 
-def overdue_from(consent: TrackedConsent, decision: Decision) -> datetime | None:
-    """From when on it is alarming that the holder has not confirmed an expiry; None if there is none to confirm."""
-    if not decision.status.is_open or decision.expiration_date_time is None:
-        return None
-    return min(max(decision.expiration_date_time, consent.registered_at), _END_OF_TIME) + CONFIRMED_WITHIN
+def overdue_from(consent: TrackedConsent) -> datetime | None:
+    """From when on it is alarming that the holder has not confirmed an expiry; None if there is none to confirm.
+
+    It counts from when we began to tell the expiry and to ask about it: not for days in which nobody asked.
+    """
+    told_at = consent.asking.expiry_told_at
+    return None if told_at is None else told_at + CONFIRMED_WITHIN
 
 
 def next_tick(consent: TrackedConsent, decision: Decision, pace: Pace) -> datetime | None:
@@ -301,8 +302,10 @@ def next_tick(consent: TrackedConsent, decision: Decision, pace: Pace) -> dateti
     At the expiry, and when the holder should have confirmed it; and when nobody has finished authorizing the consent.
     """
     not_finished = consent.overdue_from(decision, pace.authorization_overdue)
-    if not decision.status.is_open or consent.told.status is not Status.EXPIRED:
-        return _earliest((not_finished, decision.expiration_date_time if decision.status.is_open else None))
-    alarm_at = overdue_from(consent, decision)
+    if not decision.status.is_open:
+        return not_finished
+    if consent.told.status is not Status.EXPIRED:
+        return _earliest((not_finished, decision.expiration_date_time))
+    alarm_at = overdue_from(consent)
     is_told = alarm_at is None or (consent.judged_at is not None and consent.judged_at >= alarm_at)
     return _earliest((not_finished, None if is_told else alarm_at))

@@ -28,6 +28,7 @@ class Asking:
         not_before: The holder asked us to wait until then, or we hold back after failures.
         doubted_at: Since when the consent has been in doubt.
         suspected_at: Since when something that was not verified has spoken of it, and no question was answered since.
+        expiry_told_at: Since when the journal tells its expiry without the holder's word; None once there is that.
         siblings_wanted_at: The holder revoked it: when to ask about the others of its base group; None once that is done.
     """
 
@@ -38,6 +39,7 @@ class Asking:
     not_before: datetime | None = None
     doubted_at: datetime | None = None
     suspected_at: datetime | None = None
+    expiry_told_at: datetime | None = None
     siblings_wanted_at: datetime | None = None
 
 

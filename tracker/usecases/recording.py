@@ -243,18 +243,17 @@ class Recording:
         """Change a consent by what was judged of it, and draft what is to be told."""
         rules = self._office.providers.kind_of(consent).rules
         before, after = consent.decision(rules), judgement.position.decision()
-        asking = self._asking_after(consent.asking, before, after)
-        self._note_overdue(consent, judgement)
         after_it = changed(
             consent,
             summary=judgement.position.summary,
             told=judgement.position.told,
             judged_at=judgement.position.judged_at,
-            asking=asking,
+            asking=self._asking_after(consent.asking, before, judgement),
             revoked_by=after.report.revoked_by if after.report else None,
             learned_at=self.now if after.status is not before.status else consent.learned_at,
             overlay=consent.overlay.at_the_end() if after.status.is_terminal else consent.overlay,
         )
+        self._note_overdue(consent, after_it)
         adopted = False
         if report is not None and judgement.verdict is not Verdict.DUPLICATE:
             adopted = judgement.verdict is Verdict.CONFIRMED or _decides(report, after)
@@ -269,25 +268,26 @@ class Recording:
             if by_report is not None:
                 adopted = False  # the terms are told once
 
-    def _asking_after(self, asking: Asking, before: Decision, after: Decision) -> Asking:
+    def _asking_after(self, asking: Asking, before: Decision, judgement: Judgement) -> Asking:
         """What a judgement makes us want to know."""
+        after, told = judgement.position.decision(), judgement.position.told
         doubted_at = (asking.doubted_at or self.now) if after.is_in_doubt else None
-        if asking.doubted_at != doubted_at:
-            asking = changed(asking, doubted_at=doubted_at)
+        is_inferred = told.status is Status.EXPIRED and not told.confirmed
+        expiry_told_at = (asking.expiry_told_at or self.now) if is_inferred else None
+        if (asking.doubted_at, asking.expiry_told_at) != (doubted_at, expiry_told_at):
+            asking = changed(asking, doubted_at=doubted_at, expiry_told_at=expiry_told_at)
         if after.status is Status.REVOKED and before.status is not Status.REVOKED:
             # A holder may revoke a whole base group at once, and tell of one.
             asking = changed(asking, siblings_wanted_at=self.now)
         return asking
 
-    def _note_overdue(self, consent: TrackedConsent, judgement: Judgement) -> None:
+    def _note_overdue(self, before: TrackedConsent, after: TrackedConsent) -> None:
         """Note that it is about time that the holder confirmed an expiry; the instant of judging passes that once."""
-        judged_at, decision = judgement.position.judged_at, judgement.position.decision()
-        if judged_at is None or decision.is_confirmed(judged_at):
+        alarm_at = schedule.overdue_from(after)
+        if alarm_at is None or after.judged_at is None or before.judged_at is None:
             return
-        alarm_at = schedule.overdue_from(consent, decision)
-        was_told = consent.judged_at is not None and alarm_at is not None and consent.judged_at >= alarm_at
-        if alarm_at is not None and judged_at >= alarm_at and not was_told:
-            self.overdue.append(consent)
+        if before.judged_at < alarm_at <= after.judged_at:
+            self.overdue.append(after)
 
     def _state(
         self, consent: TrackedConsent, statement: Statement, report: StoredReport | None, *, with_terms: bool

@@ -30,6 +30,7 @@ _SEEN_OF_ASKING: Final = _seen(
     "failures",
     "not_before",
     "suspected_at",
+    "expiry_told_at",
     "siblings_wanted_at",
 )
 _SEEN_OF_SUMMARY: Final = _seen(Summary, "asks", "standing")

@@ -140,6 +140,7 @@ consent = Table(
     Column("authorizers", Json),
     Column("payment_outcome", String(16)),
     Column("payment_date_time", Instant),
+    Column("expiry_told_at", Instant),
     Index("ix_consent_user_ref", "user_ref", **_only("user_ref IS NOT NULL")),
     Index("ix_consent_base_consent_id", "base_consent_id", **_only("base_consent_id IS NOT NULL")),
     # Due work is found in time that grows with what is due, not with what there is.

@@ -25,7 +25,7 @@ OPERATIONS = (
         description=(
             "For consents that were made before they were tracked here: 1 to 500 a request. Answers 200 with what came of each, "
             "in order; some may be refused while the others are tracked. Sending it again does no harm. Their holder is asked "
-            "about them within its request rate, those that end soonest first, and nothing urgent waits for that."
+            "about them within its request rate; what is urgent comes before them, and those that end soonest come first."
         ),
         handle=register_batch,
         body=BatchIn,

@@ -19,6 +19,7 @@ from tests.usecases.bench import CONSENT, NOW, data, message
 from tests.web.site import DOOR, settings_for
 from tracker.app import running, service, worker_for
 from tracker.app.composition import Tracker, World, build
+from tracker.domain.consent import TrackingId
 from tracker.domain.errors import ConfigurationError, KeysUnavailableError
 from tracker.usecases.register import Registration
 
@@ -60,18 +61,30 @@ async def test_each_tick_does_its_deed(database: Path, keys: Path, hub: Scripted
     settings = settings_for(database, keys, {"demobank": hub.issuer})
     async with build(settings, World(clock=clock)) as tracker:
         ticks = {tick.name: tick.run for tick in worker_for(tracker)._ticks}
-        assert set(ticks) == {"asking demobank", "keys of demobank", "the clock", "housekeeping"}
+        assert set(ticks) == {
+            "asking demobank",
+            "revoking at demobank",
+            "keys of demobank",
+            "the clock",
+            "housekeeping",
+        }
         await ticks["keys of demobank"]()
         assert hub.count("jwks") == 1
         await tracker.services.registrar.register(REGISTRATION)
         await ticks["asking demobank"]()
         assert rows(database, STATUS) == [("Authorized",)]
+        ((tracking_id,),) = rows(database, "SELECT tracking_id FROM consent")
+        await tracker.services.revoker.request(TrackingId(tracking_id), "TPP")
+        await ticks["revoking at demobank"]()
+        assert [seen.method for seen in hub.seen if seen.route == "consent"] == ["GET", "PATCH", "GET"]
         clock.advance(200 * 86_400)
         await ticks["the clock"]()
         told = await tracker.store.entries_after(0, 10)
         assert [entry.type.removeprefix("consent.") for entry in told] == [
             "registered",
             "status_changed",
+            "revocation_requested",
+            "revocation_failed",
             "expiry_inferred",
             "status_changed",
         ]

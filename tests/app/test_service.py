@@ -19,6 +19,7 @@ from tests.usecases.bench import CONSENT, NOW, data, message
 from tests.web.site import DOOR, settings_for
 from tracker.app import running, service, worker_for
 from tracker.app.composition import Tracker, World, build
+from tracker.domain.consent import TrackingId
 from tracker.domain.errors import ConfigurationError, KeysUnavailableError
 from tracker.usecases.register import Registration
 
@@ -66,6 +67,7 @@ async def test_each_tick_does_its_deed(database: Path, keys: Path, hub: Scripted
             "housekeeping",
             "keys of demobank",
             "notices",
+            "revoking at demobank",
             "the clock",
         }
         await ticks["keys of demobank"]()
@@ -73,6 +75,10 @@ async def test_each_tick_does_its_deed(database: Path, keys: Path, hub: Scripted
         await tracker.services.registrar.register(REGISTRATION)
         await ticks["asking demobank"]()
         assert rows(database, STATUS) == [("Authorized",)]
+        ((tracking_id,),) = rows(database, "SELECT tracking_id FROM consent")
+        await tracker.services.revoker.request(TrackingId(tracking_id), "TPP")
+        await ticks["revoking at demobank"]()
+        assert [seen.method for seen in hub.seen if seen.route == "consent"] == ["GET", "PATCH", "GET"]
         clock.advance(180 * 86_400)
         await ticks["notices"]()
         clock.advance(20 * 86_400)
@@ -81,6 +87,8 @@ async def test_each_tick_does_its_deed(database: Path, keys: Path, hub: Scripted
         assert [entry.type.removeprefix("consent.") for entry in told] == [
             "registered",
             "status_changed",
+            "revocation_requested",
+            "revocation_failed",
             "expiring",
             "expiry_inferred",
             "status_changed",

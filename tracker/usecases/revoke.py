@@ -175,7 +175,6 @@ class Revoker:
             answer = await self._send(attempt, interaction_id)
             await self._read_back(attempt, answer, interaction_id)
         except ConsentApiError as error:
-            self._note(attempt, error, interaction_id)
             await self._store.transact(partial(_hold_up, self._office, attempt, error, answer))
 
     async def _send(self, attempt: _Attempt, interaction_id: str) -> str:
@@ -190,12 +189,15 @@ class Revoker:
             await self._holders.revoke_consent(
                 provider, kind, consent.consent_id, attempt.revocation.revoked_by, interaction_id
             )
-        except RevocationRefusedError as refusal:
-            self._note(attempt, refusal, interaction_id)
-            return refusal.reason
-        except (ConsentNotStagedError, ConsentApiContractError) as refusal:  # whatever it is: the holder is asked
-            self._note(attempt, refusal, interaction_id)
-            return refusal.code
+        except ConsentApiError as error:
+            self._note(attempt, error, interaction_id)
+            match error:
+                case RevocationRefusedError(reason=reason):
+                    return reason
+                case ConsentNotStagedError() | ConsentApiContractError():  # whatever it is: the holder is asked
+                    return error.code
+                case _:
+                    raise
         return ACCEPTED
 
     async def _read_back(self, attempt: _Attempt, answer: str | None, interaction_id: str) -> _Attempt | None:

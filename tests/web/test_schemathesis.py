@@ -29,6 +29,9 @@ REFUSED_ALTHOUGH_DESCRIBED = {
     "Input should be a valid integer": "an integer that is written with a fraction, such as 1.0",
     "/terms": "numbers and texts that have no canonical form",
     "URL": "what a URL may be, and where it may point, is more than a pattern says",
+    "either code_received or error": "the answers of a journey are one of two: a schema that says so is hard to read",
+    "goes with": "likewise",
+    "The authorization details": "they are the holder's, of a form that the profile knows",
     "of filter": "what the words of a filter may be depends on their place",
 }
 """Where the service refuses what fits its schema, by words of the problem; and why."""

@@ -1,6 +1,7 @@
 """Notices: each step once, whoever runs, however often it starts; quiet where somebody has seen to it."""
 
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -235,6 +236,21 @@ async def test_two_authorized_at_once_are_told_after_the_grace_and_once(bench: B
     bench.advance(minutes=1)
     await hear(bench, "Authorized")
     await run_to(bench, overlaps_from + 5 * DAY)
+    assert await noticed(bench) == [("first", "successor_authorized")]
+
+
+async def test_a_run_that_dies_before_it_looks_at_a_chain_leaves_it_due(bench: Bench) -> None:
+    await bench.register()
+    await hear(bench)
+    bench.advance(days=1)
+    await renew(bench)
+    await bench.notices.run_once()
+    bench.advance(days=1)
+    for _ in range(2):
+        count, chains, entries = await bench.store.transact(partial(_tell_due, bench.office))
+        assert (count, entries) == (1, [])
+        assert [consent_id for _, consent_id in chains] == [CONSENT]
+    await bench.notices.run_once()
     assert await noticed(bench) == [("first", "successor_authorized")]
 
 

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -136,7 +137,7 @@ async def test_the_end_of_the_authorization_window_is_told_while_it_waits(bench:
     await bench.register(kind="payment")
     window = bench.clock.now() + 2 * DAY
     schedule = {"ConsentSchedule": {"MultiPayment": {"MaximumCumulativeNumberOfPayments": 12}}}
-    facts = {"AuthorizationExpirationDateTime": window.isoformat(), "ControlParameters": schedule}
+    facts: dict[str, Any] = {"AuthorizationExpirationDateTime": window.isoformat(), "ControlParameters": schedule}
     began = {"CreationDateTime": bench.clock.now().isoformat()}
     await hear(bench, "AwaitingAuthorization", **facts, **began)
     await run_to(bench, window - DAY)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.usecases.bench import CONSENT, Bench, data, open_bench
-from tests.usecases.chain import EXPIRY, NEXT, THIRD, hear, noticed, renew, run_to
+from tests.usecases.chain import EXPIRY, NEXT, THIRD, hear, kept, noticed, renew, run_to
 from tracker.adapters.jose import JwcryptoEventCrypto
 from tracker.domain.consent import TrackingId
 from tracker.ports import Transaction
@@ -301,6 +301,17 @@ async def test_a_root_that_is_restored_after_its_renewal_was_looked_at_is_found_
     await hear(bench, "Authorized")
     await run_to(bench, bench.clock.now() + 2 * DAY)
     assert await noticed(bench) == [("first", "successor_authorized")]
+
+
+async def test_a_renewal_that_is_wrongly_named_as_a_root_stays_in_its_own_chain(bench: Bench) -> None:
+    """Every renewal has to name the first one; whoever names the one before makes a chain of its own."""
+    await renew(bench)
+    bench.advance(minutes=5)
+    await bench.register(THIRD, base_consent_id=NEXT)
+    await hear(bench, "Authorized", THIRD, BaseConsentId=NEXT)
+    await run_to(bench, bench.clock.now() + 2 * DAY)
+    assert await noticed(bench) == []
+    assert not (await kept(bench, NEXT)).noticing.is_succeeded
 
 
 async def test_of_a_chain_with_a_damaged_row_the_others_are_told(bench: Bench) -> None:

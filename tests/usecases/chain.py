@@ -22,7 +22,7 @@ async def hear(bench: Bench, status: str = "Authorized", consent_id: str = CONSE
     now = bench.clock.now()
     since = time_text(now - timedelta(seconds=1))
     found = data(status, since, **{"ConsentId": consent_id, **changes})
-    times = {"iat": now.timestamp() - 1, "nbf": now.timestamp() - 1, "exp": now.timestamp() + 600}
+    times: dict[str, Any] = {"iat": now.timestamp() - 1, "nbf": now.timestamp() - 1, "exp": now.timestamp() + 600}
     await bench.deliver(event(found, **times, message=message(found, at=since, ConsentId=consent_id)))
 
 

@@ -1,12 +1,14 @@
 """Notices: each step once, whoever runs, however often it starts; quiet where somebody has seen to it."""
 
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.usecases.bench import CONSENT, Bench, data, open_bench
-from tests.usecases.chain import EXPIRY, NEXT, THIRD, hear, noticed, renew, run_to
+from tests.usecases.chain import EXPIRY, NEXT, THIRD, hear, kept, noticed, renew, run_to
 from tracker.adapters.jose import JwcryptoEventCrypto
 from tracker.domain.consent import TrackingId
 from tracker.ports import Transaction
@@ -135,7 +137,7 @@ async def test_the_end_of_the_authorization_window_is_told_while_it_waits(bench:
     await bench.register(kind="payment")
     window = bench.clock.now() + 2 * DAY
     schedule = {"ConsentSchedule": {"MultiPayment": {"MaximumCumulativeNumberOfPayments": 12}}}
-    facts = {"AuthorizationExpirationDateTime": window.isoformat(), "ControlParameters": schedule}
+    facts: dict[str, Any] = {"AuthorizationExpirationDateTime": window.isoformat(), "ControlParameters": schedule}
     began = {"CreationDateTime": bench.clock.now().isoformat()}
     await hear(bench, "AwaitingAuthorization", **facts, **began)
     await run_to(bench, window - DAY)
@@ -238,6 +240,21 @@ async def test_two_authorized_at_once_are_told_after_the_grace_and_once(bench: B
     assert await noticed(bench) == [("first", "successor_authorized")]
 
 
+async def test_a_run_that_dies_before_it_looks_at_a_chain_leaves_it_due(bench: Bench) -> None:
+    await bench.register()
+    await hear(bench)
+    bench.advance(days=1)
+    await renew(bench)
+    await bench.notices.run_once()
+    bench.advance(days=1)
+    for _ in range(2):
+        count, chains, entries = await bench.store.transact(partial(_tell_due, bench.office))
+        assert (count, entries) == (1, [])
+        assert [consent_id for _, consent_id in chains] == [CONSENT]
+    await bench.notices.run_once()
+    assert await noticed(bench) == [("first", "successor_authorized")]
+
+
 async def test_an_old_one_that_is_ended_within_the_grace_is_no_overlap(bench: Bench) -> None:
     await bench.register()
     await hear(bench)
@@ -284,6 +301,17 @@ async def test_a_root_that_is_restored_after_its_renewal_was_looked_at_is_found_
     await hear(bench, "Authorized")
     await run_to(bench, bench.clock.now() + 2 * DAY)
     assert await noticed(bench) == [("first", "successor_authorized")]
+
+
+async def test_a_renewal_that_is_wrongly_named_as_a_root_stays_in_its_own_chain(bench: Bench) -> None:
+    """Every renewal has to name the first one; whoever names the one before makes a chain of its own."""
+    await renew(bench)
+    bench.advance(minutes=5)
+    await bench.register(THIRD, base_consent_id=NEXT)
+    await hear(bench, "Authorized", THIRD, BaseConsentId=NEXT)
+    await run_to(bench, bench.clock.now() + 2 * DAY)
+    assert await noticed(bench) == []
+    assert not (await kept(bench, NEXT)).noticing.is_succeeded
 
 
 async def test_of_a_chain_with_a_damaged_row_the_others_are_told(bench: Bench) -> None:

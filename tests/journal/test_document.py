@@ -377,6 +377,10 @@ async def _live(bench: Bench) -> None:
     bench.holders.signed = False
     bench.holders.answers[CONSENT] = {"Data": data(at="2026-03-02T15:21:00+04:00")}
     await bench.asker.ask_now((await bench.consent()).tracking_id)
+    bench.holders.answers[CONSENT] = {"Data": data("Suspended", "2026-03-02T15:25:00+04:00")}
+    await bench.asker.ask_now((await bench.consent()).tracking_id)
+    bench.advance(seconds=301)
+    await bench.look_after()
     bench.clock.set(datetime.fromisoformat("2026-09-01T00:00:00+04:00") + timedelta(seconds=1))
     await bench.expiry.run_once()
     bench.holders.answers[CONSENT] = {"Data": data("Expired", "2026-09-01T00:00:00+04:00")}
@@ -411,7 +415,7 @@ def _require_documented(entry: dict[str, Any], row: list[str]) -> None:
     assert len(said["evidence"]) <= 1
     assert said["to"] is not None
     assert said["inferred"] is not said["confirmed"]
-    assert (said["reason"] is not None) == (entry["type"] == "consent.irregular")
+    assert (said["reason"] is not None) == (entry["type"] in {"consent.irregular", "consent.drift_found"})
     assert said["late"] is (entry["type"] == "consent.status_learned_late")
 
 

@@ -88,7 +88,7 @@ def test_a_database_with_something_in_every_table_goes_down_and_up_again(full_da
         with one_transaction(full_database) as connection:
             migrate.upgrade(connection, revision)
     assert schema(full_database) == whole
-    assert {table: n for table, n in counts(full_database).items() if n} == {"journal": 1}
+    assert {table: n for table, n in counts(full_database).items() if n} == {"journal": 1, "journal_reading": 1}
 
 
 def test_upgrading_what_is_newest_changes_nothing(full_database: Path) -> None:
@@ -217,3 +217,11 @@ async def test_what_waits_in_the_queue_is_asked_about_below_0003_too(database: P
         )
         migrate.upgrade(connection)
         assert connection.exec_driver_sql("SELECT imported, queued_ask_at FROM consent").one() == (0, None)
+
+
+async def test_the_watch_begins_at_the_end_of_what_there_is(full_database: Path) -> None:
+    with one_transaction(full_database) as connection:
+        migrate.downgrade(connection, "0005")
+        migrate.upgrade(connection, "0007")
+        read = connection.exec_driver_sql("SELECT name, sequence FROM journal_reading").all()
+    assert read == [("health", 1)]

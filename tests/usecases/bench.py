@@ -34,6 +34,7 @@ from tracker.usecases.key_wait import KeyWait
 from tracker.usecases.open import Opening
 from tracker.usecases.opening import Opener
 from tracker.usecases.providers import Providers
+from tracker.usecases.pulse import Conditions, Pulse
 from tracker.usecases.quarantine import Quarantine
 from tracker.usecases.receive import Receiver
 from tracker.usecases.record import Recorder
@@ -42,6 +43,7 @@ from tracker.usecases.register import Registrar, Registration
 from tracker.usecases.suspects import Suspects
 from tracker.usecases.timeline import Timelines
 from tracker.usecases.wake import Bell
+from tracker.usecases.watch import Watch
 
 UAE = PROFILES["uae-v2.1"]
 NOW = datetime.fromisoformat("2026-03-02T11:20:00+00:00")
@@ -158,6 +160,9 @@ class Bench:
     consulting: Consulting
     timelines: Timelines
     quarantine: Quarantine
+    watch: Watch
+    pulse: Pulse
+    conditions: Conditions
     profile: Profile = UAE
 
     async def register(self, consent_id: str = CONSENT, provider: str = DEMOBANK, **facts: Any) -> TrackedConsent:
@@ -169,6 +174,12 @@ class Bench:
         for body in bodies:
             await self.receiver.receive(self.profile, body, "interaction")
         await self.work_off()
+
+    async def look_after(self) -> None:
+        """Watch over the providers, once."""
+        await self.pulse.write()
+        await self.watch.run_once()
+        await self.conditions.refresh()
 
     async def work_off(self) -> None:
         while True:
@@ -254,13 +265,15 @@ async def open_bench(
     )
     ids, entropy = SystemIds(), NoJitter()
     store = SqlStore(SqliteDatabase(path), ids)
-    office = Office(providers=providers, clock=clock, ids=ids, entropy=entropy, pace=Pace())
+    conditions = Conditions(store)
+    office = Office(providers=providers, clock=clock, ids=ids, entropy=entropy, pace=Pace(), condition_of=conditions.of)
     keys = ScriptedKeys({DEMOBANK: keys_of("hub", tokens.HUB_KID), OTHERBANK: keys_of("other hub", "other-sig2")})
     keys.fetched = dict(keys.published)
     holders = ScriptedHolders()
     bells = Bell(), Bell(), Bell()
     suspects = Suspects()
-    recorder = Recorder(store, office, bells[0], bells[1])
+    pulse = Pulse(store, clock)
+    recorder = Recorder(store, office, bells[0], bells[1], pulse=pulse)
     with ThreadPoolExecutor(2) as threads:
         key_wait = KeyWait(store, clock, keys, most_each=100_000)
         opening = Opening(store, clock, Opener(providers, crypto, keys), key_wait, recorder, threads, suspects)
@@ -287,11 +300,14 @@ async def open_bench(
                 opening=opening,
                 recorder=recorder,
                 registrar=Registrar(store, office, bells[0], bells[1]),
-                asker=Asker(store, office, holders, Budget(clock), bells[0], bells[1]),
+                asker=Asker(store, office, holders, Budget(store, clock), bells[0], bells[1]),
                 expiry=Expiry(store, office, bells[0], bells[1]),
                 consulting=Consulting(store, providers, clock),
                 timelines=Timelines(store, providers),
                 quarantine=Quarantine(store, clock, crypto.knows_key, bells[2], max_events=1000),
+                watch=Watch(store, office, bells[0], grace=timedelta(seconds=300)),
+                pulse=pulse,
+                conditions=conditions,
                 profile=profile,
             )
         finally:

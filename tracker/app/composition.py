@@ -44,7 +44,9 @@ from tracker.usecases.leasing import LEASE_SECONDS, Leasing
 from tracker.usecases.notify import Notifier
 from tracker.usecases.open import Opening
 from tracker.usecases.opening import Opener
+from tracker.usecases.provider_health import ProviderHealth
 from tracker.usecases.providers import Providers
+from tracker.usecases.pulse import Conditions, Pulse
 from tracker.usecases.quarantine import Quarantine
 from tracker.usecases.receive import Receiver
 from tracker.usecases.record import Recorder
@@ -57,6 +59,7 @@ from tracker.usecases.suspects import Suspects
 from tracker.usecases.timeline import Timelines
 from tracker.usecases.traces import Traces
 from tracker.usecases.trail import Trail
+from tracker.usecases.watch import Watch
 from tracker.web.peers import Peers
 from tracker.web.services import Services
 
@@ -105,6 +108,9 @@ class Tracker:
     exporting: Exporting
     opening: Opening
     expiry: Expiry
+    watch: Watch
+    pulse: Pulse
+    conditions: Conditions
     notifier: Notifier
     shared_asks: SharedAsks
     bells: Bells
@@ -184,10 +190,17 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
         sender = await stack.enter_async_context(open_sender(networks))
         bells = Bells()
         wakeups = bells.connect(place)
+        conditions = Conditions(store)
+        pulse = Pulse(store, world.clock, holders.tallies)
         office = Office(
-            providers=providers, clock=world.clock, ids=world.ids, entropy=world.entropy, pace=_pace(settings)
+            providers=providers,
+            clock=world.clock,
+            ids=world.ids,
+            entropy=world.entropy,
+            pace=_pace(settings),
+            condition_of=conditions.of,
         )
-        recorder = Recorder(store, office, bells.journal, bells.asks, trail)
+        recorder = Recorder(store, office, bells.journal, bells.asks, trail, pulse)
         suspects = Suspects()
         most_each = max(1, settings.receiver.inbox_max_events // (2 * max(1, len(settings.provider))))
         key_wait = KeyWait(store, world.clock, holders, most_each=most_each)
@@ -208,9 +221,10 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
         holder = world.ids.random()
         telling, asking = (Leasing(store, world.clock, holder) if place.is_shared else None for _ in range(2))
         api_keys = ApiKeys(store, world.clock, world.entropy)
-        budget = Budget(world.clock)
+        budget = Budget(store, world.clock, is_shared=place.is_shared)
+        provider_health = ProviderHealth(store, providers, budget)
         observatory = Observatory(
-            registry, clock=world.clock, store=store, providers=providers, holders=holders, budget=budget
+            registry, clock=world.clock, store=store, providers=providers, holders=holders, health=provider_health
         )
         inbox: Inbox = store if traces is None else TracedInbox(store, traces)
         api: HolderApi = holders if traces is None else TracedHolders(holders, traces)
@@ -260,6 +274,7 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
                 changed=bells.subscriptions,
             ),
             api_keys=api_keys,
+            provider_health=provider_health,
             meters=meters,
             metrics=observatory.page,
             body_timeout_seconds=settings.receiver.body_timeout_seconds,
@@ -284,6 +299,9 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
             exporting=Exporting(store, origin=settings.audit.origin, signer=keys.signer),
             opening=opening,
             expiry=Expiry(store, office, bells.journal, bells.asks, trail),
+            watch=Watch(store, office, bells.journal, grace=settings.polling.drift_grace),
+            pulse=pulse,
+            conditions=conditions,
             shared_asks=SharedAsks(services.asker, providers, asking),
             notifier=Notifier(ports, bells.subscriptions, telling),
             bells=bells,
@@ -306,6 +324,7 @@ def _provider(chosen: ProviderSettings, world: World) -> Provider:
         resource_url=chosen.resource_url,
         api_version=chosen.api_version or profile.default_api_version,
         requests_per_second=chosen.requests_per_second,
+        daily_requests=chosen.daily_requests,
     )
 
 

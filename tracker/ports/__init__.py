@@ -20,6 +20,15 @@ from tracker.ports.holders import (
     VerificationKey,
 )
 from tracker.ports.meters import Meters
+from tracker.ports.providers import (
+    HEALTH_READING,
+    Health,
+    Ledger,
+    ProviderBook,
+    ProviderFacts,
+    Signs,
+    Told,
+)
 from tracker.ports.records import (
     EVERYTHING_ASIDE,
     MOST_KEYS_SHOWN,
@@ -46,6 +55,7 @@ from tracker.ports.world import Clock, Entropy, Ids
 
 __all__ = [
     "EVERYTHING_ASIDE",
+    "HEALTH_READING",
     "MOST_KEYS_SHOWN",
     "PROCESS_PREFIX",
     "Answer",
@@ -61,6 +71,7 @@ __all__ = [
     "Entropy",
     "EventCrypto",
     "Evidence",
+    "Health",
     "Held",
     "HolderApi",
     "HolderKeys",
@@ -68,15 +79,19 @@ __all__ = [
     "Ids",
     "Inbox",
     "InboxItem",
+    "Ledger",
     "Meters",
     "Name",
     "OtherEvent",
     "Place",
     "Progress",
     "Provider",
+    "ProviderBook",
+    "ProviderFacts",
     "QuarantineFilter",
     "Quarantined",
     "Sender",
+    "Signs",
     "Span",
     "Spans",
     "Standing",
@@ -84,6 +99,7 @@ __all__ = [
     "StoredReport",
     "Survey",
     "Token",
+    "Told",
     "Transaction",
     "VerificationKey",
     "subscription_lease",

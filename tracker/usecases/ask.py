@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from tracker.domain import schedule
+from tracker.domain.allowance import Room
 from tracker.domain.consent import Channel, ProviderId, Status, TrackingId
 from tracker.domain.errors import (
     ConsentApiContractError,
@@ -74,14 +75,7 @@ class Asker:
     async def run_once(self, provider_id: str) -> int:
         """Ask one provider about what is due, as far as its budget goes; say how many questions that was."""
         provider = self._office.providers.require(provider_id)
-        room = self._budget.take(provider, _AT_ONCE)
-        if room < 1:
-            return 0
-        questions: list[_Question] = []
-        try:
-            questions = await self._store.transact(partial(_claim_due, self._office, provider.id, room))
-        finally:
-            self._budget.give_back(provider, room - len(questions))
+        questions = await self._budget.spend(provider, _AT_ONCE, partial(_claim_due, self._office, provider.id))
         await asyncio.gather(*(self._ask(provider, question) for question in questions))
         return len(questions)
 
@@ -137,6 +131,7 @@ class Asker:
         except ConsentApiError as failure:
             error = failure
             self._note(provider, consent, failure, interaction_id)
+        await self._budget.heard(provider, error)
         entries = await self._store.transact(partial(_record_answer, self._office, question, heard, error))
         self._trail.answered(interaction_id, entries)
         if entries:
@@ -175,8 +170,6 @@ class Asker:
         )
 
     def _note(self, provider: Provider, consent: TrackedConsent, failure: ConsentApiError, interaction_id: str) -> None:
-        if isinstance(failure, ConsentApiUnavailableError) and failure.retry_after_seconds is not None:
-            self._budget.hold_back(provider, failure.retry_after_seconds)
         if isinstance(failure, ConsentNotStagedError) and consent.told.status is Status.NOT_STAGED:
             return  # it has not been staged yet: the ordinary case
         known = {"interaction_id": interaction_id, "provider": provider.id, "tracking_id": consent.tracking_id}
@@ -189,14 +182,15 @@ def _look_at(asking: asyncio.Task[TrackedConsent]) -> None:
         asking.exception()
 
 
-def _claim_due(office: Office, provider: ProviderId, room: int, transaction: Transaction) -> list[_Question]:
+def _claim_due(office: Office, provider: ProviderId, room: Room, transaction: Transaction) -> list[_Question]:
     """Take what is urgent; then the schedule and the imported share what room is left, half and half.
 
     So an import of many waits behind nothing for ever, and nothing waits behind an import. What one cannot use, the other has.
+    When the day's budget is short, there is less room for what is not urgent.
     """
     now = office.clock.now()
-    due = transaction.lock_due_asks(provider, now, room, AskLine.URGENT)
-    left = room - len(due)
+    due = transaction.lock_due_asks(provider, now, room.urgent, AskLine.URGENT)
+    left = min(room.ordinary, room.urgent - len(due))
     if left:
         ordinary = transaction.lock_due_asks(provider, now, left, AskLine.ORDINARY)
         # Of an odd number, chance gives the last one: a budget of one question at a time serves both as well.

@@ -11,6 +11,7 @@ from tracker.journal.entry import Entry
 from tracker.ports import Name, Store, Transaction
 from tracker.usecases.budget import Trickle
 from tracker.usecases.heard import HeardOther, HeardReport, Opened, Refused
+from tracker.usecases.pulse import Pulse
 from tracker.usecases.recording import Office, Recording
 from tracker.usecases.trail import Recorded, Trail
 from tracker.usecases.wake import Bell
@@ -20,9 +21,16 @@ class Recorder:
     """Puts opened events on record."""
 
     def __init__(
-        self, store: Store, office: Office, journal_bell: Bell, ask_bell: Bell, trail: Trail | None = None
+        self,
+        store: Store,
+        office: Office,
+        journal_bell: Bell,
+        ask_bell: Bell,
+        trail: Trail | None = None,
+        pulse: Pulse | None = None,
     ) -> None:
         self._store = store
+        self._pulse = pulse
         self._trail = trail or Trail()
         self._office = office
         self._journal_bell = journal_bell
@@ -37,6 +45,8 @@ class Recorder:
         """
         began = self._office.clock.monotonic()
         recorded = await self._store.transact(partial(_record, self._office, self._doubtful, batch))
+        if self._pulse is not None:
+            self._pulse.heard(batch)
         self._trail.recorded(batch, recorded, self._office.clock.monotonic() - began)
         if recorded.entries:
             self._journal_bell.ring()

@@ -3,13 +3,14 @@
 Everything that moves a consent goes through here, whichever door it came by: events, answers, registration, the clock.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
 from tracker.domain import schedule
 from tracker.domain.changed import changed
-from tracker.domain.consent import Channel, TrackingId
+from tracker.domain.condition import WELL, Condition
+from tracker.domain.consent import Channel, ProviderId, TrackingId
 from tracker.domain.decision import Decision
 from tracker.domain.lifecycle import Judgement, Statement, Verdict, judge, tick
 from tracker.domain.report import Claim, Report
@@ -35,6 +36,7 @@ class Office:
         ids: Fresh ids.
         entropy: Salts, and jitter.
         pace: How often to ask while nothing is wrong.
+        condition_of: How a provider is doing, as far as it matters to when it is asked.
     """
 
     providers: Providers
@@ -42,6 +44,7 @@ class Office:
     ids: Ids
     entropy: Entropy
     pace: Pace
+    condition_of: Callable[[ProviderId], Condition] = lambda _: WELL
 
 
 class Recording:
@@ -83,6 +86,10 @@ class Recording:
         consent = self.current(tracking_id)
         rules = self._office.providers.kind_of(consent).rules
         self._take(consent, tick(consent.position(rules), self.now), report=None)
+
+    def tell(self, draft: Draft) -> None:
+        """Have something told of a held consent that is no judgement on it."""
+        self._drafts.append(draft)
 
     def hear(
         self, tracking_id: TrackingId, heard: StoredReport, evidence: Evidence | None, *, is_repeat: bool

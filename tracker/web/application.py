@@ -7,7 +7,7 @@ from typing import Any
 from aiohttp import web
 
 from tracker.web import health, metrics, receiver
-from tracker.web.api import consents, imports, journal, quarantine, subscriptions
+from tracker.web.api import consents, imports, journal, providers, quarantine, subscriptions
 from tracker.web.connections import CONNECTIONS, Connections, watch
 from tracker.web.docs import docs_page
 from tracker.web.openapi import document
@@ -23,6 +23,7 @@ OPERATIONS = (
     *journal.OPERATIONS,
     *subscriptions.OPERATIONS,
     *quarantine.OPERATIONS,
+    *providers.OPERATIONS,
 )
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

@@ -11,6 +11,7 @@ from tracker.usecases.api_keys import ApiKeys
 from tracker.usecases.ask import Asker
 from tracker.usecases.consult import Consulting
 from tracker.usecases.feed import Feed
+from tracker.usecases.provider_health import ProviderHealth
 from tracker.usecases.quarantine import Quarantine
 from tracker.usecases.receive import Receiver
 from tracker.usecases.register import Registrar
@@ -53,6 +54,7 @@ class Services:
     quarantine: Quarantine
     subscriptions: Subscriptions
     api_keys: ApiKeys
+    provider_health: ProviderHealth
     meters: Meters
     metrics: Callable[[], Awaitable[MetricsPage]]
     body_timeout_seconds: float

@@ -20,6 +20,7 @@ from tracker.adapters.store import aside, lookups, rows
 from tracker.adapters.store.columns import UNREADABLE
 from tracker.adapters.store.differences import by_no_index, hold_names
 from tracker.adapters.store.many import insert_rows, texts, update_rows
+from tracker.adapters.store.provider_book import SqlProviderBook
 from tracker.adapters.store.tables import (
     batch,
     confirmation,
@@ -70,6 +71,11 @@ class SqlTransaction:
         self._quarantined: list[rows.Values] = []
         self._waiting: set[str] = set()
         self.appended = False
+
+    @property
+    def providers(self) -> SqlProviderBook:
+        """What is known of the providers themselves."""
+        return SqlProviderBook(self._connection)
 
     # ------------------------------------------------------------------------------------------ locks and reads
 

@@ -28,6 +28,7 @@ from tracker.adapters.checkpoint_signer import checkpoint_signer, checkpoint_vke
 from tracker.domain import decision, lifecycle
 from tracker.journal import leaf
 from tracker.journal.verify import Answer, verify_export
+from tracker.usecases.drift import DRIFT_FOUND
 from tracker.usecases.export import Exporting
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "journal.md").read_text("utf-8")
@@ -531,7 +532,7 @@ def test_tables_name_what_the_code_has() -> None:
     assert leaf.LEAF.keys() == LEAF.keys()
     assert leaf.DATA.keys() == DATA.keys()
     types = {names_in(row[0])[0] for row in table("`type`", "when")}
-    assert types == {"consent.registered", *lifecycle.Telling}
+    assert types == {"consent.registered", DRIFT_FOUND, *lifecycle.Telling}
 
 
 def test_reasons_are_those_of_the_judge() -> None:

@@ -60,7 +60,14 @@ async def test_each_tick_does_its_deed(database: Path, keys: Path, hub: Scripted
     settings = settings_for(database, keys, {"demobank": hub.issuer})
     async with build(settings, World(clock=clock)) as tracker:
         ticks = {tick.name: tick.run for tick in worker_for(tracker)._ticks}
-        assert set(ticks) == {"asking demobank", "keys of demobank", "the clock", "housekeeping"}
+        assert set(ticks) == {
+            "asking demobank",
+            "keys of demobank",
+            "the clock",
+            "housekeeping",
+            "the watch",
+            "the providers' condition",
+        }
         await ticks["keys of demobank"]()
         assert hub.count("jwks") == 1
         await tracker.services.registrar.register(REGISTRATION)

@@ -134,6 +134,8 @@ def _lags(lags: "Lags") -> str:
     if not lags.count:
         return "none"
     told = ", ".join(
-        f"{name} {lag:.3g} s" for name, lag in zip(("p50", "p95", "max"), found, strict=True) if lag is not None
+        f"{name} {round(lag, 1 if lag >= 1 else 3):g} s"
+        for name, lag in zip(("p50", "p95", "max"), found, strict=True)
+        if lag is not None
     )
     return f"{lags.count}: {told}"

@@ -271,7 +271,8 @@ def _take_turns(
         allowance = allowance.take_turns(turns, limits, at)
         wait = timedelta()
     else:
-        allowance = allowance.awaited(waiting, at, limits)
+        if tried != 0 and not allowance.is_held(at):
+            allowance = allowance.awaited(waiting, at, limits)
         wait = max(allowance.wait(limits, at), ledger.breaker.wait(at))
     ledger = _close(provider, written, _take(ledger, allowance, turns), transaction)
     return turns, wait.total_seconds(), ledger

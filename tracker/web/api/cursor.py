@@ -12,17 +12,17 @@ from tracker.domain.strict_json import loads as strict_loads
 from tracker.web.problems import Problem
 
 _VERSION = 1
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def cursor_after(key: str, query: BaseModel) -> str:
-    """Make the cursor that goes on after a key, a UUID."""
+    """Make the cursor that goes on after a key."""
     text = json.dumps([_VERSION, key, _search(query)], separators=(",", ":"))
     return base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
 
 
-def key_of(cursor: str, query: BaseModel) -> str:
-    """Read a cursor back.
+def key_of(cursor: str, query: BaseModel, form: re.Pattern[str] = UUID) -> str:
+    """Read a cursor back; its key is of this form.
 
     Raises:
         Problem: It is none, or that of another search.
@@ -32,7 +32,7 @@ def key_of(cursor: str, query: BaseModel) -> str:
         version, key, search = strict_loads(base64.b64decode(padded, altchars=b"-_", validate=True))
     except (ValueError, TypeError, NotStrictJsonError) as error:
         raise Problem("cursor_invalid") from error
-    if version != _VERSION or search != _search(query) or not isinstance(key, str) or not _UUID.fullmatch(key):
+    if version != _VERSION or search != _search(query) or not isinstance(key, str) or not form.fullmatch(key):
         raise Problem("cursor_invalid")
     return key
 

@@ -1,5 +1,6 @@
 """Providers: how they are doing."""
 
+import re
 from datetime import timedelta
 
 from aiohttp import web
@@ -9,11 +10,13 @@ from tracker.web.api.operation import Operation, answer, query_of
 from tracker.web.api.shapes.providers import ProviderOut, ProviderQuery, ProvidersOut, ProvidersQuery
 from tracker.web.services import Services
 
+_ID = re.compile(r"[a-z0-9-]{1,64}")
+
 
 async def listing(request: web.Request, services: Services) -> web.Response:
     """List them in order of their names."""
     query = query_of(request, ProvidersQuery)
-    after = "" if query.cursor is None else key_of(query.cursor, query)
+    after = "" if query.cursor is None else key_of(query.cursor, query, _ID)
     views = await services.provider_health.all(services.clock.now(), timedelta(hours=query.hours))
     rest = [view for view in views if view.provider.id > after]
     page = rest[: query.limit]

@@ -1,7 +1,6 @@
 """Providers over the wire."""
 
 from datetime import timedelta
-from typing import Annotated
 
 from pydantic import Field
 
@@ -10,9 +9,8 @@ from tracker.domain.hearing import Quiet
 from tracker.domain.lags import Lags
 from tracker.ports import Told
 from tracker.usecases.provider_health import Fetching, ProviderView
-from tracker.web.api.shapes.fields import Out, PageQuery, Query, TimeOut
+from tracker.web.api.shapes.fields import Hours, Out, PageQuery, Query, TimeOut
 
-Hours = Annotated[int, Field(ge=1, le=168)]
 _WINDOW = Field(
     24, description="Count moves that were learnt of in so many hours, the one that has just begun included."
 )

@@ -126,6 +126,18 @@ async def test_a_provider_that_was_taken_out_holds_nobody_up(bench: Bench) -> No
     assert bench.rows("SELECT * FROM awaited_event") == []
 
 
+async def test_a_damaged_consent_does_not_stand_in_the_way_of_others(bench: Bench) -> None:
+    await begin(bench, "a", "b")
+    await find(bench, "Suspended", "a")
+    await find(bench, "Suspended", "b")
+    await bench.look_after()
+    bench.advance(seconds=301)
+    bench.execute("UPDATE consent SET summary = '{' WHERE consent_id = 'a'")
+    await bench.look_after()
+    assert [name for name, *_ in await drifts(bench)] == ["b"]
+    assert bench.rows("SELECT * FROM awaited_event") == []
+
+
 # ---------------------------------------------------------------------------------------------- quiet
 
 

@@ -114,6 +114,22 @@ async def test_a_provider_that_fails_and_one_that_wants_to_be_left_alone(site: S
     assert told["budget"]["held_until"] == (site.clock.now() + timedelta(seconds=30)).strftime("%FT%T.%fZ")
 
 
+async def test_what_is_sent_again_with_a_fresh_token_counts_again(site: Site) -> None:
+    await site.register()
+    site.hub.next["consent"].append(says(401))
+    await site.tracker.services.asker.run_once("demobank")
+    assert site.hub.count("consent") == 2
+    assert (await site.get(ONE)).json["budget"]["used_today"] == 2
+
+
+async def test_with_no_room_for_it_nothing_is_sent_again(database: Path, keys: Path) -> None:
+    async with open_site(database, keys, daily_requests=1) as site:
+        await site.register()
+        site.hub.next["consent"].append(says(401))
+        assert await site.tracker.services.asker.run_once("demobank") == 1
+        assert site.hub.count("consent") == 1
+
+
 async def test_a_days_budget_is_told_and_stretches_the_intervals(database: Path, keys: Path) -> None:
     async with open_site(database, keys, daily_requests=2) as site:
         for n in range(3):

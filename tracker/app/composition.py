@@ -182,7 +182,8 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
             )
             for chosen in settings.provider
         ]
-        holders = Holders(connections, world.clock, world.ids, crypto)
+        budget = Budget(store, world.clock, is_shared=place.is_shared)
+        holders = Holders(connections, world.clock, world.ids, crypto, before_repeat=budget.turn_soon)
         stack.push_async_callback(holders.close)
         threads = ThreadPoolExecutor(_OPENING_THREADS, thread_name_prefix="opening")
         stack.callback(threads.shutdown)
@@ -221,7 +222,6 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
         holder = world.ids.random()
         telling, asking = (Leasing(store, world.clock, holder) if place.is_shared else None for _ in range(2))
         api_keys = ApiKeys(store, world.clock, world.entropy)
-        budget = Budget(store, world.clock, is_shared=place.is_shared)
         provider_health = ProviderHealth(store, providers, budget)
         observatory = Observatory(
             registry, clock=world.clock, store=store, providers=providers, holders=holders, health=provider_health

@@ -25,6 +25,7 @@ from tracker.usecases.wake import Bell
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
+_SOON_SECONDS = 5.0
 _SHORTEST_WAIT_SECONDS = 0.001
 _BUSY = "More is asked of the holder now than it may be asked."
 
@@ -135,6 +136,15 @@ class Budget:
             raise ConsentApiUnavailableError(_BUSY) from None
         finally:
             counter.waiting -= 1
+
+    async def turn_soon(self, provider: Provider) -> None:
+        """Wait a little while for one question more: one that must be sent again.
+
+        Raises:
+            ConsentApiUnavailableError: It would take too long.
+            StorageError: The database is away.
+        """
+        await self.turn(provider, _SOON_SECONDS)
 
     async def heard(self, provider: Provider, error: ConsentApiError | None) -> None:
         """Note what came of a question.

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from tracker.domain.consent import Channel, ProviderId, Status, TrackingId
+from tracker.domain.errors import InconsistentRowError
 from tracker.domain.hearing import Hearing
 from tracker.domain.lags import Lags
 from tracker.journal.entry import Entry
@@ -91,13 +92,24 @@ class Watch:
     async def _decide(self) -> int:
         total = 0
         while True:
-            count, entries, turns = await self._store.transact(partial(_decide, self._office))
+            try:
+                count, entries, turns = await self._store.transact(partial(_decide, self._office, _AT_ONCE))
+            except InconsistentRowError:  # of one consent; it must not stand in the way of the others
+                count, entries, turns = await self._decide_one()
             _tell_of(turns)
             total += len(entries)
             if entries:
                 self._journal_bell.ring()
-            if count < _AT_ONCE:
+            if not count:
                 return total
+
+    async def _decide_one(self) -> tuple[int, list[Entry], list[_Turn]]:
+        """Decide of the move that was waited for longest; of a consent whose row is damaged nothing is told."""
+        try:
+            return await self._store.transact(partial(_decide, self._office, 1))
+        except InconsistentRowError as error:
+            _log.error("%s Whether an event told of its move is not looked into.", error)
+            return await self._store.transact(partial(_give_up, self._office)), [], []
 
     # ------------------------------------------------------------------------------------------ asking
 
@@ -167,12 +179,19 @@ def _read(office: Office, grace: timedelta, transaction: Transaction) -> _Page |
     return _Page(entries[-1].sequence if entries else 0, turns)
 
 
-def _decide(office: Office, transaction: Transaction) -> tuple[int, list[Entry], list[_Turn]]:
+def _give_up(office: Office, transaction: Transaction) -> int:
+    book = transaction.providers
+    found = [] if book.read_on(HEALTH_READING, 0) is None else book.overdue(office.clock.now(), 1)
+    book.settle([entry.sequence for entry in found])
+    return len(found)
+
+
+def _decide(office: Office, most: int, transaction: Transaction) -> tuple[int, list[Entry], list[_Turn]]:
     """Decide of moves that polls found whether an event came."""
     book = transaction.providers
     if book.read_on(HEALTH_READING, 0) is None:  # one process at a time
         return 0, [], []
-    found = book.overdue(office.clock.now(), _AT_ONCE)
+    found = book.overdue(office.clock.now(), most)
     if not found:
         return 0, [], []
     held = transaction.lock_tracked({TrackingId(entry.tracking_id) for entry in found})

@@ -1,5 +1,6 @@
 """Asking one provider about one consent."""
 
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Final
 
@@ -21,8 +22,16 @@ MAX_ANSWER_BYTES: Final = 256 * 1024
 class ConsentEndpoint:
     """One provider's consent resources."""
 
-    def __init__(self, provider: Provider, session: HolderSession, answers: AnswerReader, clock: Clock) -> None:
+    def __init__(
+        self,
+        provider: Provider,
+        session: HolderSession,
+        answers: AnswerReader,
+        clock: Clock,
+        before_repeat: Callable[[Provider], Awaitable[None]] | None = None,
+    ) -> None:
         self._provider = provider
+        self._before_repeat = before_repeat
         self._session = session
         self._answers = answers
         self._clock = clock
@@ -30,7 +39,7 @@ class ConsentEndpoint:
     async def read(self, kind: Kind, consent_id: ConsentId, tokens: AccessTokens, interaction_id: str) -> Answer:
         """GET one consent.
 
-        A 401 can mean that the token was withdrawn early, so one more is fetched and tried.
+        A 401 can mean that the token was withdrawn early, so one more is fetched and tried, if one more question may be sent.
 
         Raises:
             ConsentNotStagedError: 400 or 404.
@@ -45,6 +54,8 @@ class ConsentEndpoint:
         if reply.status == HTTPStatus.UNAUTHORIZED:
             tokens.invalidate(token)
             token = await tokens.get()
+            if self._before_repeat is not None:
+                await self._before_repeat(self._provider)
             reply = await self._get(url, kind, token.value, interaction_id)
         if reply.status != HTTPStatus.OK:
             raise consent_refused(reply, self._provider.profile, self._clock.now())

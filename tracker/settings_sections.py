@@ -243,6 +243,7 @@ class ProviderSettings(Section):
         api_version: None: the profile's own.
         ca: PEM bundle that its certificate is checked against; None: the system's.
         requests_per_second: How often it may be asked.
+        daily_requests: How often in a day, in UTC; 0: no limit.
     """
 
     id: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,64}$")]
@@ -253,6 +254,7 @@ class ProviderSettings(Section):
     api_version: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$")] | None = None
     ca: Path | None = None
     requests_per_second: Annotated[float, Field(gt=0, le=10_000)] = 5.0
+    daily_requests: Annotated[int, Field(ge=0, le=1_000_000_000)] = 0
 
 
 class PollingSettings(Section):
@@ -263,12 +265,14 @@ class PollingSettings(Section):
         authorized: While it is in use.
         suspended: While the holder has stopped it.
         authorization_overdue: After so long nobody is expected back, and asking slows down.
+        drift_grace: So long an event may still come about a move that a poll found.
     """
 
     awaiting_authorization: Interval = timedelta(seconds=30)
     authorized: Interval = timedelta(seconds=19_800)
     suspended: Interval = timedelta(seconds=19_800)
     authorization_overdue: Interval = timedelta(seconds=900)
+    drift_grace: Interval = timedelta(seconds=300)
 
 
 class NotificationsSettings(Section):

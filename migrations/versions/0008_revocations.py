@@ -1,6 +1,6 @@
 """Revocations that we asked for: what became of each, and when something is to be done about it.
 
-Revision: 0008, after 0006
+Revision: 0008, after 0007
 """
 
 import sqlalchemy as sa
@@ -9,7 +9,7 @@ from alembic import op
 from tracker.adapters.store.columns import Instant, Json
 
 revision = "0008"
-down_revision = "0006"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 

@@ -69,6 +69,8 @@ async def test_each_tick_does_its_deed(database: Path, keys: Path, hub: Scripted
             "notices",
             "revoking at demobank",
             "the clock",
+            "the providers' condition",
+            "the watch",
         }
         await ticks["keys of demobank"]()
         assert hub.count("jwks") == 1

@@ -17,6 +17,7 @@ from tests.contract.facts import (
     digest,
     name_of,
     record,
+    save,
     stored,
 )
 from tracker.adapters.store.store import SqlStore
@@ -172,4 +173,4 @@ async def test_what_our_own_application_said_is_no_claim_of_the_holders(store: S
         await record(store, stored(a_report(number, since=number, channel=channel), consent))
     claims = await store.transact(lambda transaction: dict(transaction.known_claims([consent.tracking_id])))
     assert claims == {consent.tracking_id: {(Status.AUTHORIZED, at(n)) for n in (0, 1)}}
-    assert [Channel.WEBHOOK, Channel.POLL] == list(Channel)[:2]
+    assert list(Channel)[:2] == [Channel.WEBHOOK, Channel.POLL]

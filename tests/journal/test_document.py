@@ -31,6 +31,7 @@ from tracker.domain import decision, lifecycle, overlay
 from tracker.domain.errors import RevocationRefusedError
 from tracker.journal import leaf
 from tracker.journal.verify import Answer, verify_export
+from tracker.usecases.drift import DRIFT_FOUND
 from tracker.usecases.expire import AUTHORIZATION_OVERDUE
 from tracker.usecases.export import Exporting
 from tracker.usecases.payments import PAYMENT_CHANGED
@@ -383,6 +384,12 @@ async def _live(bench: Bench) -> None:
     bench.holders.signed = False
     bench.holders.answers[CONSENT] = {"Data": data(at="2026-03-02T15:21:00+04:00")}
     await bench.asker.ask_now((await bench.consent()).tracking_id)
+    bench.holders.answers[CONSENT] = {"Data": data("Suspended", "2026-03-02T15:25:00+04:00")}
+    await bench.asker.ask_now((await bench.consent()).tracking_id)
+    bench.advance(seconds=301)
+    await bench.look_after()
+    bench.holders.answers[CONSENT] = {"Data": data(at="2026-03-02T15:27:00+04:00")}
+    await bench.asker.ask_now((await bench.consent()).tracking_id)
     await renew(bench)
     bench.advance(days=2)
     await bench.notices.run_once()
@@ -549,7 +556,7 @@ def test_tables_name_what_the_code_has() -> None:
     assert leaf.LEAF.keys() == LEAF.keys()
     assert leaf.DATA.keys() == DATA.keys()
     types = {names_in(row[0])[0] for row in table("`type`", "when")}
-    notices = {"consent.expiring", "consent.overlap_found", AUTHORIZATION_OVERDUE}
+    notices = {"consent.expiring", "consent.overlap_found", AUTHORIZATION_OVERDUE, DRIFT_FOUND}
     assert types == {"consent.registered", *notices, PAYMENT_CHANGED, *lifecycle.Telling, *overlay.Deed}
 
 

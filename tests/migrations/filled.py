@@ -24,8 +24,9 @@ from tracker.adapters.store.store import Database, SqlStore
 from tracker.adapters.store.tables import metadata
 from tracker.domain.consent import Channel, Status
 from tracker.domain.journey import Journey
+from tracker.domain.lags import Lags
 from tracker.domain.overlay import Overlay, Revocation
-from tracker.ports import ApiKey, Confirmation, Progress, Transaction, subscription_lease
+from tracker.ports import ApiKey, Confirmation, Progress, Told, Transaction, subscription_lease
 
 
 async def fill(database: Database) -> None:
@@ -54,7 +55,14 @@ async def fill(database: Database) -> None:
         )
         transaction.append([draft_about(consent, private={"user_ref": "u"}, private_salt=b"s" * 32)], START)
 
+    def about_providers(transaction: Transaction) -> None:
+        transaction.providers.lock_ledger(consent.provider, START)
+        transaction.providers.lock_health(consent.provider)
+        transaction.providers.count_moves({(consent.provider, Told.POLL, START): Lags.of([1.5])})
+        transaction.providers.await_events({1: START})
+
     await store.transact(script)
+    await store.transact(about_providers)
     await store.admit(an_item())
     await store.add_subscription(subscription)
     await store.save_progress(Progress(subscription=subscription, park=(parked(1),), given_up=(parked(2),)))

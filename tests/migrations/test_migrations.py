@@ -95,7 +95,7 @@ def test_a_database_with_something_in_every_table_goes_down_and_up_again(full_da
         with one_transaction(full_database) as connection:
             migrate.upgrade(connection, revision)
     assert schema(full_database) == whole
-    assert {table: n for table, n in counts(full_database).items() if n} == {"journal": 1}
+    assert {table: n for table, n in counts(full_database).items() if n} == {"journal": 1, "journal_reading": 1}
 
 
 async def test_a_revocation_that_was_asked_for_is_taken_up_again_after_a_way_down_and_up(full_database: Path) -> None:
@@ -288,3 +288,11 @@ def _save(
     decision = a_decision(Status.AUTHORIZED)
     times = {"next_ask_at": ordinary, "urgent_ask_at": urgent, "steady_ask_at": steady}
     transaction.save(consent, decision, next_tick_at=None, **times)
+
+
+async def test_the_watch_begins_at_the_end_of_what_there_is(full_database: Path) -> None:
+    with one_transaction(full_database) as connection:
+        migrate.downgrade(connection, "0005")
+        migrate.upgrade(connection, "0007")
+        read = connection.exec_driver_sql("SELECT name, sequence FROM journal_reading").all()
+    assert read == [("health", 1)]

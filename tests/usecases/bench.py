@@ -19,7 +19,7 @@ from tracker.adapters.key_files import event_keys, load_encryption_keys
 from tracker.adapters.public_keys import verification_keys
 from tracker.adapters.store.sqlite import SqliteDatabase
 from tracker.adapters.store.store import SqlStore
-from tracker.domain.condition import HEALTHY, Condition
+from tracker.domain.condition import Condition
 from tracker.domain.consent import ConsentId, ProviderId
 from tracker.domain.errors import ConsentApiError, ConsentNotStagedError, KeysUnavailableError
 from tracker.domain.schedule import Pace
@@ -38,6 +38,7 @@ from tracker.usecases.open import Opening
 from tracker.usecases.opening import Opener
 from tracker.usecases.pause import Pausing
 from tracker.usecases.providers import Providers
+from tracker.usecases.pulse import Conditions, Pulse
 from tracker.usecases.quarantine import Quarantine
 from tracker.usecases.receive import Receiver
 from tracker.usecases.record import Recorder
@@ -49,6 +50,7 @@ from tracker.usecases.siblings import Siblings
 from tracker.usecases.suspects import Suspects
 from tracker.usecases.timeline import Timelines
 from tracker.usecases.wake import Bell
+from tracker.usecases.watch import Watch
 
 UAE = PROFILES["uae-v2.1"]
 NOW = datetime.fromisoformat("2026-03-02T11:20:00+00:00")
@@ -184,7 +186,10 @@ class Bench:
     quarantine: Quarantine
     siblings: Siblings
     reopening: Reopening
-    conditions: dict[ProviderId, Condition]
+    forced: dict[ProviderId, Condition]
+    watch: Watch
+    pulse: Pulse
+    conditions: Conditions
     profile: Profile = UAE
 
     async def register(self, consent_id: str = CONSENT, provider: str = DEMOBANK, **facts: Any) -> TrackedConsent:
@@ -196,6 +201,12 @@ class Bench:
         for body in bodies:
             await self.receiver.receive(self.profile, body, "interaction")
         await self.work_off()
+
+    async def look_after(self) -> None:
+        """Watch over the providers, once."""
+        await self.pulse.write()
+        await self.watch.run_once()
+        await self.conditions.refresh()
 
     async def work_off(self) -> None:
         while True:
@@ -281,23 +292,25 @@ async def open_bench(
     )
     ids, entropy = SystemIds(), NoJitter()
     store = SqlStore(SqliteDatabase(path), ids)
-    conditions: dict[ProviderId, Condition] = {}
+    conditions = Conditions(store)
+    forced: dict[ProviderId, Condition] = {}
     office = Office(
         providers=providers,
         clock=clock,
         ids=ids,
         entropy=entropy,
         pace=Pace(),
-        condition_of=lambda provider: conditions.get(provider, HEALTHY),
+        condition_of=lambda provider: forced.get(provider) or conditions.of(provider),
     )
     keys = ScriptedKeys({DEMOBANK: keys_of("hub", tokens.HUB_KID), OTHERBANK: keys_of("other hub", "other-sig2")})
     keys.fetched = dict(keys.published)
     holders = ScriptedHolders()
     bells = Bell(), Bell(), Bell()
     suspects = Suspects()
-    budget = Budget(clock)
+    budget = Budget(store, clock)
     asker = Asker(store, office, holders, budget, bells[0], bells[1])
-    recorder = Recorder(store, office, bells[0], bells[1])
+    pulse = Pulse(store, clock)
+    recorder = Recorder(store, office, bells[0], bells[1], pulse=pulse)
     with ThreadPoolExecutor(2) as threads:
         key_wait = KeyWait(store, clock, keys, most_each=100_000)
         opening = Opening(store, clock, Opener(providers, crypto, keys), key_wait, recorder, threads, suspects)
@@ -334,7 +347,10 @@ async def open_bench(
                 quarantine=Quarantine(store, clock, crypto.knows_key, bells[2], max_events=1000),
                 siblings=Siblings(store, office, bells[1]),
                 reopening=Reopening(store, clock, keys, key_wait, bells[2], max_events=1000),
+                watch=Watch(store, office, bells[0], grace=timedelta(seconds=300)),
+                pulse=pulse,
                 conditions=conditions,
+                forced=forced,
                 profile=profile,
             )
         finally:

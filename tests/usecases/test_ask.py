@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from tests.usecases.bench import CONSENT, DEMOBANK, OTHERBANK, Bench, data, event
+from tracker.domain.allowance import Room
 from tracker.domain.consent import TrackingId
 from tracker.domain.errors import (
     ConsentApiContractError,
@@ -183,7 +184,7 @@ async def _claimed(bench: Bench):  # type: ignore[no-untyped-def]
     from tracker.usecases.ask import _claim_due
 
     provider = bench.office.providers.require(DEMOBANK)
-    (question,) = await bench.store.transact(partial(_claim_due, bench.office, provider.id, 5))
+    (question,) = await bench.store.transact(partial(_claim_due, bench.office, provider.id, Room(5, 5)))
     return provider, question
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from tests.domain.kinds import AU, DATA_SHARING, SU
 from tests.domain.reports import Ear
 from tests.usecases.bench import CONSENT, DEMOBANK, OTHERBANK, Bench, data, event, message
+from tracker.domain.allowance import Room
 from tracker.domain.decision import decide_summary
 from tracker.domain.standing import Summary, fold
 from tracker.usecases.ask import _claim_due
@@ -42,7 +43,7 @@ async def test_a_question_whose_asker_died_is_asked_again_when_its_lease_ends(be
     await bench.register()
     await bench.deliver(event(data()))
     bench.advance(seconds=19_900)
-    await bench.store.transact(partial(_claim_due, bench.office, DEMOBANK, 5))  # and then it died
+    await bench.store.transact(partial(_claim_due, bench.office, DEMOBANK, Room(5, 5)))  # and then it died
     assert await bench.asker.run_once(DEMOBANK) == 0
     bench.advance(seconds=60)
     bench.holders.answers[CONSENT] = answer()

@@ -49,10 +49,10 @@ async def test_a_quiet_provider_is_asked_faster_from_now_on_and_a_short_budget_s
     assert asked_at is not None
     bench.advance(seconds=5000)
     assert await worked_off(bench) == []
-    bench.conditions[DEMOBANK] = Condition(quiet=True)
+    bench.forced[DEMOBANK] = Condition(quiet=True)
     assert (await bench.consulting.get(DEMOBANK, CONSENT)).next_ask_at == asked_at + timedelta(seconds=4950)
     assert await worked_off(bench) == [CONSENT]
-    bench.conditions[DEMOBANK] = Condition(stretch=2)
+    bench.forced[DEMOBANK] = Condition(stretch=2)
     bench.advance(seconds=39_590)
     assert await worked_off(bench) == []
     bench.advance(seconds=20)
@@ -61,12 +61,12 @@ async def test_a_quiet_provider_is_asked_faster_from_now_on_and_a_short_budget_s
 
 async def test_knowledge_is_as_old_as_the_last_answer_whatever_the_condition(bench: Bench) -> None:
     await known(bench, CONSENT)
-    bench.conditions[DEMOBANK] = Condition(stretch=3)
+    bench.forced[DEMOBANK] = Condition(stretch=3)
     bench.advance(seconds=30_000)
     assert await worked_off(bench) == []
     usable = await bench.consulting.usable(DEMOBANK, CONSENT, permission=None, max_age_seconds=20_000)
     assert usable.reason == "knowledge_too_old"
-    bench.conditions.clear()
+    bench.forced.clear()
     assert await worked_off(bench) == [CONSENT]
     usable = await bench.consulting.usable(DEMOBANK, CONSENT, permission=None, max_age_seconds=20_000)
     assert (usable.reason, usable.age_seconds) == ("ok", 1)

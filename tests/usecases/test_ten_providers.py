@@ -17,7 +17,7 @@ from tests.usecases.town import Town, open_town
 from tracker.app.service import worker_for
 
 ILL = "bank-0"
-WELL = [f"bank-{n}" for n in range(1, 10)]
+HEALTHY = [f"bank-{n}" for n in range(1, 10)]
 ROUTES = ("discovery", "jwks", "token", "consent")
 CONSENTS = 3
 
@@ -55,7 +55,7 @@ ILLNESSES: dict[str, Callable[[ScriptedHub], None]] = {
 @pytest_asyncio.fixture
 async def town(database: Path, tmp_path: Path) -> AsyncIterator[Town]:
     """All are well, and their keys and tokens are at hand; each has a few consents."""
-    async with open_town(database, tmp_path, ILL, *WELL) as made:
+    async with open_town(database, tmp_path, ILL, *HEALTHY) as made:
         for name, hub in made.hubs.items():
             hub.message = {"Data": data(ConsentId="c-0")}
             for n in range(CONSENTS):
@@ -82,20 +82,20 @@ async def turns_until_recorded(town: Town, *names: str, most: int = 50) -> int:
 
 @pytest.mark.parametrize("illness", ILLNESSES)
 async def test_one_that_is_ill_costs_the_others_no_turn(town: Town, illness: str) -> None:
-    await warm(town, *WELL)
+    await warm(town, *HEALTHY)
     ILLNESSES[illness](town.hubs[ILL])
-    assert await turns_until_recorded(town, *WELL) == 1
+    assert await turns_until_recorded(town, *HEALTHY) == 1
     await town.receive(*(town.event(ILL, f"c-{n}") for n in range(CONSENTS)))
     await town.turn()
-    assert await turns_until_recorded(town, *WELL) == 1
+    assert await turns_until_recorded(town, *HEALTHY) == 1
     # Questions: the ill one's may go on for as long as they like.
     asking = asyncio.create_task(town.ask(ILL))
     await asyncio.sleep(0)
-    assert await town.ask(*WELL) == dict.fromkeys(WELL, CONSENTS)
-    for name in WELL:
+    assert await town.ask(*HEALTHY) == dict.fromkeys(HEALTHY, CONSENTS)
+    for name in HEALTHY:
         assert await town.status(name, "c-0") == "Authorized"
         assert (town.hubs[name].count("token"), town.hubs[name].count("jwks")) == (1, 1)
-    assert await turns_until_recorded(town, *WELL) == 1
+    assert await turns_until_recorded(town, *HEALTHY) == 1
     if illness in {"never answers", "never gives a token", "never answers questions"}:
         assert not asking.done()
     if town.hubs[ILL].gates:
@@ -121,12 +121,12 @@ async def test_the_worker_waits_for_none_of_them(town: Town) -> None:
     worker.start()
     try:
         async with asyncio.timeout(30):
-            await town.receive(town.event(ILL), *(town.event(name, "c-1") for name in WELL))
+            await town.receive(town.event(ILL), *(town.event(name, "c-1") for name in HEALTHY))
             town.tracker.bells.inbox.ring()
-            while any([await town.status(name, c) != "Authorized" for name in WELL for c in ("c-0", "c-1")]):
+            while any([await town.status(name, c) != "Authorized" for name in HEALTHY for c in ("c-0", "c-1")]):
                 await asyncio.sleep(0.05)
                 town.advance(1)
-            while any(f"asking {name}" in worker._looks for name in WELL):  # a look that is just going on ends
+            while any(f"asking {name}" in worker._looks for name in HEALTHY):  # a look that is just going on ends
                 await asyncio.sleep(0.01)
         assert f"asking {ILL}" in worker._looks
         assert f"keys of {ILL}" in worker._looks
@@ -138,12 +138,12 @@ async def test_the_worker_waits_for_none_of_them(town: Town) -> None:
 async def test_each_has_a_budget_of_its_own(town: Town) -> None:
     for n in range(CONSENTS, 12):
         await town.register(ILL, f"c-{n}")
-        await town.register(WELL[0], f"c-{n}")
+        await town.register(HEALTHY[0], f"c-{n}")
     _says(says(429, Retry_After="3600"), "consent")(town.hubs[ILL])
-    assert await town.ask(ILL, WELL[0]) == {ILL: 5, WELL[0]: 5}
-    assert await town.ask(ILL, WELL[0]) == {ILL: 0, WELL[0]: 0}
+    assert await town.ask(ILL, HEALTHY[0]) == {ILL: 5, HEALTHY[0]: 5}
+    assert await town.ask(ILL, HEALTHY[0]) == {ILL: 0, HEALTHY[0]: 0}
     town.advance(1)
-    assert await town.ask(ILL, WELL[0]) == {ILL: 0, WELL[0]: 5}
+    assert await town.ask(ILL, HEALTHY[0]) == {ILL: 0, HEALTHY[0]: 5}
 
 
 PILE = 1500
@@ -151,23 +151,23 @@ PILE = 1500
 
 
 async def test_a_pile_of_one_providers_events_without_a_key_costs_the_others_two_turns_at_most(town: Town) -> None:
-    await warm(town, *WELL)
+    await warm(town, *HEALTHY)
     ILLNESSES["503"](town.hubs[ILL])
     await town.pile_up(town.event(ILL), PILE)
     # While they are opened for the first time,
-    assert await turns_until_recorded(town, *WELL) <= 2
+    assert await turns_until_recorded(town, *HEALTHY) <= 2
     await town.work_off()
     assert town.waiting() == PILE
     # while they wait, when all of them are due once more,
-    assert await turns_until_recorded(town, *WELL) == 1
+    assert await turns_until_recorded(town, *HEALTHY) == 1
     town.advance(6)
-    assert await turns_until_recorded(town, *WELL) <= 2
+    assert await turns_until_recorded(town, *HEALTHY) <= 2
     await town.work_off()
     # and when their key has come, so that all are opened.
     town.hubs[ILL].always.clear()
     town.advance(31)
     await town.tracker.opening.key_wait.refresh(town.tracker.providers.require(ILL))
-    assert await turns_until_recorded(town, *WELL) <= 2
+    assert await turns_until_recorded(town, *HEALTHY) <= 2
     assert town.waiting() > PILE / 2
     await town.work_off()
     assert town.waiting() == 0
@@ -176,11 +176,11 @@ async def test_a_pile_of_one_providers_events_without_a_key_costs_the_others_two
 
 async def test_a_flood_with_a_path_of_its_own_lets_the_others_in_by_turns(town: Town) -> None:
     """The other's event is neither among the oldest nor among the newest that wait."""
-    await warm(town, ILL, WELL[0])
+    await warm(town, ILL, HEALTHY[0])
     flood = town.event(ILL, "c-0")
     await town.pile_up(flood, 600, lane=ILL)
-    await town.pile_up(town.event(WELL[0], "c-0"), 1, lane=WELL[0])
+    await town.pile_up(town.event(HEALTHY[0], "c-0"), 1, lane=HEALTHY[0])
     await town.pile_up(flood, 600, lane=ILL)
     await town.turn()
-    assert await town.status(WELL[0], "c-0") == "Authorized"
+    assert await town.status(HEALTHY[0], "c-0") == "Authorized"
     assert town.waiting() > 600

@@ -43,7 +43,9 @@ def write_keys(folder: Path) -> Path:
     return folder
 
 
-def settings_for(database: Path, keys: Path, issuers: Mapping[str, str], **sections: Any) -> Settings:
+def settings_for(
+    database: Path, keys: Path, issuers: Mapping[str, str], *, daily_requests: int = 0, **sections: Any
+) -> Settings:
     """A configuration of one client with a provider for each issuer."""
     return Settings.model_validate(
         {
@@ -64,6 +66,7 @@ def settings_for(database: Path, keys: Path, issuers: Mapping[str, str], **secti
                     "client_id": tokens.CLIENT_ID,
                     "issuer": issuer,
                     "resource_url": issuer + "/rs",
+                    "daily_requests": daily_requests,
                 }
                 for name, issuer in issuers.items()
             ],

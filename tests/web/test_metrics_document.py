@@ -3,7 +3,8 @@
 import re
 from pathlib import Path
 
-from tests.web.site import Site
+from tests.usecases.bench import data
+from tests.web.site import Site, open_site
 from tests.web.test_metrics import samples
 from tracker.cli.logs import FIELDS
 
@@ -29,8 +30,17 @@ async def test_the_table_has_every_metric_and_no_other(site: Site) -> None:
     assert len(TABLE) == len(ROWS)
 
 
-async def test_the_table_has_the_labels_of_each_metric(site: Site) -> None:
+async def test_the_table_has_the_labels_of_each_metric(database: Path, keys: Path) -> None:
+    async with open_site(database, keys, daily_requests=100) as site:
+        await _live(site)
+        await samples(site)
+        assert registered(site) == {name: sorted(labels) for name, labels in TABLE.items()}
+
+
+async def _live(site: Site) -> None:
+    """Let there be something of everything."""
     await site.register()
+    site.advance(1)
     await site.call("POST", "/v1/subscriptions", json={"url": "https://example.com/hook"})
     for body in (b"hello", site.event(), site.event(key="other hub")):
         await site.post(body)
@@ -40,6 +50,10 @@ async def test_the_table_has_the_labels_of_each_metric(site: Site) -> None:
     site.tracker.meters.revocation_sent(provider="demobank", outcome="accepted")
     await samples(site)
     assert registered(site) == {name: sorted(labels) for name, labels in TABLE.items()}
+    await site.post(site.event(data("Suspended", site.clock.now().isoformat())))
+    await site.work_off()
+    await site.tracker.pulse.write()
+    await site.tracker.watch.run_once()
 
 
 def test_the_document_names_the_members_of_a_line() -> None:

@@ -52,7 +52,9 @@ from tracker.usecases.opening import Opener
 from tracker.usecases.pause import Pausing
 from tracker.usecases.payments import Payments
 from tracker.usecases.precedence import Precedence
+from tracker.usecases.provider_health import ProviderHealth
 from tracker.usecases.providers import Providers
+from tracker.usecases.pulse import Conditions, Pulse
 from tracker.usecases.quarantine import Quarantine
 from tracker.usecases.receive import Receiver
 from tracker.usecases.record import Recorder
@@ -68,6 +70,7 @@ from tracker.usecases.suspects import Suspects
 from tracker.usecases.timeline import Timelines
 from tracker.usecases.traces import Traces
 from tracker.usecases.trail import Trail
+from tracker.usecases.watch import Watch
 from tracker.web.peers import Peers
 from tracker.web.services import Services
 
@@ -119,6 +122,9 @@ class Tracker:
     notices: Notices
     siblings: Siblings
     reopening: Reopening
+    watch: Watch
+    pulse: Pulse
+    conditions: Conditions
     notifier: Notifier
     shared_asks: SharedAsks
     shared_revocations: SharedRevocations
@@ -191,7 +197,8 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
             )
             for chosen in settings.provider
         ]
-        holders = Holders(connections, world.clock, world.ids, crypto)
+        budget = Budget(store, world.clock, is_shared=place.is_shared)
+        holders = Holders(connections, world.clock, world.ids, crypto, before_repeat=budget.turn_soon)
         stack.push_async_callback(holders.close)
         threads = ThreadPoolExecutor(_OPENING_THREADS, thread_name_prefix="opening")
         stack.callback(threads.shutdown)
@@ -199,6 +206,8 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
         sender = await stack.enter_async_context(open_sender(networks))
         bells = Bells()
         wakeups = bells.connect(place)
+        conditions = Conditions(store)
+        pulse = Pulse(store, world.clock, holders.tallies)
         office = Office(
             providers=providers,
             clock=world.clock,
@@ -206,8 +215,9 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
             entropy=world.entropy,
             pace=_pace(settings),
             notices=_notices(settings),
+            condition_of=conditions.of,
         )
-        recorder = Recorder(store, office, bells.journal, bells.asks, trail)
+        recorder = Recorder(store, office, bells.journal, bells.asks, trail, pulse)
         suspects = Suspects()
         most_each = max(1, settings.receiver.inbox_max_events // (2 * max(1, len(settings.provider))))
         key_wait = KeyWait(store, world.clock, holders, most_each=most_each)
@@ -229,9 +239,9 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
             precedence=Precedence(world.clock, first),
         )
         api_keys = ApiKeys(store, world.clock, world.entropy)
-        budget = Budget(world.clock)
+        provider_health = ProviderHealth(store, providers, budget)
         observatory = Observatory(
-            registry, clock=world.clock, store=store, providers=providers, holders=holders, budget=budget
+            registry, clock=world.clock, store=store, providers=providers, holders=holders, health=provider_health
         )
         inbox: Inbox = store if traces is None else TracedInbox(store, traces)
         api: HolderApi = holders if traces is None else TracedHolders(holders, traces)
@@ -282,6 +292,7 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
                 changed=bells.subscriptions,
             ),
             api_keys=api_keys,
+            provider_health=provider_health,
             meters=meters,
             metrics=observatory.page,
             body_timeout_seconds=settings.receiver.body_timeout_seconds,
@@ -319,6 +330,9 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
             ),
             shared_asks=shared_asks,
             shared_revocations=SharedRevocations(revoker, shared_asks),
+            watch=Watch(store, office, bells.journal, grace=settings.polling.drift_grace),
+            pulse=pulse,
+            conditions=conditions,
             notifier=Notifier(ports, bells.subscriptions, telling),
             bells=bells,
             registry=registry,
@@ -340,6 +354,7 @@ def _provider(chosen: ProviderSettings, world: World) -> Provider:
         resource_url=chosen.resource_url,
         api_version=chosen.api_version or profile.default_api_version,
         requests_per_second=chosen.requests_per_second,
+        daily_requests=chosen.daily_requests,
     )
 
 

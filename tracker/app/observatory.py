@@ -9,13 +9,15 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from tracker.adapters.hub.holders import Holders
-from tracker.adapters.metrics.gauges import Gauges, Snapshot
+from tracker.adapters.metrics.gauges import Gauges, ProviderStanding, Snapshot
+from tracker.domain.breaker import BreakerState
 from tracker.domain.consent import ConsentId
 from tracker.domain.errors import ConsentApiError, StorageError
+from tracker.domain.lags import Lags
 from tracker.domain.subscription import Subscription
-from tracker.ports import Answer, Clock, Delivery, HolderApi, Meters, Provider, Sender, Store, Survey
+from tracker.ports import Answer, Clock, Delivery, HolderApi, Meters, Provider, Sender, Store, Survey, Told
 from tracker.profiles.profile import Kind
-from tracker.usecases.budget import Budget
+from tracker.usecases.provider_health import ProviderHealth, ProviderView
 from tracker.usecases.providers import Providers
 from tracker.usecases.trail import Trail
 from tracker.web.services import MetricsPage
@@ -106,14 +108,15 @@ class Observatory:
         store: Store,
         providers: Providers,
         holders: Holders,
-        budget: Budget,
+        health: ProviderHealth,
     ) -> None:
         self._registry = registry
         self._clock = clock
         self._store = store
         self._providers = providers
         self._holders = holders
-        self._budget = budget
+        self._health = health
+        self._views: list[ProviderView] = []
         self._survey: Survey | None = None
         self._looked_at = float("-inf")
         self._looking = asyncio.Lock()
@@ -129,8 +132,10 @@ class Observatory:
         return MetricsPage(generate_latest(self._registry), CONTENT_TYPE_LATEST)
 
     async def _look(self) -> Survey | None:
+        self._views = []
         try:
             async with asyncio.timeout(_LOOK_WITHIN_SECONDS):
+                self._views = await self._health.all(self._clock.now())
                 return await self._store.survey(self._clock.now(), [provider.id for provider in self._providers])
         except (StorageError, TimeoutError):
             return None
@@ -139,8 +144,30 @@ class Observatory:
         return Snapshot(
             survey=self._survey,
             holders=self._holders.tallies(),
-            rooms={provider.id: self._budget.room(provider) for provider in self._providers},
+            providers={view.provider.id: _standing(view) for view in self._views},
         )
+
+
+def _standing(view: ProviderView) -> ProviderStanding:
+    lags = {told.value: lags for told in Told if told is not Told.MISSED and (lags := view.lags(told)).count}
+    return ProviderStanding(
+        room=view.room.urgent,
+        left_today=view.left_today,
+        is_tried=view.facts.ledger.breaker.state is not BreakerState.CLOSED,
+        is_quiet=view.facts.health.hearing.quiet is not None,
+        stretch=view.facts.health.stretch,
+        last_event_at=view.facts.health.signs.last_event_at,
+        moves={told.value: view.lags(told).count for told in Told},
+        lags={(by, name): lag for by, each in lags.items() for name, lag in _quantiles(each).items()},
+    )
+
+
+def _quantiles(lags: Lags) -> dict[str, float]:
+    return {
+        name: lag
+        for name, share in (("0.5", 0.5), ("0.95", 0.95), ("1", 1.0))
+        if (lag := lags.percentile(share)) is not None
+    }
 
 
 def our_version() -> str:

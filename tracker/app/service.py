@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from enum import StrEnum
 from functools import partial
@@ -12,7 +12,7 @@ from tracker.app.composition import Tracker, World, build
 from tracker.app.database import database_place, require_schema
 from tracker.app.listening import Doors, listening
 from tracker.app.tracing import following
-from tracker.domain.errors import ConfigurationError
+from tracker.domain.errors import ConfigurationError, StorageError
 from tracker.settings import Settings
 from tracker.worker import Loop, Tick, Worker
 
@@ -24,6 +24,7 @@ _KEYS_EVERY_SECONDS = 60.0
 _TRIM_EVERY_SECONDS = 3600.0
 _CERTIFICATES_EVERY_SECONDS = 10.0
 _BATCHES_APART_SECONDS = 0.02  # a transaction costs as much as several events; nobody notices so little
+_WATCH_EVERY_SECONDS = 5.0
 
 
 class Role(StrEnum):
@@ -43,8 +44,10 @@ ALL_ROLES: Final = frozenset(Role)
 def worker_for(tracker: Tracker, roles: Collection[Role] = ALL_ROLES) -> Worker:
     """Make the worker of a tracker: what runs when. Without the role there is little of it."""
     certificates = [_certificates(tracker)] if tracker.certificates else []
+    # Whoever has registered or asked about a consent schedules the next question: it must know how the provider is doing.
+    standing = [*certificates, _condition(tracker)]
     if Role.WORKER not in roles:
-        return Worker(ticks=certificates, loops=[])
+        return Worker(ticks=standing, loops=[])
     clock = tracker.world.clock
     asks = [
         Tick(
@@ -76,7 +79,8 @@ def worker_for(tracker: Tracker, roles: Collection[Role] = ALL_ROLES) -> Worker:
             *revocations,
             *asks,
             *keys,
-            *certificates,
+            *standing,
+            Tick(name="the watch", run=tracker.watch.run_once, every_seconds=_WATCH_EVERY_SECONDS),
             Tick(name="the clock", run=tracker.expiry.run_once, every_seconds=_TICK_EVERY_SECONDS),
             Tick(name="notices", run=tracker.notices.run_once, every_seconds=_TICK_EVERY_SECONDS),
             Tick(name="base groups", run=tracker.siblings.run_once, every_seconds=_TICK_EVERY_SECONDS),
@@ -101,6 +105,16 @@ def _certificates(tracker: Tracker) -> Tick:
     """Look at the files: a few calls of the system, unless something has changed."""
     look = partial(tracker.certificates.reload, force=False)
     return Tick(name="certificates", run=look, every_seconds=_CERTIFICATES_EVERY_SECONDS)
+
+
+def _condition(tracker: Tracker) -> Tick:
+    """Tell the others how the providers are doing as far as we see, and see how they are doing as far as all do."""
+
+    async def look() -> None:
+        await tracker.pulse.write()
+        await tracker.conditions.refresh()
+
+    return Tick(name="the providers' condition", run=look, every_seconds=_WATCH_EVERY_SECONDS)
 
 
 @asynccontextmanager
@@ -135,6 +149,8 @@ async def running(tracker: Tracker, roles: Collection[Role] = ALL_ROLES) -> Asyn
 
 async def _stopped(worker: Worker, tracker: Tracker) -> None:
     await worker.stop()
+    with suppress(StorageError):
+        await tracker.pulse.write()
     await tracker.shared_asks.leave()
     await tracker.opening.leave()
 

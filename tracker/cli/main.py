@@ -7,7 +7,20 @@ from collections.abc import Sequence
 
 import typer
 
-from tracker.cli import check, completion, consents, db, demo, journal, keys, quarantine, sandbox, serve, subscriptions
+from tracker.cli import (
+    check,
+    completion,
+    consents,
+    db,
+    demo,
+    journal,
+    keys,
+    providers,
+    quarantine,
+    sandbox,
+    serve,
+    subscriptions,
+)
 from tracker.cli.output import printable
 from tracker.domain.errors import ConfigurationError, InvalidRequestError, TrackerError
 
@@ -28,6 +41,7 @@ serve.register(app)
 check.register(app)
 app.add_typer(db.app, name="db")
 app.add_typer(consents.app, name="consents")
+app.add_typer(providers.app, name="providers")
 app.add_typer(subscriptions.app, name="subscriptions")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(journal.app, name="journal")

@@ -20,6 +20,15 @@ from tracker.ports.holders import (
     VerificationKey,
 )
 from tracker.ports.meters import Meters
+from tracker.ports.providers import (
+    HEALTH_READING,
+    Health,
+    Ledger,
+    ProviderBook,
+    ProviderFacts,
+    Signs,
+    Told,
+)
 from tracker.ports.records import (
     EVERYTHING_ASIDE,
     MOST_KEYS_SHOWN,
@@ -50,6 +59,7 @@ from tracker.ports.world import Clock, Entropy, Ids
 __all__ = [
     "AS_IT_IS",
     "EVERYTHING_ASIDE",
+    "HEALTH_READING",
     "MOST_KEYS_SHOWN",
     "PROCESS_PREFIX",
     "Answer",
@@ -65,6 +75,7 @@ __all__ = [
     "Entropy",
     "EventCrypto",
     "Evidence",
+    "Health",
     "Held",
     "HolderApi",
     "HolderKeys",
@@ -73,6 +84,7 @@ __all__ = [
     "Inbox",
     "InboxItem",
     "LackedKey",
+    "Ledger",
     "Meters",
     "Name",
     "OtherEvent",
@@ -80,10 +92,13 @@ __all__ = [
     "Place",
     "Progress",
     "Provider",
+    "ProviderBook",
+    "ProviderFacts",
     "QuarantineFilter",
     "Quarantined",
     "RevokedGroups",
     "Sender",
+    "Signs",
     "Span",
     "Spans",
     "Standing",
@@ -91,6 +106,7 @@ __all__ = [
     "StoredReport",
     "Survey",
     "Token",
+    "Told",
     "Transaction",
     "VerificationKey",
     "Watched",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from tracker.domain.allowance import Limits
 from tracker.domain.consent import ConsentId, ProviderId
 from tracker.profiles.compact import Compact
 from tracker.profiles.profile import Kind, Profile, Push
@@ -22,6 +23,7 @@ class Provider:
         resource_url: Where its consents are.
         api_version: Which version of the API it serves.
         requests_per_second: How often it may be asked.
+        daily_requests: How often in a day, in UTC; 0: no limit.
     """
 
     id: ProviderId
@@ -31,6 +33,12 @@ class Provider:
     resource_url: str
     api_version: str
     requests_per_second: float
+    daily_requests: int = 0
+
+    @property
+    def limits(self) -> Limits:
+        """How often it may be asked."""
+        return Limits(per_second=self.requests_per_second, per_day=self.daily_requests)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

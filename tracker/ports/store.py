@@ -1,15 +1,16 @@
 """The store."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-from tracker.domain.consent import TrackingId
+from tracker.domain.consent import ProviderId, TrackingId
 from tracker.domain.payment import Payment
 from tracker.domain.schedule import Tempo
 from tracker.domain.subscription import Parked, Subscription
 from tracker.domain.tracked import TrackedConsent
 from tracker.journal.entry import Entry
+from tracker.ports.providers import Health, ProviderFacts, Signs
 from tracker.ports.records import (
     EVERYTHING_ASIDE,
     ApiKey,
@@ -166,6 +167,25 @@ class Store(Inbox, Protocol):
 
     async def survey(self, now: datetime, providers: Collection[str]) -> Survey:
         """Count what waits where; due questions for these providers only."""
+
+    # the providers themselves
+
+    async def provider_facts(
+        self, providers: Collection[ProviderId], now: datetime | None, since: datetime
+    ) -> dict[ProviderId, ProviderFacts]:
+        """All that is known of these providers, by this clock or the database's; moves that we learnt of since then."""
+
+    async def provider_health(self) -> dict[ProviderId, Health]:
+        """How the providers are doing of which anything is known."""
+
+    async def note_signs(self, signs: Mapping[ProviderId, Signs]) -> None:
+        """Keep signs of life; each instant only ever moves on."""
+
+    async def scheduled(self, provider: ProviderId) -> int:
+        """How many of a provider's consents will be asked about by the schedule."""
+
+    async def set_stretch(self, provider: ProviderId, stretch: float) -> None:
+        """Keep by how much a provider's base intervals are longer."""
 
     # keys of our API's callers
 

@@ -13,6 +13,7 @@ from tracker.domain.report import Claim
 from tracker.domain.schedule import Tempo
 from tracker.domain.tracked import TrackedConsent
 from tracker.journal.entry import Draft, Entry
+from tracker.ports.providers import ProviderBook
 from tracker.ports.records import Confirmation, Evidence, Name, OtherEvent, PaymentKey, Quarantined, StoredReport
 
 
@@ -59,6 +60,10 @@ class Transaction(Protocol):
     which nobody may hold while waiting for anything. A script may be run again from the start; it must have no effect but
     through this.
     """
+
+    @property
+    def providers(self) -> ProviderBook:
+        """What is known of the providers themselves."""
 
     def lock_named(self, names: Collection[Name]) -> dict[Name, TrackedConsent]:
         """Hold these names until the end, registered or not, and give the consents that have them."""

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from tracker.domain import schedule
+from tracker.domain.allowance import Room
 from tracker.domain.consent import Channel, ProviderId, Status, TrackingId
 from tracker.domain.errors import (
     ConsentApiContractError,
@@ -40,6 +41,7 @@ _log = logging.getLogger(__name__)
 
 _LEASE = timedelta(seconds=60)
 _AT_ONCE = 50
+_URGENT_LINES = (AskLine.DOUBTFUL, AskLine.URGENT)
 _LEFT_TO_OTHERS = (A_QUARTER, A_QUARTER, HALF, HALF)  # by each line but the last to those behind it
 _TRIES_FOR_A_SUSPICION = 10  # some half an hour
 _PATIENCE_SECONDS = 10.0
@@ -82,17 +84,9 @@ class Asker:
     async def run_once(self, provider_id: str) -> int:
         """Ask one provider about what is due, as far as its budget goes; say how many questions that was."""
         provider = self._office.providers.require(provider_id)
-        room = self._budget.take(provider, _AT_ONCE)
-        if room < 1:
-            return 0
-        questions: list[_Question] = []
-        try:
-            suspected = self._trickle.room(provider)
-            claim = partial(_claim_due, self._office, provider.id, room, suspected=suspected)
-            questions = await self._store.transact(claim)
-            self._trickle.take(provider, sum(question.is_suspicion for question in questions))
-        finally:
-            self._budget.give_back(provider, room - len(questions))
+        claim = partial(_claim_due, self._office, provider.id, suspected=self._trickle.room(provider))
+        questions = await self._budget.spend(provider, _AT_ONCE, claim)
+        self._trickle.take(provider, sum(question.is_suspicion for question in questions))
         await asyncio.gather(*(self._ask(provider, question) for question in questions))
         return len(questions)
 
@@ -148,6 +142,7 @@ class Asker:
         except ConsentApiError as failure:
             error = failure
             self._note(provider, consent, failure, interaction_id)
+        await self._budget.heard(provider, error)
         record = partial(_record_answer, self._office, question, heard, error)
         entries, overdue = await self._store.transact(record)
         alarm(overdue)
@@ -188,8 +183,6 @@ class Asker:
         )
 
     def _note(self, provider: Provider, consent: TrackedConsent, failure: ConsentApiError, interaction_id: str) -> None:
-        if isinstance(failure, ConsentApiUnavailableError) and failure.retry_after_seconds is not None:
-            self._budget.hold_back(provider, failure.retry_after_seconds)
         if isinstance(failure, ConsentNotStagedError) and consent.told.status is Status.NOT_STAGED:
             return  # it has not been staged yet: the ordinary case
         known = {"interaction_id": interaction_id, "provider": provider.id, "tracking_id": consent.tracking_id}
@@ -203,26 +196,31 @@ def _look_at(asking: asyncio.Task[TrackedConsent]) -> None:
 
 
 def _claim_due(
-    office: Office, provider: ProviderId, room: int, transaction: Transaction, *, suspected: int = 0
+    office: Office, provider: ProviderId, room: Room, transaction: Transaction, *, suspected: int = 0
 ) -> list[_Question]:
     """Take what is due, line by line, each with its share: the doubtful first, and nothing waits for ever behind another.
 
     Args:
         office: What is needed besides.
         provider: Whom to ask.
-        room: How many questions there is room for.
+        room: How many questions there is room for; less for what is not urgent when the day's budget is short.
         transaction: In which they are counted.
         suspected: How many of these may be such as anybody could provoke.
     """
     now, tempo = office.clock.now(), office.tempo(provider)
+    most = dict.fromkeys(AskLine, room.ordinary) | dict.fromkeys(_URGENT_LINES, room.urgent)
+    most[AskLine.SUSPECTED] = min(room.ordinary, suspected)
     lines: list[list[TrackedConsent]] = []
     seen: set[TrackingId] = set()
     for line in AskLine:
-        most = min(room, suspected) if line is AskLine.SUSPECTED else room
-        found = transaction.lock_due_asks(provider, now, most, line, tempo) if most else []
+        found = transaction.lock_due_asks(provider, now, most[line], line, tempo) if most[line] else []
         lines.append([consent for consent in found if consent.tracking_id not in seen])
         seen |= {consent.tracking_id for consent in found}
-    given = shares(room, [len(line) for line in lines], _LEFT_TO_OTHERS, office.entropy.fraction)
+    given = shares(room.urgent, [len(line) for line in lines], _LEFT_TO_OTHERS, office.entropy.fraction)
+    urgent = len(_URGENT_LINES)
+    if sum(given[urgent:]) > room.ordinary:
+        waiting = [len(line) for line in lines[urgent:]]
+        given[urgent:] = shares(room.ordinary, waiting, _LEFT_TO_OTHERS[urgent:], office.entropy.fraction)
     questions = [
         (line, consent) for line, found, count in zip(AskLine, lines, given, strict=True) for consent in found[:count]
     ]

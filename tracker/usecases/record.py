@@ -11,6 +11,7 @@ from tracker.ports import Name, Store, Transaction
 from tracker.usecases.heard import HeardOther, HeardReport, Opened, Refused
 from tracker.usecases.overdue import alarm
 from tracker.usecases.payments import PaymentBook, keys_in
+from tracker.usecases.pulse import Pulse
 from tracker.usecases.recording import Office, Recording
 from tracker.usecases.trail import Recorded, Trail
 from tracker.usecases.wake import Bell
@@ -20,9 +21,16 @@ class Recorder:
     """Puts opened events on record."""
 
     def __init__(
-        self, store: Store, office: Office, journal_bell: Bell, ask_bell: Bell, trail: Trail | None = None
+        self,
+        store: Store,
+        office: Office,
+        journal_bell: Bell,
+        ask_bell: Bell,
+        trail: Trail | None = None,
+        pulse: Pulse | None = None,
     ) -> None:
         self._store = store
+        self._pulse = pulse
         self._trail = trail or Trail()
         self._office = office
         self._journal_bell = journal_bell
@@ -36,6 +44,8 @@ class Recorder:
         """
         began = self._office.clock.monotonic()
         recorded = await self._store.transact(partial(_record, self._office, batch))
+        if self._pulse is not None:
+            self._pulse.heard(batch)
         alarm(recorded.overdue)
         self._trail.recorded(batch, recorded, self._office.clock.monotonic() - began)
         if recorded.entries:

@@ -191,6 +191,7 @@ class Revoker:
             )
         except ConsentApiError as error:
             self._note(attempt, error, interaction_id)
+            await self._budget.heard(provider, error)
             match error:
                 case RevocationRefusedError(reason=reason):
                     return reason
@@ -198,6 +199,7 @@ class Revoker:
                     return error.code
                 case _:
                     raise
+        await self._budget.heard(provider, None)
         return ACCEPTED
 
     async def _read_back(self, attempt: _Attempt, answer: str | None, interaction_id: str) -> _Attempt | None:
@@ -213,8 +215,6 @@ class Revoker:
 
     def _note(self, attempt: _Attempt, failure: ConsentApiError, interaction_id: str) -> None:
         provider, tracking_id = attempt.provider, attempt.consent.tracking_id
-        if isinstance(failure, ConsentApiUnavailableError) and failure.retry_after_seconds is not None:
-            self._budget.hold_back(provider, failure.retry_after_seconds)
         known = {"interaction_id": interaction_id, "provider": provider.id, "tracking_id": tracking_id}
         _log.warning("Revoking consent %s at %s: %s", tracking_id, provider.id, failure, extra=known)
 

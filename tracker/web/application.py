@@ -15,6 +15,7 @@ from tracker.web.api import (
     journal,
     journeys,
     payments,
+    providers,
     quarantine,
     subscriptions,
 )
@@ -37,6 +38,7 @@ OPERATIONS = (
     *journal.OPERATIONS,
     *subscriptions.OPERATIONS,
     *quarantine.OPERATIONS,
+    *providers.OPERATIONS,
 )
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

@@ -15,6 +15,7 @@ from tracker.usecases.groups import Groups
 from tracker.usecases.journeys import Journeys
 from tracker.usecases.pause import Pausing
 from tracker.usecases.payments import Payments
+from tracker.usecases.provider_health import ProviderHealth
 from tracker.usecases.quarantine import Quarantine
 from tracker.usecases.receive import Receiver
 from tracker.usecases.register import Registrar
@@ -63,6 +64,7 @@ class Services:
     quarantine: Quarantine
     subscriptions: Subscriptions
     api_keys: ApiKeys
+    provider_health: ProviderHealth
     meters: Meters
     metrics: Callable[[], Awaitable[MetricsPage]]
     body_timeout_seconds: float

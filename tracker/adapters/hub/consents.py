@@ -1,6 +1,7 @@
 """Asking one provider about one consent, and having it revoked."""
 
 import json
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Final
 
@@ -27,8 +28,16 @@ _REQUEST_LEEWAY_SECONDS: Final = 10
 class ConsentEndpoint:
     """One provider's consent resources."""
 
-    def __init__(self, provider: Provider, session: HolderSession, answers: AnswerReader, clock: Clock) -> None:
+    def __init__(
+        self,
+        provider: Provider,
+        session: HolderSession,
+        answers: AnswerReader,
+        clock: Clock,
+        before_repeat: Callable[[Provider], Awaitable[None]] | None = None,
+    ) -> None:
         self._provider = provider
+        self._before_repeat = before_repeat
         self._session = session
         self._answers = answers
         self._clock = clock
@@ -36,7 +45,7 @@ class ConsentEndpoint:
     async def read(self, kind: Kind, consent_id: ConsentId, tokens: AccessTokens, interaction_id: str) -> Answer:
         """GET one consent.
 
-        A 401 can mean that the token was withdrawn early, so one more is fetched and tried.
+        A 401 can mean that the token was withdrawn early, so one more is fetched and tried, if one more question may be sent.
 
         Raises:
             ConsentNotStagedError: 400 or 404.
@@ -51,6 +60,8 @@ class ConsentEndpoint:
         if reply.status == HTTPStatus.UNAUTHORIZED:
             tokens.invalidate(token)
             token = await tokens.get()
+            if self._before_repeat is not None:
+                await self._before_repeat(self._provider)
             reply = await self._get(url, kind, token.value, interaction_id)
         if reply.status != HTTPStatus.OK:
             raise consent_refused(reply, self._provider.profile, self._clock.now())

@@ -1,7 +1,7 @@
 """All configured holders, as the use cases ask for them: `ports.HolderApi` and `ports.HolderKeys`."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -22,6 +22,8 @@ from tracker.profiles.profile import Kind, RevokeCall
 
 TIMEOUT_SECONDS: Final = 10.0
 """For one question from beginning to end, tokens and keys included; and for each request by itself."""
+
+BeforeRepeat = Callable[[Provider], Awaitable[None]]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -79,6 +81,7 @@ class _Holder:
         clock: Clock,
         ids: Ids,
         crypto: EventCrypto,
+        before_repeat: BeforeRepeat | None,
     ) -> None:
         provider = connection.provider
         self.issuer = issuer
@@ -87,7 +90,8 @@ class _Holder:
         self._clock = clock
         self._ids = ids
         self._tokens: dict[str, AccessTokens] = {}
-        self.consents = ConsentEndpoint(provider, session, AnswerReader(provider, issuer.keys, crypto, clock), clock)
+        answers = AnswerReader(provider, issuer.keys, crypto, clock)
+        self.consents = ConsentEndpoint(provider, session, answers, clock, before_repeat)
 
     def tokens(self, scope: str) -> AccessTokens:
         """Its tokens for a scope."""
@@ -136,8 +140,18 @@ class Holders:
         crypto: EventCrypto,
         *,
         timeout_seconds: float = TIMEOUT_SECONDS,
+        before_repeat: BeforeRepeat | None = None,
     ) -> None:
         """Prepare to ask; nothing is sent before the first question.
+
+        Args:
+            connections: To whom.
+            clock: Our clock.
+            ids: Fresh ids.
+            crypto: Opens signed answers.
+            timeout_seconds: For one question from beginning to end.
+            before_repeat: Awaited before a question is sent once more, with a fresh token: that is one more request. It may
+                raise what asking raises.
 
         Raises:
             ConfigurationError: An address of a provider may not be asked.
@@ -155,7 +169,7 @@ class Holders:
             if provider.issuer not in self._issuers:
                 self._issuers[provider.issuer] = _Issuer(provider.issuer, session, clock)
             issuer = self._issuers[provider.issuer]
-            self._holders[provider.id] = _Holder(connection, session, issuer, clock, ids, crypto)
+            self._holders[provider.id] = _Holder(connection, session, issuer, clock, ids, crypto, before_repeat)
 
     async def read_consent(self, provider: Provider, kind: Kind, consent_id: ConsentId, interaction_id: str) -> Answer:
         """Ask about one consent, within 10 s.

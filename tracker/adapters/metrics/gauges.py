@@ -16,6 +16,31 @@ MOST_SUBSCRIPTIONS: Final = 100
 """So many subscriptions are shown one by one, those that are furthest behind; the largest lag is always there."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderStanding:
+    """How a provider is doing.
+
+    Attributes:
+        room: How many questions may be sent now.
+        left_today: How many more today; None: any number.
+        is_tried: It fails, and is asked one question at a time.
+        is_quiet: Its events do not come.
+        stretch: By how much base intervals are longer.
+        last_event_at: When a verified event of it last came; None: never yet.
+        moves: How many moves we learnt of in a day, by how.
+        lags: Seconds until we did, by how, and quantile.
+    """
+
+    room: int
+    left_today: int | None
+    is_tried: bool
+    is_quiet: bool
+    stretch: float
+    last_event_at: datetime | None
+    moves: Mapping[str, int]
+    lags: Mapping[tuple[str, str], float]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Snapshot:
     """What is shown.
@@ -23,12 +48,12 @@ class Snapshot:
     Attributes:
         survey: Of the database; None while it is away: then nothing is said of what only it knows.
         holders: What was fetched, by provider.
-        rooms: How many questions may be sent now, by provider.
+        providers: How they are doing, by provider; of the database too.
     """
 
     survey: Survey | None = None
     holders: Mapping[str, HolderTally] = field(default_factory=dict)
-    rooms: Mapping[str, int] = field(default_factory=dict)
+    providers: Mapping[str, ProviderStanding] = field(default_factory=dict)
 
 
 class Gauges(Collector):
@@ -47,6 +72,7 @@ class Gauges(Collector):
         if snapshot.survey is not None:
             yield from _of_inbox(snapshot.survey)
             yield from _of_asks(snapshot.survey)
+            yield from _of_providers(snapshot.survey, snapshot.providers)
             yield from _of_subscriptions(snapshot.survey)
 
 
@@ -67,7 +93,34 @@ def _of_holders(snapshot: Snapshot) -> Iterable[Metric]:
     yield tokens
     yield keys
     yield _by("tracker_keys_age_seconds", "Age of the signing keys in use.", "provider", ages)
-    yield _by("tracker_budget_questions", "Questions that may be sent now.", "provider", snapshot.rooms)
+
+
+def _of_providers(survey: Survey, providers: Mapping[str, ProviderStanding]) -> Iterable[Metric]:
+    def by(name: str, told: str, value: Callable[[ProviderStanding], float | None]) -> Metric:
+        found = {provider: value(standing) for provider, standing in providers.items()}
+        return _by(name, told, "provider", {provider: each for provider, each in found.items() if each is not None})
+
+    yield by("tracker_budget_questions", "Questions that may be sent now.", lambda of: of.room)
+    yield by("tracker_budget_day_left", "Questions that may still be sent today.", lambda of: of.left_today)
+    yield by("tracker_budget_stretch", "By how much base intervals are longer.", lambda of: of.stretch)
+    yield by("tracker_provider_tried", "Whether it fails and is asked one at a time.", lambda of: of.is_tried)
+    yield by("tracker_provider_quiet", "Whether its events do not come.", lambda of: of.is_quiet)
+    yield by(
+        "tracker_provider_event_age_seconds",
+        "How long ago an event last came.",
+        lambda of: None if of.last_event_at is None else _seconds_since(of.last_event_at, survey.at),
+    )
+    moves = GaugeMetricFamily("tracker_moves", "Moves that we learnt of in a day.", labels=["provider", "told_by"])
+    lags = GaugeMetricFamily(
+        "tracker_move_lag_seconds", "Time until we learnt of them.", labels=["provider", "told_by", "quantile"]
+    )
+    for provider, standing in providers.items():
+        for told_by, count in standing.moves.items():
+            moves.add_metric([provider, told_by], count)
+        for (told_by, quantile), seconds in standing.lags.items():
+            lags.add_metric([provider, told_by, quantile], seconds)
+    yield moves
+    yield lags
 
 
 def _of_inbox(survey: Survey) -> Iterable[Metric]:

@@ -4,3 +4,7 @@
 sees it; `readings` are the queries; `sqlite` knows how SQLite is driven. What is shared speaks SQLAlchemy Core on a plain
 synchronous connection, so that another database needs a driver module of its own and nothing else.
 """
+
+from tracker.adapters.store import (
+    provider_tables as provider_tables,
+)  # so that the schema is whole, whoever asks for it

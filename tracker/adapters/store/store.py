@@ -1,19 +1,29 @@
 """The store: `ports.Store` on any database that can run a piece of work in a transaction."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection, delete, insert, or_, select, update
 
-from tracker.adapters.store import aside, claims, leases, partitions, payments, readings, rows, surveys
+from tracker.adapters.store import (
+    aside,
+    claims,
+    leases,
+    partitions,
+    payments,
+    provider_readings,
+    readings,
+    rows,
+    surveys,
+)
 from tracker.adapters.store.differences import upsert
 from tracker.adapters.store.gathering import Gathering
 from tracker.adapters.store.many import insert_rows
 from tracker.adapters.store.tables import api_key, batch, dead_letter, inbox, journal, lease, parked, subscription
 from tracker.adapters.store.transaction import SqlTransaction
-from tracker.domain.consent import TrackingId
+from tracker.domain.consent import ProviderId, TrackingId
 from tracker.domain.payment import Payment
 from tracker.domain.schedule import Tempo
 from tracker.domain.subscription import Parked, Subscription
@@ -24,14 +34,17 @@ from tracker.ports import (
     EVERYTHING_ASIDE,
     ApiKey,
     ConsentQuery,
+    Health,
     Held,
     Ids,
     InboxItem,
     LackedKey,
     Name,
     Progress,
+    ProviderFacts,
     Quarantined,
     QuarantineFilter,
+    Signs,
     StoredReport,
     Survey,
     Transaction,
@@ -43,6 +56,7 @@ T = TypeVar("T")
 
 _CONFIRMATIONS_KEPT = timedelta(days=400)
 _BATCHES_KEPT = timedelta(days=1)
+_MOVES_KEPT = timedelta(days=8)
 
 
 class Database(Protocol):
@@ -280,6 +294,31 @@ class SqlStore:
         """Count what waits where."""
         return await self._database.read(partial(surveys.survey, now=now, providers=providers))
 
+    # ------------------------------------------------------------------------------------------ the providers
+
+    async def provider_facts(
+        self, providers: Collection[ProviderId], now: datetime | None, since: datetime
+    ) -> dict[ProviderId, ProviderFacts]:
+        """All that is known of these providers."""
+        facts = partial(provider_readings.facts, providers=providers, now=now, since=since)
+        return await self._database.read(facts)
+
+    async def provider_health(self) -> dict[ProviderId, Health]:
+        """How the providers are doing of which anything is known."""
+        return await self._database.read(provider_readings.health)
+
+    async def note_signs(self, signs: Mapping[ProviderId, Signs]) -> None:
+        """Keep signs of life."""
+        await self._write(partial(provider_readings.note_signs, signs=signs))
+
+    async def scheduled(self, provider: ProviderId) -> int:
+        """How many of a provider's consents will be asked about by the schedule."""
+        return await self._database.read(partial(provider_readings.scheduled, provider=provider))
+
+    async def set_stretch(self, provider: ProviderId, stretch: float) -> None:
+        """Keep by how much a provider's base intervals are longer."""
+        await self._write(partial(provider_readings.set_stretch, provider=provider, stretch=stretch))
+
     # ------------------------------------------------------------------------------------------ keys of our callers
 
     async def add_api_key(self, key: ApiKey) -> None:
@@ -309,6 +348,7 @@ class SqlStore:
         def work(connection: Connection) -> None:
             partitions.delete_old(connection, old)
             leases.forget_the_dead(connection)
+            provider_readings.forget_moves(connection, now - _MOVES_KEPT)
             connection.execute(delete(batch).where(batch.c.recorded_at < now - _BATCHES_KEPT))
 
         await self._write(work)

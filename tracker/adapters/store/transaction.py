@@ -12,6 +12,7 @@ from tracker.adapters.store.columns import UNREADABLE
 from tracker.adapters.store.differences import hold_names
 from tracker.adapters.store.due import Due
 from tracker.adapters.store.many import insert_rows, texts, update_rows
+from tracker.adapters.store.provider_book import SqlProviderBook
 from tracker.adapters.store.tables import (
     batch,
     confirmation,
@@ -75,6 +76,11 @@ class SqlTransaction:
         self._waiting: set[str] = set()
         self._payments: dict[PaymentKey, Payment] = {}
         self.appended = False
+
+    @property
+    def providers(self) -> SqlProviderBook:
+        """What is known of the providers themselves."""
+        return SqlProviderBook(self._connection)
 
     # ------------------------------------------------------------------------------------------ locks and reads
 

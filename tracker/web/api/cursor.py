@@ -12,7 +12,7 @@ from tracker.domain.strict_json import loads as strict_loads
 from tracker.web.problems import Problem
 
 _VERSION = 1
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def cursor_after(key: str, query: BaseModel) -> str:
@@ -21,8 +21,8 @@ def cursor_after(key: str, query: BaseModel) -> str:
     return base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
 
 
-def key_of(cursor: str, query: BaseModel, form: re.Pattern[str] = _UUID) -> str:
-    """Read a cursor back; its key is a UUID, or has another form.
+def key_of(cursor: str, query: BaseModel, form: re.Pattern[str] = UUID) -> str:
+    """Read a cursor back; its key is of this form.
 
     Raises:
         Problem: It is none, or that of another search.

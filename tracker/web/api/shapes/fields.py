@@ -85,6 +85,7 @@ ShortText = Annotated[str, StringConstraints(min_length=1, max_length=256), Befo
 Name = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9._-]{1,64}$")]
 CursorText = Annotated[str, StringConstraints(max_length=512)]
 Limit = Annotated[int, Field(ge=1, le=500), BeforeValidator(_digits)]
+Hours = Annotated[int, Field(ge=1, le=168), BeforeValidator(_digits)]
 Sequence = Annotated[int, Field(ge=0, lt=2**63), BeforeValidator(_digits)]
 YesOrNo = Annotated[bool, BeforeValidator(_yes_or_no)]
 Seconds = Annotated[float, Field(ge=0, lt=10**9), BeforeValidator(_decimal)]

@@ -106,7 +106,7 @@ async def test_an_id_in_a_path_without_need_of_encoding_may_stand_as_it_is(site:
 async def test_nul_is_looked_for_nowhere(site: Site, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """PostgreSQL refuses to; that is no reason to answer otherwise than to what is merely unknown."""
     looked_for: list[object] = []
-    for name in ("find_consent", "get_consent", "get_subscription", "get_quarantined"):
+    for name in ("find_watched", "get_watched", "get_subscription", "get_quarantined"):
         look = getattr(site.tracker.store, name)
 
         def noted(what: object, look: Any = look) -> Any:

@@ -110,7 +110,7 @@ class Ledger:
         if decision.is_usable(now) and decision.expiration_date_time is None:
             shown.usable_until = datetime.max.replace(tzinfo=now.tzinfo)
         shown.state = told.status.value if told.confirmed else "Expired, unconfirmed"
-        shown.ask_at = saved.ask_at
+        shown.ask_at = case.ask_at
         if decision.report is not None and decision.since is not None:
             self._learn(case.life, shown, (decision.status, decision.since), decision.report.channel, now)
 

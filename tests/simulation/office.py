@@ -1,19 +1,21 @@
 """The tracker's own people, hired for one simulated provider. The one place that knows how the product is put together.
 
-What another release adds to the use cases (who decides that a channel is quiet, who keeps the budget) is plugged in here.
+What is added to the product is plugged in here: who keeps the budget (`Asker`'s arguments), who decides that a channel is quiet
+(`is_quiet`), what else is done now and then (`chores`), and what makes a question due sooner or later (`due_at`).
 """
 
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
 from tests.simulation.chance import Options
 from tests.simulation.holders import CLIENT_ID, OneKey, OpenEnvelopes, issuer_of
+from tests.simulation.witness import Notes, Saved
 from tests.usecases.bench import UAE
 from tracker.domain.consent import ProviderId
 from tracker.domain.schedule import Pace
-from tracker.journal.entry import Entry
 from tracker.ports import Clock, HolderApi, Provider
 from tracker.usecases.ask import Asker
 from tracker.usecases.budget import Budget
@@ -60,9 +62,32 @@ class CountedIds:
         return f"0198f1c0-0000-{version}000-8000-{self._made:012x}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
+class Chore:
+    """A deed that the worker looks at now and then; here only when there may be something to do.
+
+    Attributes:
+        run: One look.
+        every_seconds: How often the worker looks.
+        wanted: When there may be something to do, by what was just written.
+        again_seconds: Also so long after each look; None: not by itself.
+    """
+
+    run: Callable[[], Awaitable[object]]
+    every_seconds: float
+    wanted: Callable[[Notes, datetime], Iterable[datetime]] = lambda *_: ()
+    again_seconds: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Staff:
-    """Who does what."""
+    """Who does what.
+
+    Attributes:
+        due_at: When a question is due, by what was saved of its consent.
+        is_quiet: Whether the tracker takes the provider's channel for silent.
+        chores: What is done besides asking and letting the clock speak.
+    """
 
     provider: Provider
     registrar: Registrar
@@ -71,6 +96,17 @@ class Staff:
     asker: Asker
     expiry: Expiry
     ask_bell: Bell
+    due_at: Callable[[Saved], datetime | None]
+    is_quiet: Callable[[], bool]
+    chores: Sequence[Chore] = ()
+
+
+def earliest_of(saved: Saved) -> datetime | None:
+    """When a consent is asked about next: the earliest of its lines."""
+    return min((saved.due[line] for line in _LINES if saved.due.get(line) is not None), default=None)
+
+
+_LINES = ("next_ask_at", "urgent_ask_at", "queued_ask_at")
 
 
 def hire(name: str, store: Any, holder: HolderApi, clock: Clock, options: Options) -> Staff:
@@ -96,12 +132,9 @@ def hire(name: str, store: Any, holder: HolderApi, clock: Clock, options: Option
         asker=Asker(store, office, holder, Budget(clock), journal, asks),
         expiry=Expiry(store, office, journal, asks),
         ask_bell=asks,
+        due_at=earliest_of,
+        is_quiet=lambda: False,  # nobody decides that yet
     )
-
-
-def alarm_of(entry: Entry) -> bool | None:
-    """Whether an entry says that a channel is quiet (True), or that it is not any more (False)."""
-    return {"provider.quiet": True, "provider.recovered": False}.get(entry.type)
 
 
 QUIET_WITHIN = timedelta(minutes=15)

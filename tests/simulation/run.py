@@ -19,9 +19,9 @@ from tests.simulation.chance import START, Scenario, is_in
 from tests.simulation.holder import SECOND, Life
 from tests.simulation.ledger import Figures, Ledger
 from tests.simulation.memory import MemoryStore
-from tests.simulation.office import CountedIds, Staff, alarm_of, hire
+from tests.simulation.office import Chore, CountedIds, Staff, hire
 from tests.simulation.simulated_time import SimulatedClock, simulate
-from tests.simulation.witness import Broken, Queue, WatchedStore, Witness
+from tests.simulation.witness import Broken, Notes, Queue, WatchedStore, Witness
 from tests.usecases.bench import UAE
 from tracker.adapters.clock import SystemIds
 from tracker.adapters.store.sqlite import SqliteDatabase
@@ -95,16 +95,20 @@ class _Run:
         lives = {life.consent_id: life for life in scenario.lives}
         rules = {name: kind.rules for name, kind in UAE.kinds.items()}
         self._witness = Witness(lives, rules, self._clock, self._ledger.saved)
-        self._witness.on_entry = self._hear_of
         self._inner = store
         self._store = WatchedStore(store, self._witness)
         self._holder = holders.SimulatedHolder(scenario, self._clock, self._ledger.asked, self._ledger.sent)
         self._staff: Staff = hire(scenario.provider, self._store, self._holder, self._clock, scenario.options)
+        self._witness.due_at, self._witness.on_notes = self._staff.due_at, self._note_chores
+        self._chores = [(chore, Queue()) for chore in self._staff.chores]
+        self._was_quiet = False
         self._ids = CountedIds()
 
     async def whole(self) -> Outcome:
         """From the first day to the last, and one more answer about each."""
-        standing = [asyncio.create_task(deed()) for deed in (self._ask, self._let_the_clock_speak, self._go_on)]
+        deeds = [self._ask(), self._let_the_clock_speak(), self._go_on()]
+        deeds += [self._do(chore, queue) for chore, queue in self._chores]
+        standing = [asyncio.create_task(deed) for deed in deeds]
         end = asyncio.create_task(self._clock.until(self._scenario.options.end))
         done, _ = await asyncio.wait([*standing, end], return_when=asyncio.FIRST_COMPLETED)
         while end not in done:
@@ -119,11 +123,6 @@ class _Run:
         await self._settle()
         journal = await self._store.entries_after(0, 10_000_000)
         return Outcome(figures, self._witness.broken, self._holder.account, journal)
-
-    def _hear_of(self, entry: Entry) -> None:
-        said = alarm_of(entry)
-        if said is not None:
-            self._ledger.alarm(is_raised=said)
 
     # ------------------------------------------------------------------------------------------ the world
 
@@ -186,6 +185,28 @@ class _Run:
         while True:
             await self._staff.expiry.run_once()
             await self._rest(self._witness.ticks, 1.0, nobody, 0)
+
+    def _note_chores(self, notes: Notes) -> None:
+        now = self._clock.now()
+        for chore, queue in self._chores:
+            for at in chore.wanted(notes, now):
+                queue.put(f"{at}", at)
+
+    async def _do(self, chore: Chore, queue: Queue) -> None:
+        """Look when there may be something to do, on the grid on which the worker looks."""
+        nobody = Bell()
+        while True:
+            begun = self._clock.now()
+            await chore.run()
+            if self._staff.is_quiet() is not self._was_quiet:
+                self._was_quiet = not self._was_quiet
+                self._ledger.alarm(is_raised=self._was_quiet)
+                self._witness.look_again()
+            queue.drop(begun)
+            if chore.again_seconds is not None:
+                queue.put("again", begun + timedelta(seconds=chore.again_seconds))
+            await self._rest(queue, chore.every_seconds, nobody, 0)
+            await asyncio.sleep(-self._clock.monotonic() % chore.every_seconds)
 
     async def _rest(self, queue: Queue, pause: float, bell: Bell, rings: int) -> None:
         """Wait for the tick in which something will be due, or for the bell; what is due already waits for the budget."""

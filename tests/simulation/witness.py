@@ -4,7 +4,7 @@ After each transaction it checks what must hold at every instant, and hands on w
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from heapq import heappop, heappush
@@ -32,8 +32,7 @@ class Saved:
 
     consent: TrackedConsent
     decision: Decision
-    ask_at: datetime | None
-    tick_at: datetime | None
+    due: Mapping[str, datetime | None]
 
 
 @dataclass(slots=True)
@@ -67,6 +66,7 @@ class Case:
     last_entry: int | None = None
     saves: int = 0
     latest: Saved | None = None
+    ask_at: datetime | None = None
 
 
 class Queue:
@@ -96,9 +96,14 @@ class Queue:
         self._waiting = (due, asyncio.get_running_loop().create_future())
         return self._waiting[1]
 
+    def drop(self, up_to: datetime) -> None:
+        """All that was due by then is done."""
+        for key in [key for key, due in self._now.items() if due is not None and due <= up_to]:
+            del self._now[key]
+
     def next(self) -> datetime | None:
         """The earliest."""
-        while self._heap and self._now[self._heap[0][1]] != self._heap[0][0]:
+        while self._heap and self._now.get(self._heap[0][1]) != self._heap[0][0]:
             heappop(self._heap)
         return self._heap[0][0] if self._heap else None
 
@@ -113,7 +118,8 @@ class Witness:
         self.broken: list[Broken] = []
         self.entries = 0
         self.asks, self.ticks = Queue(), Queue()
-        self.on_entry: Callable[[Entry], None] = lambda _: None
+        self.due_at: Callable[[Saved], datetime | None] = lambda _: None
+        self.on_notes: Callable[[Notes], None] = lambda _: None
         self._by_key: dict[str, Case] = {}
         self._clock = clock
         self._on_saved = on_saved
@@ -132,12 +138,20 @@ class Witness:
             case = self.cases[saved.consent.consent_id]
             told_something = any(e.data["tracking_id"] == saved.consent.tracking_id for e in notes.entries)
             self._check(case, saved, now, thoroughly=told_something or case.saves % _EVERY_SO_OFTEN == 0)
-            case.latest = saved
+            case.latest, case.ask_at = saved, self.due_at(saved)
             case.saves += 1
             case.version = saved.consent.version
-            self.asks.put(saved.consent.tracking_id, saved.ask_at)
-            self.ticks.put(saved.consent.tracking_id, saved.tick_at)
+            self.asks.put(saved.consent.tracking_id, case.ask_at)
+            self.ticks.put(saved.consent.tracking_id, saved.due["next_tick_at"])
             self._on_saved(case)
+        self.on_notes(notes)
+
+    def look_again(self) -> None:
+        """What makes questions due has changed: note anew when each is."""
+        for case in self.cases.values():
+            if case.latest is not None:
+                case.ask_at = self.due_at(case.latest)
+                self.asks.put(case.latest.consent.tracking_id, case.ask_at)
 
     def break_(self, case: Case, what: str, now: datetime | None = None) -> None:
         """Note what must not be."""
@@ -149,7 +163,6 @@ class Witness:
 
     def _read(self, entry: Entry, now: datetime) -> None:
         self.entries += 1
-        self.on_entry(entry)
         case = self._by_key.get(str(entry.data.get("tracking_id")))
         if case is None:
             return
@@ -176,7 +189,8 @@ class Witness:
         ):
             self.break_(case, "the version did not rise", now)
         is_open = decision.status.is_open or decision.status is Status.NOT_STAGED
-        if is_open and (saved.ask_at is None or saved.ask_at > _latest(now, consent)):
+        ask_at = self.due_at(saved)
+        if is_open and (ask_at is None or ask_at > _latest(now, consent)):
             self.break_(case, "an open consent is not asked about any more", now)
         if thoroughly and decide(case.heard.values(), case.rules, consent.registered_expiry) != decision:
             self.break_(case, "the fold and the set function differ", now)
@@ -224,9 +238,7 @@ class _WatchedTransaction:
         self.notes = Notes()
 
     def save(self, consent: TrackedConsent, decision: Decision, **due: Any) -> None:
-        self.notes.saved.append(
-            Saved(consent, decision, due["next_ask_at"] or due["queued_ask_at"], due["next_tick_at"])
-        )
+        self.notes.saved.append(Saved(consent, decision, due))
         self._transaction.save(consent, decision, **due)
 
     def add_report(self, report: StoredReport, evidence: Evidence | None) -> None:

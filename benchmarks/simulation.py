@@ -43,6 +43,7 @@ _SAID = {
     "lagging": "share of questions answered from a copy up to a minute old",
     "requests_per_second": "how often a provider may be asked",
     "daily_requests": "how often in a day; 0: no limit",
+    "base_interval": "seconds between two questions about a consent in use",
 }
 
 

@@ -40,6 +40,7 @@ class Options:
         lagging: Share of questions that it answers from a copy up to a minute old.
         requests_per_second: How often each may be asked.
         daily_requests: How often in one day, for each; 0: as often as one likes.
+        base_interval: Seconds between two questions about a consent in use, by the tracker's settings.
     """
 
     seed: int = 1
@@ -57,6 +58,7 @@ class Options:
     lagging: float = 0.1
     requests_per_second: float = 5.0
     daily_requests: int = 0
+    base_interval: float = 19_800.0
 
     @property
     def end(self) -> datetime:

@@ -121,8 +121,10 @@ def hire(name: str, store: Any, holder: HolderApi, clock: Clock, options: Option
         requests_per_second=options.requests_per_second,
     )
     providers = Providers([provider])
+    base = timedelta(seconds=options.base_interval)
+    pace = Pace(authorized=base, suspended=base)
     entropy = SeededEntropy(f"{options.seed} {name} jitter")
-    office = Office(providers=providers, clock=clock, ids=CountedIds(), entropy=entropy, pace=Pace())
+    office = Office(providers=providers, clock=clock, ids=CountedIds(), entropy=entropy, pace=pace)
     journal, asks = Bell(), Bell()
     return Staff(
         provider=provider,

@@ -78,7 +78,7 @@ def on_disk(path: Path) -> OpenStore:
 
 def run(scenario: Scenario, open_store: OpenStore = in_memory) -> Outcome:
     """Simulate one provider."""
-    logging.getLogger("tracker").setLevel(logging.ERROR)  # each question that fails is worth a line, and there are many
+    logging.getLogger("tracker").setLevel(logging.CRITICAL)  # what fails is worth a line, and it is a lot
 
     async def story() -> Outcome:
         async with open_store() as store:

@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
-from tests.simulation.chance import DAY, START, Options, Scenario, scenarios
+from tests.simulation.chance import DAY, START, Options, Scenario, Weather, scenarios
 from tests.simulation.holder import Fate
 from tests.simulation.holders import Account
+from tests.simulation.ledger import Ledger
+from tests.simulation.office import Chore, Staff, hire
 from tests.simulation.report import report, spread
 from tests.simulation.run import Outcome, in_memory, on_disk, run
 from tests.simulation.shrink import shrunk, told
@@ -216,3 +218,39 @@ def test_who_waits_for_less_than_time_can_show_waits_not_for_ever() -> None:
         return loop.time()
 
     assert simulate(story) > 0
+
+
+def test_an_alarm_is_held_against_the_silences_that_there_were() -> None:
+    silent = Weather(silent=((START + DAY, START + 2 * DAY), (START + 5 * DAY, START + 6 * DAY)))
+    scenario = Scenario(provider="bank-1", options=SMALL, lives=(), weather=silent)
+
+    async def story() -> Ledger:
+        ledger = Ledger(scenario, SimulatedClock(START))
+        for hours in (12, 30, 36, 126):
+            await asyncio.sleep(hours * 3600 - running_loop().time())
+            ledger.alarm(is_raised=True)
+            ledger.alarm(is_raised=False)
+        return ledger
+
+    figures = simulate(story).figures
+    assert (figures.alarms, figures.false_alarms) == (4, 1)
+    assert [silence.noticed_at for silence in figures.silences] == [START + 1.25 * DAY, START + 5.25 * DAY]
+
+
+def test_a_chore_is_done_when_it_is_wanted_and_a_quiet_channel_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[float] = []
+
+    async def look() -> None:
+        done.append(running_loop().time())
+
+    def with_a_chore(*args: Any) -> Staff:
+        wanted = lambda notes, now: [now + timedelta(minutes=5)] if notes.entries else []
+        chore = Chore(run=look, every_seconds=5, wanted=wanted)
+        return replace(hire(*args), chores=(chore,), is_quiet=lambda: len(done) > 3)
+
+    monkeypatch.setattr("tests.simulation.run.hire", with_a_chore)
+    outcome = run(one(replace(SMALL, consents=10, days=5)))
+    assert outcome.broken == []
+    assert outcome.figures.alarms == 1
+    assert len(done) > 10
+    assert all(seconds % 5 < 0.001 for seconds in done)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from tests.simulation.chance import START, Scenario, is_in
+from tests.simulation.chance import START, Scenario, Span, is_in
 from tests.simulation.holder import Fate, Life
 from tests.simulation.simulated_time import SimulatedClock
 from tests.simulation.witness import Case
@@ -84,6 +84,11 @@ class Figures:
     silences: list[Silence] = field(default_factory=list)
     false_alarms: int = 0
     alarms: int = 0
+
+
+def _common(one: Span, other: Span) -> timedelta:
+    """How long two spans are both on."""
+    return max(timedelta(), min(one[1], other[1]) - max(one[0], other[0]))
 
 
 class Ledger:
@@ -198,7 +203,9 @@ class Ledger:
             return
         due = end if shown.ask_at is None else min(end, max(begin, shown.ask_at + _NOBODY_ASKED))
         yield f"event_{fate.value}", (due - begin).total_seconds()
-        yield "budget", (end - due).total_seconds()
+        away = sum((_common(span, (due, end)) for span in (*self._weather.away, *self._weather.throttled)), timedelta())
+        yield "api_away", away.total_seconds()
+        yield "budget", max(0.0, (end - due - away).total_seconds())
 
     def _learn(self, life: Life, shown: Shown, claim: tuple[Status, datetime], channel: Channel, now: datetime) -> None:
         found = next(

@@ -44,13 +44,13 @@ def test_in_any_weather_nothing_breaks(options: Options) -> None:
 
 
 def test_without_any_loss_all_is_known_in_seconds() -> None:
-    calm = Options(consents=40, days=9, providers=1, lost=0, delayed=0, lapsed=0, failing=0, lagging=0)
+    calm = Options(consents=25, days=6, providers=1, lost=0, delayed=0, lapsed=0, failing=0, lagging=0)
     outcome = run(one(replace(calm, silent_every_days=0, away_every_days=0, throttled_every_days=0)))
     lags = [lag.seconds for lag in outcome.figures.lags]
-    assert len(lags) > 20
+    assert len(lags) > 15
     assert max(lags) < 5
     assert outcome.figures.undetected == []
-    assert outcome.figures.after_end.keys() <= {"event_prompt", "budget"}
+    assert {cause for cause, seconds in outcome.figures.after_end.items() if seconds} <= {"event_prompt"}
 
 
 def test_one_seed_is_one_history() -> None:

@@ -152,6 +152,7 @@ class Witness:
             if case.latest is not None:
                 case.ask_at = self.due_at(case.latest)
                 self.asks.put(case.latest.consent.tracking_id, case.ask_at)
+                self._on_saved(case)
 
     def break_(self, case: Case, what: str, now: datetime | None = None) -> None:
         """Note what must not be."""

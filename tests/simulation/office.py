@@ -1,0 +1,143 @@
+"""The tracker's own people, hired for one simulated provider. The one place that knows how the product is put together.
+
+What is added to the product is plugged in here: who keeps the budget (`Asker`'s arguments), who decides that a channel is quiet
+(`is_quiet`), what else is done now and then (`chores`), and what makes a question due sooner or later (`due_at`).
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from random import Random
+from typing import Any
+
+from tests.simulation.chance import Options
+from tests.simulation.holders import CLIENT_ID, OneKey, OpenEnvelopes, issuer_of
+from tests.simulation.witness import Notes, Saved
+from tests.usecases.bench import UAE
+from tracker.domain.consent import ProviderId
+from tracker.domain.schedule import Pace
+from tracker.ports import Clock, HolderApi, Provider
+from tracker.usecases.ask import Asker
+from tracker.usecases.budget import Budget
+from tracker.usecases.expire import Expiry
+from tracker.usecases.opening import Opener
+from tracker.usecases.providers import Providers
+from tracker.usecases.record import Recorder
+from tracker.usecases.recording import Office
+from tracker.usecases.register import Registrar
+from tracker.usecases.wake import Bell
+
+
+class SeededEntropy:
+    """`ports.Entropy` that is the same in every run."""
+
+    def __init__(self, seed: str) -> None:
+        self._chance = Random(seed)
+
+    def token(self, size: int) -> bytes:
+        """So many bytes."""
+        return self._chance.randbytes(size)
+
+    def fraction(self) -> float:
+        """A number from 0 up to 1."""
+        return self._chance.random()
+
+
+class CountedIds:
+    """`ports.Ids` that are the same in every run."""
+
+    def __init__(self) -> None:
+        self._made = 0
+
+    def ordered(self) -> str:
+        """Make a UUIDv7."""
+        return self._next(7)
+
+    def random(self) -> str:
+        """Make a UUIDv4."""
+        return self._next(4)
+
+    def _next(self, version: int) -> str:
+        self._made += 1
+        return f"0198f1c0-0000-{version}000-8000-{self._made:012x}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chore:
+    """A deed that the worker looks at now and then; here only when there may be something to do.
+
+    Attributes:
+        run: One look.
+        every_seconds: How often the worker looks.
+        wanted: When there may be something to do, by what was just written.
+        again_seconds: Also so long after each look; None: not by itself.
+    """
+
+    run: Callable[[], Awaitable[object]]
+    every_seconds: float
+    wanted: Callable[[Notes, datetime], Iterable[datetime]] = lambda *_: ()
+    again_seconds: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Staff:
+    """Who does what.
+
+    Attributes:
+        due_at: When a question is due, by what was saved of its consent.
+        is_quiet: Whether the tracker takes the provider's channel for silent.
+        chores: What is done besides asking and letting the clock speak.
+    """
+
+    provider: Provider
+    registrar: Registrar
+    opener: Opener
+    recorder: Recorder
+    asker: Asker
+    expiry: Expiry
+    ask_bell: Bell
+    due_at: Callable[[Saved], datetime | None]
+    is_quiet: Callable[[], bool]
+    chores: Sequence[Chore] = ()
+
+
+def earliest_of(saved: Saved) -> datetime | None:
+    """When a consent is asked about next: the earliest of its lines."""
+    return min((saved.due[line] for line in _LINES if saved.due.get(line) is not None), default=None)
+
+
+_LINES = ("next_ask_at", "urgent_ask_at", "queued_ask_at")
+
+
+def hire(name: str, store: Any, holder: HolderApi, clock: Clock, options: Options) -> Staff:
+    """Put the product's use cases together as its composition root does."""
+    provider = Provider(
+        id=ProviderId(name),
+        profile=UAE,
+        client_id=CLIENT_ID,
+        issuer=issuer_of(name),
+        resource_url=f"https://rs1.{name}.example",
+        api_version=UAE.default_api_version,
+        requests_per_second=options.requests_per_second,
+    )
+    providers = Providers([provider])
+    base = timedelta(seconds=options.base_interval)
+    pace = Pace(authorized=base, suspended=base)
+    entropy = SeededEntropy(f"{options.seed} {name} jitter")
+    office = Office(providers=providers, clock=clock, ids=CountedIds(), entropy=entropy, pace=pace)
+    journal, asks = Bell(), Bell()
+    return Staff(
+        provider=provider,
+        registrar=Registrar(store, office, journal, asks),
+        opener=Opener(providers, OpenEnvelopes(), OneKey()),
+        recorder=Recorder(store, office, journal, asks),
+        asker=Asker(store, office, holder, Budget(clock), journal, asks),
+        expiry=Expiry(store, office, journal, asks),
+        ask_bell=asks,
+        due_at=earliest_of,
+        is_quiet=lambda: False,  # nobody decides that yet
+    )
+
+
+QUIET_WITHIN = timedelta(minutes=15)
+"""So soon after the first poll that finds a move a wholly silent channel is to be noticed."""

@@ -50,6 +50,7 @@ def draft_of(  # noqa: PLR0913 - the facts of an entry, each by its name
         status_date_time=status_date_time,
         received_at=received_at,
         channel=channel.value,
+        inferred=not consent.told.confirmed,
         confirmed=consent.told.confirmed,
         usable=consent.told.usable,
         reason=reason,

@@ -7,15 +7,18 @@ go first and taken again together with the others: whoever held one and waited f
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
+from typing import Any
 
 from tracker.domain.chains import Link, age_order, look_around, root_of
 from tracker.domain.changed import changed
-from tracker.domain.consent import TrackingId
+from tracker.domain.consent import Channel, TrackingId
 from tracker.domain.notices import due_notice, notice_code
 from tracker.domain.tracked import TrackedConsent
-from tracker.journal.entry import Entry
+from tracker.journal.entry import Draft, Entry
 from tracker.ports import Name, Store, Transaction
+from tracker.usecases.drafting import draft_of
 from tracker.usecases.foresight import notice_rules
 from tracker.usecases.recording import Office, Recording
 from tracker.usecases.trail import Trail
@@ -87,13 +90,10 @@ def _look_at_chain(office: Office, root: Name, due: set[TrackingId], transaction
         if outlook.overlap is not None:
             younger = chain[outlook.overlap]
             noticing = replace(noticing, overlaps_told=(*noticing.overlaps_told, younger.tracking_id))
-            recording.notice(
-                changed(consent, noticing=noticing),
-                "consent.overlap_found",
-                reason="successor_authorized",
-                time=outlook.overlap_since,
-                private={"successor_consent_id": younger.consent_id, "successor_tracking_id": younger.tracking_id},
-            )
+            recording.change(changed(consent, noticing=noticing))
+            named = {"successor_consent_id": younger.consent_id, "successor_tracking_id": younger.tracking_id}
+            since = outlook.overlap_since
+            recording.tell(_draft(office, consent, "consent.overlap_found", "successor_authorized", since, named))
         _tell_step(office, recording, recording.current(tracking_id))
     return recording.finish()
 
@@ -103,9 +103,23 @@ def _tell_step(office: Office, recording: Recording, consent: TrackedConsent) ->
     kind = office.providers.kind_of(consent)
     step = due_notice(consent, consent.decision(kind.rules), notice_rules(kind, consent), office.notices, recording.now)
     if step is not None:
-        consent = changed(consent, noticing=consent.noticing.with_told(step))
-        recording.notice(consent, "consent.expiring", reason=notice_code(step), time=step.ends_at)
+        recording.change(changed(consent, noticing=consent.noticing.with_told(step)))
+        recording.tell(_draft(office, consent, "consent.expiring", notice_code(step), step.ends_at))
     recording.plan_anew(consent.tracking_id)
+
+
+def _draft(
+    office: Office,
+    consent: TrackedConsent,
+    entry_type: str,
+    reason: str,
+    time: datetime | None,
+    private: Mapping[str, Any] | None = None,
+) -> Draft:
+    """What the clock says of a consent without moving its status; `time` is what it is about, by the holder's clock."""
+    return draft_of(
+        office, consent, entry_type, channel=Channel.CLOCK, reason=reason, status_date_time=time, private=private
+    )
 
 
 def _link(office: Office, recording: Recording, consent: TrackedConsent) -> Link:

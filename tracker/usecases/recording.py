@@ -5,7 +5,6 @@ Everything that moves a consent goes through here, whichever door it came by: ev
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import Any
 
 from tracker.domain import schedule
@@ -55,15 +54,6 @@ class Office:
     def tempo(self, provider: ProviderId) -> Tempo:
         """What the condition of a provider makes of the schedule."""
         return schedule.tempo(self.pace, self.condition_of(provider))
-
-
-@dataclass(frozen=True, slots=True)
-class _Remark:
-    """What the clock says of a consent without moving its status: a code, and by the holder's clock what time it is about."""
-
-    reason: str | None = None
-    time: datetime | None = None
-    channel: str | None = None
 
 
 class Recording:
@@ -121,27 +111,6 @@ class Recording:
     def plan_anew(self, tracking_id: TrackingId) -> None:
         """Write a held consent whether or not it changes, so that what is due of it is found out anew."""
         self._planned_anew.add(tracking_id)
-
-    def notice(
-        self,
-        consent: TrackedConsent,
-        entry_type: str,
-        *,
-        reason: str,
-        time: datetime | None,
-        private: Mapping[str, Any] | None = None,
-    ) -> None:
-        """Put a held consent's new facts in place, and tell what the clock says of them; it moves no status.
-
-        Args:
-            consent: As it is from now on.
-            entry_type: What happened.
-            reason: A code.
-            time: By the holder's clock, what the entry is about.
-            private: What says something about a person.
-        """
-        self._now_are[consent.tracking_id] = consent
-        self._draft(consent, entry_type, remark=_Remark(reason, time, Channel.CLOCK.value), private=private)
 
     def deed(
         self, consent: TrackedConsent, deed: Deed, *, revoked_by: str | None = None, reason: str | None = None
@@ -307,14 +276,12 @@ class Recording:
         consent: TrackedConsent,
         entry_type: str,
         *,
-        to_status: str | None = None,
+        to_status: str,
         from_status: str | None = None,
         statement: Statement | None = None,
         report: StoredReport | None = None,
-        remark: _Remark = _Remark(),
         private: Mapping[str, Any] | None = None,
     ) -> None:
-        confirmed = statement.confirmed if statement else consent.told.confirmed
         self._drafts.append(
             Draft(
                 id=self._office.ids.ordered(),
@@ -325,15 +292,15 @@ class Recording:
                 kind=consent.kind,
                 from_status=from_status,
                 to_status=to_status,
-                status_date_time=statement.status_date_time if statement else remark.time,
+                status_date_time=statement.status_date_time if statement else None,
                 received_at=report.report.received_at if report else None,
-                channel=statement.channel.value if statement else remark.channel,
+                channel=statement.channel.value if statement else None,
                 late=statement.late if statement else False,
                 corrected=statement.corrected if statement else False,
-                inferred=not confirmed,
-                confirmed=confirmed,
+                inferred=not statement.confirmed if statement else False,
+                confirmed=statement.confirmed if statement else consent.told.confirmed,
                 revoked_by=statement.revoked_by if statement else None,
-                reason=",".join(statement.reasons) or None if statement else remark.reason,
+                reason=",".join(statement.reasons) or None if statement else None,
                 usable=statement.usable if statement else consent.told.usable,
                 evidence=() if report is None else (_evidence_of(report),),
                 private=private or None,

@@ -147,9 +147,8 @@ def next_ask(
     if decision.status.is_terminal and asking.failures >= _TRIES_AFTER_THE_END:
         return NextAsk()  # a holder may well refuse to speak of what has ended
     times = _Times(consent, now)
-    ordinary = [
-        times.known(asking.leased_until, _HOUR)
-    ]  # whoever asks may die before the answer: then it is asked again
+    # Whoever asks may die before the answer: then it is asked again.
+    ordinary = [times.known(asking.leased_until, _HOUR)]
     urgent: list[datetime | None] = []
     steady: datetime | None = None
     if decision.status in STEADY:

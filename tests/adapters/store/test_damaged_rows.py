@@ -28,7 +28,9 @@ from tests.contract.facts import (
     stored,
 )
 from tracker.adapters.store.store import SqlStore
+from tracker.domain.consent import Status
 from tracker.domain.errors import InconsistentRowError
+from tracker.domain.tracked import Asking
 from tracker.ports import ConsentQuery, Progress, Transaction
 
 SECRET = "Layla Haddad"
@@ -133,6 +135,26 @@ async def test_one_damaged_consent_among_those_that_are_due_does_not_stop_the_ot
     assert SECRET not in caplog.text
     edit("UPDATE consent SET told_status = 'NotStaged' WHERE tracking_id = ?", bad.tracking_id)
     assert await store.transact(take(at(5 + 3_600), 10)) == ["good", "bad"]  # mended, it is due again
+
+
+async def test_a_damaged_consent_of_a_group_does_not_stop_the_others(store: SqlStore, edit: Edit) -> None:
+    wanted = Asking(siblings_wanted_at=at(0))
+    bad, good = (a_consent(name, base_consent_id=name, asking=wanted) for name in ("bad", "good"))
+    sibling = a_consent("sibling", base_consent_id="good")
+    await save(store, bad, good, sibling, decision=a_decision(Status.AUTHORIZED))
+    edit("UPDATE consent SET told_status = ? WHERE tracking_id = ?", SECRET, bad.tracking_id)
+
+    def revoked(now: datetime) -> Callable[[Transaction], dict[str, int]]:
+        def script(transaction: Transaction) -> dict[str, int]:
+            found = transaction.lock_revoked(now, 10, [DEMOBANK])
+            return {one.consent_id: len(found.siblings[one.tracking_id]) for one in found.revoked}
+
+        return script
+
+    assert await store.transact(revoked(at(5))) == {"good": 1}
+    edit("UPDATE consent SET told_status = 'NotStaged' WHERE tracking_id = ?", bad.tracking_id)
+    assert await store.transact(revoked(at(9))) == {"good": 1}
+    assert await store.transact(revoked(at(5 + 3_600))) == {"good": 1, "bad": 0}  # mended, it is wanted again
 
 
 async def test_a_due_time_that_cannot_be_read_is_an_error_too(store: SqlStore, edit: Edit) -> None:

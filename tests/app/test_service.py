@@ -90,7 +90,6 @@ async def test_each_tick_does_its_deed(database: Path, keys: Path, hub: Scripted
             "registered",
             "status_changed",
             "revocation_requested",
-            "revocation_failed",
             "expiring",
             "expiry_inferred",
             "status_changed",

@@ -169,5 +169,9 @@ async def test_faults_may_hit_a_patch_alone_before_or_after_it_was_done(tpp, hub
     response, _ = await tpp.patch("account-access", "c-2", REVOKE)
     assert response.status == 500
     assert await tpp.status("account-access", "c-2") == "Revoked"
+    hub.stage("account-access", "c-3")
+    hub.faults.break_api(ApiFault(endpoint="consent", method="PATCH", act_first=True, times=1))
+    response, _ = await tpp.patch("account-access", "c-3", REVOKE)
+    assert response.status == 204  # it was done once
     recorded = hub.recorder.requests_to("consent", consent_id="c-2")
     assert [(request.method, request.status) for request in recorded] == [("PATCH", 500), ("GET", 200)]

@@ -23,7 +23,7 @@ from tracker.domain.errors import (
     RevocationRefusedError,
 )
 from tracker.domain.overlay import Revocation, RevocationState
-from tracker.usecases.revoke import _claim_one, _count
+from tracker.usecases.revoke_steps import claim_one, count
 
 BY = "TPP.InitiatedByUser"
 REVOKED = partial(answer, "Revoked", "2026-03-02T15:20:30+04:00", RevokedBy=BY)
@@ -302,9 +302,9 @@ async def test_whoever_dies_after_it_was_counted_leaves_a_question_and_no_second
 ) -> None:
     """Killed between the sending and its record: nobody knows whether it arrived."""
     await bench.revoker.request(tracking_id, BY)
-    attempt = await bench.store.transact(partial(_claim_one, bench.office, tracking_id))
+    attempt = await bench.store.transact(partial(claim_one, bench.office, tracking_id))
     assert attempt is not None
-    await bench.store.transact(partial(_count, bench.office, attempt))
+    await bench.store.transact(partial(count, bench.office, attempt))
     await bench.holders.revoke_consent(attempt.provider, None, attempt.consent.consent_id, BY, "i")  # type: ignore[arg-type]
     _revokes(bench)
     assert await bench.revoker.run_once(DEMOBANK) == 0  # it is leased
@@ -316,12 +316,12 @@ async def test_whoever_dies_after_it_was_counted_leaves_a_question_and_no_second
 
 async def test_a_sleeper_whose_lease_was_taken_over_changes_nothing(bench: Bench, tracking_id: TrackingId) -> None:
     await bench.revoker.request(tracking_id, BY)
-    sleeper = await bench.store.transact(partial(_claim_one, bench.office, tracking_id))
+    sleeper = await bench.store.transact(partial(claim_one, bench.office, tracking_id))
     assert sleeper is not None
     bench.advance(seconds=61)
     bench.holders.said.append(RevocationRefusedError("Consent.BusinessRuleViolation"))
     await bench.revoker.run_once(DEMOBANK)
-    assert await bench.store.transact(partial(_count, bench.office, sleeper)) is None
+    assert await bench.store.transact(partial(count, bench.office, sleeper)) is None
     assert len(bench.holders.revoked) == 1
 
 
@@ -329,9 +329,9 @@ async def test_it_cannot_be_withdrawn_while_it_is_sent_and_is_in_doubt_if_it_may
     bench: Bench, tracking_id: TrackingId
 ) -> None:
     await bench.revoker.request(tracking_id, BY)
-    attempt = await bench.store.transact(partial(_claim_one, bench.office, tracking_id))
+    attempt = await bench.store.transact(partial(claim_one, bench.office, tracking_id))
     assert attempt is not None
-    await bench.store.transact(partial(_count, bench.office, attempt))
+    await bench.store.transact(partial(count, bench.office, attempt))
     with pytest.raises(RevocationPendingError):
         await bench.revoker.withdraw(tracking_id)
     bench.advance(seconds=61)
@@ -369,7 +369,7 @@ async def test_it_goes_before_all_questions_and_counts_as_they_do(bench: Bench, 
 async def test_the_version_rises_with_what_a_reader_can_see(bench: Bench, tracking_id: TrackingId) -> None:
     await bench.revoker.request(tracking_id, BY)
     before = await bench.consent()
-    assert await bench.store.transact(partial(_claim_one, bench.office, tracking_id)) is not None
+    assert await bench.store.transact(partial(claim_one, bench.office, tracking_id)) is not None
     assert (await bench.consent()).version == before.version  # who is at it, nobody sees
     bench.advance(seconds=61)
     bench.holders.said.append(ConsentApiUnavailableError())

@@ -14,8 +14,8 @@ from tracker.domain.overlay import Deed
 from tracker.domain.tracked import TrackedConsent
 from tracker.journal.entry import Entry
 from tracker.ports import Store, Transaction
+from tracker.usecases.deed import Condition, held_for_a_deed
 from tracker.usecases.recording import Office
-from tracker.usecases.revoke import Condition, held_for_a_deed
 from tracker.usecases.trail import Trail
 from tracker.usecases.wake import Bell
 

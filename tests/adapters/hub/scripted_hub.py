@@ -151,6 +151,8 @@ class ScriptedHub:
         return web.json_response({"access_token": value, "token_type": "Bearer", "expires_in": self.expires_in})
 
     def _consent(self, seen: Seen) -> web.StreamResponse:
+        if seen.method == "PATCH":
+            return web.Response(status=204)
         return self.says_signed()(seen)
 
 

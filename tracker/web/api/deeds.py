@@ -10,7 +10,7 @@ from tracker.domain.consent import TrackingId
 from tracker.domain.errors import RevocationRefusedError
 from tracker.domain.overlay import RevocationState
 from tracker.usecases.consult import ConsentView
-from tracker.usecases.revoke import Condition
+from tracker.usecases.deed import Condition
 from tracker.web.api.conditions import require_version
 from tracker.web.api.consents import ASKS
 from tracker.web.api.operation import Operation, answer, body_of

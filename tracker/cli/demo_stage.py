@@ -128,6 +128,8 @@ class Stage:
         self.say(_told(f"#{int(entry['sequence'])}", data["consent_id"], what, data["channel"] or "", usable))
         if data["revoked_by"]:
             self.say(f"{'':{_NOTE_INDENT}}by {data['revoked_by']}", "dim")
+        if entry["type"].startswith("payment."):
+            self.say(f"{'':{_NOTE_INDENT}}{data['reason']}", "dim")
         if data["late"]:
             self.say(f"{'':{_NOTE_INDENT}}older than what was known: it moves nothing", "dim")
 
@@ -190,7 +192,7 @@ async def open_stage() -> AsyncIterator[Stage]:
         http = await stack.enter_async_context(aiohttp.ClientSession(headers={"Authorization": f"Bearer {key}"}))
         stage = Stage(hub, tracker, url, key, folder, public["checkpoint_vkey"], http)
         hook = await stack.enter_async_context(_listening(stage.notified))
-        made = await stage.post("/v1/subscriptions", {"url": hook, "types": ["consent.*"]}, 201)
+        made = await stage.post("/v1/subscriptions", {"url": hook, "types": ["consent.*", "payment.*"]}, 201)
         stage.secret = made["secret"]
         yield stage
 

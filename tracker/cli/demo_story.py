@@ -133,7 +133,9 @@ async def consume(stage: Stage) -> None:
     await stage.until_status("rent", "Consumed", usable=False)
     await stage.hub.settle()
     await _inbox_is_empty(stage)
-    _require((await stage.consent("rent"))["status"] == "Consumed", "a rejected payment leaves its consent consumed")
+    rent = await stage.consent("rent")
+    _require(rent["status"] == "Consumed", "a rejected payment leaves its consent consumed")
+    _require(rent["payment_outcome"] == "failed", "that its payment failed is known")
 
 
 async def revoke(stage: Stage) -> None:

@@ -21,6 +21,8 @@ _TITLES = {
     "consent.irregular": "irregular report",
     "consent.expiring": "a deadline comes",
     "consent.overlap_found": "still authorized beside its renewal",
+    "consent.authorization_overdue": "nobody finished authorizing",
+    "payment.status_changed": "a payment's status",
 }
 _SAME_STATUS = {
     "consent.status_confirmed": ", confirmed",
@@ -62,6 +64,9 @@ def _lines(items: "Iterable[TimelineItem]") -> Iterator[Text]:
             yield Text(" " * _INDENT + note, "dim")
 
 
+_IRREGULAR = "consent.irregular"
+
+
 def what_text(entry_type: str, from_status: str | None, to_status: str | None) -> Text:
     """Say in a few words what an entry tells."""
     if from_status is not None and to_status is not None and from_status != to_status:
@@ -95,7 +100,8 @@ def _notes(item: "TimelineItem") -> Iterator[str]:
     elif item.type == "consent.revocation_failed":
         yield f"the holder says: {printable((item.reason or '').replace(',', ', '))}"
     elif item.reason is not None:
-        yield f"in doubt: {printable(item.reason.replace(',', ', '))}"
+        codes = printable(item.reason.replace(",", ", "))
+        yield f"in doubt: {codes}" if item.type == _IRREGULAR else codes.replace("_", " ")
 
 
 def _after(item: "TimelineItem") -> str:

@@ -16,7 +16,6 @@ from tracker.domain.consent import TrackingId
 from tracker.domain.errors import (
     ConsentApiContractError,
     ConsentApiError,
-    ConsentApiUnavailableError,
     ConsentNotStagedError,
     RevocationRefusedError,
 )

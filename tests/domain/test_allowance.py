@@ -125,3 +125,11 @@ def test_the_schedule_leaves_room_for_those_who_wait_while_they_do() -> None:
     assert allowance.for_schedule(limits, at(1)) == Room(4, 4)
     assert allowance.for_schedule(limits, at(6)) == Room(6, 6)
     assert allowance.awaited(2, at(1), limits) is allowance  # nothing to write down
+
+
+def test_many_questions_are_written_down_as_few_and_never_as_sent_sooner_than_they_were() -> None:
+    limits, now = Limits(per_second=100), at(0.04)
+    allowance = Allowance().take(60, limits, at(0.03)).take(40, limits, now)
+    assert len(allowance.taken) == 1
+    assert allowance.room(limits, now + limits.span - timedelta(milliseconds=1)).urgent == 0
+    assert allowance.room(limits, now + limits.span * 1.05).urgent == 100

@@ -28,7 +28,8 @@ def test_a_channel_that_is_wholly_silent_is_noticed_by_the_first_move_that_is_mi
 
 def test_it_is_told_once_however_much_is_missed() -> None:
     quiet = after("s")
-    assert after("smsmsmsm", quiet).quiet_since == quiet.quiet_since
+    later = quiet.missed(START + timedelta(hours=1), in_silence=True)
+    assert (later.quiet, later.quiet_since) == (Quiet.SILENT, START)
     assert after("smsm", quiet).quiet is Quiet.SILENT
 
 

@@ -1,18 +1,18 @@
 """Watching over the providers: how we learnt of moves, which were missed, and who has gone quiet."""
 
 import logging
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from tests.usecases.bench import CONSENT, DEMOBANK, OTHERBANK, Bench, data, event, message
+from tests.usecases.bench import CONSENT, DEMOBANK, OTHERBANK, Bench, a_provider, data, event, message
 from tracker.domain.condition import HEALTHY, Condition
 from tracker.domain.errors import StorageError
 from tracker.domain.hearing import Quiet
 from tracker.domain.lags import Lags
 from tracker.ports import Told
-from tracker.usecases.watch import Watch
+from tracker.usecases.watch import Watch, stretch_for
 
 
 def at(bench: Bench) -> str:
@@ -235,3 +235,16 @@ async def test_what_cannot_be_written_down_is_written_later(bench: Bench, monkey
             await bench.pulse.write()
     await bench.pulse.write()
     assert (await bench.store.provider_health())[DEMOBANK].signs.last_event_at == heard_at
+
+
+# ---------------------------------------------------------------------------------------------- a short day
+
+
+@pytest.mark.parametrize(
+    ("hour", "used", "stretch"),
+    [(0, 0, 1.35), (12, 2000, 1.35), (12, 3000, 2.75), (12, 1000, 1.0), (23, 4000, 24.0), (23, 3900, 2.25)],
+)
+def test_base_intervals_stretch_as_what_is_left_of_the_day_asks_for(hour: int, used: int, stretch: float) -> None:
+    provider = a_provider(DEMOBANK, "https://x", daily_requests=4000)
+    now = datetime(2026, 3, 2, hour, tzinfo=UTC)
+    assert stretch_for(provider, used, 1000 / 19_800, now) == pytest.approx(stretch)

@@ -9,7 +9,8 @@ from tracker.domain.allowance import Room
 from tracker.domain.errors import ProviderNotFoundError
 from tracker.domain.lags import Lags
 from tracker.ports import Provider, ProviderFacts, Store, Told
-from tracker.usecases.budget import Budget, room_in
+from tracker.usecases.budget import Budget
+from tracker.usecases.ledgers import room_in
 from tracker.usecases.providers import Providers
 
 DAY = timedelta(days=1)

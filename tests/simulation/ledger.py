@@ -56,7 +56,7 @@ class Silence:
         began: When.
         ended: When it was over.
         found_at: When a poll first found a move that it had not told.
-        noticed_at: When the tracker raised the alarm after that.
+        noticed_at: When the tracker raised the alarm; that of the find if it stood already.
     """
 
     began: datetime
@@ -101,6 +101,7 @@ class Ledger:
         self._shown = {life.consent_id: Shown(START) for life in scenario.lives}
         self._lives = {life.consent_id: life for life in scenario.lives}
         self._is_open = True
+        self._is_quiet = False
 
     # ------------------------------------------------------------------------------------------ what comes in
 
@@ -141,6 +142,7 @@ class Ledger:
     def alarm(self, *, is_raised: bool) -> None:
         """The tracker says that a channel is quiet, or that it is not any more."""
         now = self._clock.now()
+        self._is_quiet = is_raised
         if not is_raised or not self._is_open:
             return
         self.figures.alarms += 1
@@ -225,6 +227,7 @@ class Ledger:
             for silence in self.figures.silences:
                 if silence.began <= move.at < silence.ended and silence.found_at is None:
                     silence.found_at = now
+                    silence.noticed_at = now if self._is_quiet else silence.noticed_at
         if move.status in {Status.EXPIRED, Status.AWAITING_AUTHORIZATION}:
             return  # the clock has told the one long ago, and nobody waits for the other
         was_in_use = found > 0 and life.moves[found - 1].status in IN_USE

@@ -135,7 +135,7 @@ def _requests(figures: Figures) -> dict[str, Any]:
 
 def _silences(figures: Figures) -> dict[str, Any]:
     found = [s for s in figures.silences if s.found_at is not None]
-    waits = [(s.noticed_at - s.found_at).total_seconds() / 60 for s in found if s.noticed_at and s.found_at]
+    waits = [max(0.0, (s.noticed_at - s.found_at).total_seconds() / 60) for s in found if s.noticed_at and s.found_at]
     return {
         "silences": len(figures.silences),
         "in_which_a_poll_found_a_move": len(found),

@@ -146,7 +146,7 @@ class Budget:
                         raise ConsentApiUnavailableError(counter.why_not, retry_after_seconds=wait)
                     await counter.returned.wait(min(wait, _LOOK_AGAIN_SECONDS))
         except TimeoutError:
-            raise ConsentApiUnavailableError(_BUSY) from None
+            raise ConsentApiUnavailableError(ledgers.BUSY) from None
 
     async def turn_soon(self, provider: Provider) -> None:
         """Wait a little while for one question more: one that must be sent again.

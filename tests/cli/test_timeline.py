@@ -105,6 +105,8 @@ def test_a_correction_and_words_of_others_are_told(capsys):
         [
             TimelineItem(type="consent.\x1b[2J", learned_at=START, channel="\x1b", reason="a,b\x1b", corrected=True),
             TimelineItem(type="consent.drift_found", learned_at=START, sequence=7),
+            TimelineItem(type="consent.authorization_overdue", learned_at=START, reason="no_callback"),
+            TimelineItem(type="payment.status_changed", learned_at=START, reason="failed"),
         ]
     )
     out = capsys.readouterr().out
@@ -112,6 +114,8 @@ def test_a_correction_and_words_of_others_are_told(capsys):
     assert "a correction: it ended earlier than was thought" in out
     assert "in doubt: a, b\\x1b" in out
     assert "drift found" in out
+    assert "nobody finished authorizing" in out
+    assert [line.strip() for line in out.splitlines()][-3::2] == ["no callback", "failed"]
 
 
 def test_nothing_is_said_in_words(capsys):

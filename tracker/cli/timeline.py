@@ -24,6 +24,7 @@ _TITLES = {
     "consent.authorization_overdue": "nobody finished authorizing",
     "payment.status_changed": "a payment's status",
 }
+_WITHOUT_DOUBT = {"consent.authorization_overdue", "payment.status_changed"}  # their reasons say how, not what is wrong
 _SAME_STATUS = {
     "consent.status_confirmed": ", confirmed",
     "consent.terms_changed": ", restated",  # with another date, expiry or other terms
@@ -64,9 +65,6 @@ def _lines(items: "Iterable[TimelineItem]") -> Iterator[Text]:
             yield Text(" " * _INDENT + note, "dim")
 
 
-_IRREGULAR = "consent.irregular"
-
-
 def what_text(entry_type: str, from_status: str | None, to_status: str | None) -> Text:
     """Say in a few words what an entry tells."""
     if from_status is not None and to_status is not None and from_status != to_status:
@@ -101,7 +99,7 @@ def _notes(item: "TimelineItem") -> Iterator[str]:
         yield f"the holder says: {printable((item.reason or '').replace(',', ', '))}"
     elif item.reason is not None:
         codes = printable(item.reason.replace(",", ", "))
-        yield f"in doubt: {codes}" if item.type == _IRREGULAR else codes.replace("_", " ")
+        yield codes.replace("_", " ") if item.type in _WITHOUT_DOUBT else f"in doubt: {codes}"
 
 
 def _after(item: "TimelineItem") -> str:

@@ -10,7 +10,6 @@ from tests.contract.facts import (
     OTHERBANK,
     NewDatabase,
     a_consent,
-    a_decision,
     a_report,
     at,
     draft_about,
@@ -21,7 +20,7 @@ from tracker.adapters.store.store import SqlStore
 from tracker.domain.allowance import Allowance, Limits
 from tracker.domain.breaker import Breaker
 from tracker.domain.changed import changed
-from tracker.domain.consent import Channel, ProviderId, Status
+from tracker.domain.consent import Channel, Status
 from tracker.domain.hearing import Hearing
 from tracker.domain.lags import Lags
 from tracker.ports import HEALTH_READING, Health, Ledger, Signs, Told, Transaction
@@ -197,34 +196,3 @@ async def test_signs_of_life_only_ever_move_on(store: SqlStore) -> None:
         ),
         OTHERBANK: Health(),
     }
-
-
-async def test_those_that_are_due_late_are_hastened_and_no_others(store: SqlStore) -> None:
-    due = {"soon": 50, "late": 400, "later": 4000, "held": 4000, "left alone": 4000}
-    not_before = {"held": at(90), "left alone": at(3000)}
-    consents = {
-        name: a_consent(name.replace(" ", "-"), asking=changed(a_consent().asking, not_before=not_before.get(name)))
-        for name in due
-    }
-    elsewhere = a_consent("elsewhere", ProviderId("otherbank"))
-
-    def write(transaction: Transaction) -> None:
-        for name, consent in consents.items():
-            transaction.save(consent, a_decision(), next_ask_at=at(due[name]), next_tick_at=None)
-        transaction.save(elsewhere, a_decision(), next_ask_at=at(4000), next_tick_at=None)
-
-    await store.transact(write)
-    assert await store.scheduled(DEMOBANK) == 5
-
-    def hasten(transaction: Transaction) -> int:
-        return transaction.providers.hasten(DEMOBANK, at(0), longest_seconds=100, shrink=8, limit=10)
-
-    assert await store.transact(hasten) == 3
-    found = {name: await store.next_ask_at(consent.tracking_id) for name, consent in consents.items()}
-    expected = {"soon": at(50), "late": at(50), "later": at(500), "held": at(500), "left alone": at(4000)}
-    assert found == expected
-    while await store.transact(hasten):
-        pass
-    assert await store.next_ask_at(consents["later"].tracking_id) == at(62.5)
-    assert await store.next_ask_at(consents["held"].tracking_id) == at(90)
-    assert await store.next_ask_at(elsewhere.tracking_id) == at(4000)

@@ -15,17 +15,20 @@ from tests.simulation.holders import CLIENT_ID, OneKey, OpenEnvelopes, issuer_of
 from tests.simulation.witness import Notes, Saved
 from tests.usecases.bench import UAE
 from tracker.domain.consent import ProviderId
-from tracker.domain.schedule import Pace
+from tracker.domain.schedule import Pace, Tempo
 from tracker.ports import Clock, HolderApi, Provider
 from tracker.usecases.ask import Asker
 from tracker.usecases.budget import Budget
 from tracker.usecases.expire import Expiry
 from tracker.usecases.opening import Opener
 from tracker.usecases.providers import Providers
+from tracker.usecases.pulse import Conditions, Pulse
 from tracker.usecases.record import Recorder
 from tracker.usecases.recording import Office
 from tracker.usecases.register import Registrar
+from tracker.usecases.siblings import Siblings
 from tracker.usecases.wake import Bell
+from tracker.usecases.watch import Watch
 
 
 class SeededEntropy:
@@ -101,9 +104,16 @@ class Staff:
     chores: Sequence[Chore] = ()
 
 
-def earliest_of(saved: Saved) -> datetime | None:
-    """When a consent is asked about next: the earliest of its lines."""
-    return min((saved.due[line] for line in _LINES if saved.due.get(line) is not None), default=None)
+def earliest_of(saved: Saved, tempo: Tempo) -> datetime | None:
+    """When a consent is asked about next: the earliest of its lines, in the provider's condition."""
+    times = [saved.due.get(line) for line in _LINES]
+    steady = saved.due.get("steady_ask_at")
+    if steady is not None:
+        times.append(steady - tempo.earlier.get(saved.decision.status, timedelta()))
+    suspected, held = saved.consent.asking.suspected_at, saved.consent.asking.not_before
+    if suspected is not None:
+        times.append(max(suspected, held) if held is not None else suspected)
+    return min((time for time in times if time is not None), default=None)
 
 
 _LINES = ("next_ask_at", "urgent_ask_at", "queued_ask_at")
@@ -119,24 +129,62 @@ def hire(name: str, store: Any, holder: HolderApi, clock: Clock, options: Option
         resource_url=f"https://rs1.{name}.example",
         api_version=UAE.default_api_version,
         requests_per_second=options.requests_per_second,
+        daily_requests=options.daily_requests,
     )
     providers = Providers([provider])
     base = timedelta(seconds=options.base_interval)
     pace = Pace(authorized=base, suspended=base)
     entropy = SeededEntropy(f"{options.seed} {name} jitter")
-    office = Office(providers=providers, clock=clock, ids=CountedIds(), entropy=entropy, pace=pace)
+    conditions, pulse = Conditions(store), Pulse(store, clock)
+    office = Office(
+        providers=providers,
+        clock=clock,
+        ids=CountedIds(),
+        entropy=entropy,
+        pace=pace,
+        condition_of=conditions.of,
+    )
     journal, asks = Bell(), Bell()
+    watch = Watch(store, office, journal, grace=_GRACE)
+    siblings = Siblings(store, office, asks)
+
+    async def look_after() -> None:
+        await pulse.write()
+        await watch.run_once()
+        await conditions.refresh()
+
     return Staff(
         provider=provider,
         registrar=Registrar(store, office, journal, asks),
         opener=Opener(providers, OpenEnvelopes(), OneKey()),
-        recorder=Recorder(store, office, journal, asks),
-        asker=Asker(store, office, holder, Budget(clock), journal, asks),
+        recorder=Recorder(store, office, journal, asks, pulse=pulse),
+        asker=Asker(store, office, holder, Budget(store, clock), journal, asks),
         expiry=Expiry(store, office, journal, asks),
         ask_bell=asks,
-        due_at=earliest_of,
-        is_quiet=lambda: False,  # nobody decides that yet
+        due_at=lambda saved: earliest_of(saved, office.tempo(provider.id)),
+        is_quiet=lambda: conditions.of(provider.id).quiet,
+        chores=(
+            Chore(
+                run=look_after,
+                every_seconds=5,
+                wanted=_to_be_watched,
+                again_seconds=300 if options.daily_requests else None,
+            ),
+            Chore(run=siblings.run_once, every_seconds=1, wanted=_siblings_wanted),
+        ),
     )
+
+
+_GRACE = timedelta(seconds=300)
+
+
+def _to_be_watched(notes: Notes, now: datetime) -> Iterable[datetime]:
+    """What was told is read at the next look; whether events told of it, too, is decided after the grace."""
+    return (now, now + _GRACE) if notes.entries else ()
+
+
+def _siblings_wanted(notes: Notes, now: datetime) -> Iterable[datetime]:
+    return (at for saved in notes.saved if (at := saved.consent.asking.siblings_wanted_at) is not None)
 
 
 QUIET_WITHIN = timedelta(minutes=15)

@@ -118,7 +118,7 @@ def _believes_the_latest(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _keeps_the_version(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recording, "_are_seen_alike", lambda *_: True)
+    monkeypatch.setattr(recording, "are_seen_alike", lambda *_: True)
 
 
 @pytest.mark.parametrize(

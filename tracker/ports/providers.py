@@ -131,10 +131,3 @@ class ProviderBook(Protocol):
 
     def save_hearing(self, provider: ProviderId, hearing: Hearing) -> None:
         """Write whether a provider's events come; its health is held."""
-
-    def hasten(self, provider: ProviderId, now: datetime, *, longest_seconds: float, shrink: float, limit: int) -> int:
-        """Make consents due sooner that are due later than this; say how many there were, up to the limit.
-
-        What is left of the time until each is due is divided, so that they stay as spread as they were. Nobody who asked to be
-        left alone is asked before that is over.
-        """

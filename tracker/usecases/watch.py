@@ -71,10 +71,9 @@ class Watch:
         self._stretched_at: float | None = None
 
     async def run_once(self) -> int:
-        """Read what is new, decide what was waited for, and see to those that are quiet; say how many entries were told."""
+        """Read what is new, decide what was waited for, and see that budgets last; say how many entries were told."""
         await self._read()
         told = await self._decide()
-        await self._hasten()
         await self._stretch()
         return told
 
@@ -112,18 +111,6 @@ class Watch:
             return await self._store.transact(partial(_give_up, self._office)), [], []
 
     # ------------------------------------------------------------------------------------------ asking
-
-    async def _hasten(self) -> None:
-        """Nobody whose provider is quiet waits for long: what was timed before it went quiet is brought forward."""
-        longest = self._office.pace.authorized.total_seconds() / _SHRINK
-        health = await self._store.provider_health()
-        for provider in self._office.providers:
-            if provider.id not in health or health[provider.id].hearing.quiet is None:
-                continue
-            now = self._office.clock.now()
-            script = partial(_hasten, provider.id, now, longest)
-            while await self._store.transact(script) == _HASTENED_AT_ONCE:
-                pass
 
     async def _stretch(self) -> None:
         """Have base intervals stretch where what is left of the day's budget is too little for them."""
@@ -250,12 +237,6 @@ def _tell_of(turns: Sequence[_Turn]) -> None:
             )
         else:
             _log.info("%s is heard again", turn.provider, extra=known)
-
-
-def _hasten(provider: ProviderId, now: datetime, longest_seconds: float, transaction: Transaction) -> int:
-    return transaction.providers.hasten(
-        provider, now, longest_seconds=longest_seconds, shrink=_SHRINK, limit=_HASTENED_AT_ONCE
-    )
 
 
 def _lag(entry: Entry) -> float:

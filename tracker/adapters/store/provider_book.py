@@ -3,11 +3,11 @@
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Row, delete, insert, or_, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from tracker.adapters.store import rows
 from tracker.adapters.store.differences import database_now, upsert
-from tracker.adapters.store.many import insert_rows, update_rows
+from tracker.adapters.store.many import insert_rows
 from tracker.adapters.store.provider_tables import (
     awaited_event,
     journal_reading,
@@ -156,27 +156,3 @@ class SqlProviderBook:
         """Write whether a provider's events come."""
         statement = update(provider_health).where(provider_health.c.provider == provider)
         self._connection.execute(statement.values(hearing_values(hearing)))
-
-    def hasten(self, provider: ProviderId, now: datetime, *, longest_seconds: float, shrink: float, limit: int) -> int:
-        """Make consents due sooner that are due later than this."""
-        latest, due = now + timedelta(seconds=longest_seconds), consent.c.next_ask_at
-        query = (
-            select(consent.c.tracking_id, due, consent.c.not_before)
-            .where(
-                consent.c.provider == provider,
-                due > latest,
-                or_(consent.c.urgent_ask_at.is_(None), consent.c.urgent_ask_at > latest),
-                or_(consent.c.not_before.is_(None), consent.c.not_before <= latest),
-            )
-            .order_by(due)
-            .limit(limit)
-            .with_for_update(of=consent, skip_locked=True)
-        )
-        found = self._connection.execute(query).all()
-        sooner = [
-            {"tracking_id": key, "next_ask_at": max(now + (at - now) / shrink, not_before or now)}
-            for key, at, not_before in found
-            if isinstance(at, datetime) and (not_before is None or isinstance(not_before, datetime))
-        ]
-        update_rows(self._connection, consent, "tracking_id", sooner)
-        return len(sooner)

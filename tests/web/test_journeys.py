@@ -438,3 +438,6 @@ async def test_how_far_several_authorizers_have_come_is_shown_and_told(site: Sit
         2,
         False,
     )
+    site.hub.message = {"Data": payment_data("Authorized", "2026-03-05T10:05:00+04:00")}
+    seen = (await site.call("POST", REFRESH)).json
+    assert seen["authorizers"]["approved"] == 2, "an answer that does not tell of them takes nothing back"

@@ -343,15 +343,18 @@ def test_what_was_imported_waits_in_the_queue_until_it_was_asked_about() -> None
 def test_the_clock_speaks_at_the_expiry_and_when_the_holder_should_have_confirmed_it() -> None:
     decision = so(Status.AUTHORIZED, expiry=at(60))
     consent = a_consent(judged_at=START)
-    assert next_tick(consent, decision) == at(60)
+    assert next_tick(consent, decision, PACE) == at(60)
     assert overdue_from(consent) is None
     asking = Asking(expiry_told_at=at(90))  # somewhat late: we were not there
     told = changed(consent, told=Told(status=Status.EXPIRED, confirmed=False), judged_at=at(90), asking=asking)
-    assert next_tick(told, decision) == at(90) + DAY == overdue_from(told)
-    assert next_tick(changed(told, judged_at=at(90) + DAY), decision) is None
-    assert next_tick(changed(told, asking=Asking()), decision) is None
-    assert next_tick(told, so(Status.EXPIRED, expiry=at(60))) is None
-    assert next_tick(consent, so(Status.NOT_STAGED, expiry=at(60))) is None
+    assert next_tick(told, decision, PACE) == at(90) + DAY == overdue_from(told)
+    assert next_tick(changed(told, judged_at=at(90) + DAY), decision, PACE) is None
+    assert next_tick(changed(told, asking=Asking()), decision, PACE) is None
+    assert next_tick(told, so(Status.EXPIRED, expiry=at(60)), PACE) is None
+    not_staged = so(Status.NOT_STAGED, expiry=at(60))
+    assert (
+        next_tick(consent, not_staged, PACE) == START + PACE.authorization_overdue
+    )  # when nobody has finished by then
 
 
 @pytest.mark.parametrize("status", sorted(OPEN))

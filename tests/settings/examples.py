@@ -52,6 +52,7 @@ awaiting_authorization = 0.25
 authorized = 60
 suspended = 120
 authorization_overdue = 5
+drift_grace = 6
 
 [notifications]
 allow_networks = ["127.0.0.0/8", "fd00::/8"]

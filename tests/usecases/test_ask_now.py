@@ -193,7 +193,7 @@ async def test_room_that_is_not_used_goes_to_who_waits_for_it(bench: Bench) -> N
 
 
 async def test_a_claim_that_fails_costs_nothing(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fails(*_: object) -> None:
+    def fails(*_: object, suspected: int) -> None:
         raise StorageError
 
     await bench.register()

@@ -48,8 +48,6 @@ async def _live(site: Site) -> None:
     await site.call("POST", "/v1/consents/demobank/5b0e7c1a-2f34-4b9d-8a66-0d1f5c9e7a10/refresh")
     site.tracker.meters.subscriber_told(outcome="delivered", seconds=1)
     site.tracker.meters.revocation_sent(provider="demobank", outcome="accepted")
-    await samples(site)
-    assert registered(site) == {name: sorted(labels) for name, labels in TABLE.items()}
     await site.post(site.event(data("Suspended", site.clock.now().isoformat())))
     await site.work_off()
     await site.tracker.pulse.write()

@@ -112,9 +112,13 @@ def take_first(
     written, ledger = _opened(provider, now, outcomes, transaction)
     limits, at, allowance = provider.limits, ledger.at, ledger.allowance
     is_free = room_in(provider, ledger).urgent > 0
-    wait = timedelta() if is_free else max(allowance.wait(limits, at), ledger.breaker.wait(at))
-    taken = allowance.take(1, limits, at) if is_free else allowance
-    ledger = _close(provider, written, _take(ledger, taken, int(is_free)), transaction)
+    wait = timedelta()
+    if is_free:
+        allowance = allowance.take(1, limits, at)
+    else:
+        wait = max(allowance.wait(limits, at), ledger.breaker.wait(at))
+        allowance = allowance.awaited(max(1, allowance.waiting), at, limits)  # so that the schedule leaves the next one
+    ledger = _close(provider, written, _take(ledger, allowance, int(is_free)), transaction)
     return is_free, wait.total_seconds(), ledger
 
 

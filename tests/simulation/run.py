@@ -78,13 +78,18 @@ def on_disk(path: Path) -> OpenStore:
 
 def run(scenario: Scenario, open_store: OpenStore = in_memory) -> Outcome:
     """Simulate one provider."""
-    logging.getLogger("tracker").setLevel(logging.CRITICAL)  # what fails is worth a line, and it is a lot
+    log = logging.getLogger("tracker")
+    level = log.level
+    log.setLevel(logging.CRITICAL)  # what fails is worth a line, and it is a lot
 
     async def story() -> Outcome:
         async with open_store() as store:
             return await _Run(scenario, store).whole()
 
-    return simulate(story)
+    try:
+        return simulate(story)
+    finally:
+        log.setLevel(level)
 
 
 class _Run:

@@ -77,7 +77,7 @@ async def test_the_schedule_is_not_starved_nor_starves(bench: Bench) -> None:
     assert len(asked) <= 25
     due, now = (sum(name.startswith(kind) for name in asked) for kind in ("due", "wanted"))
     assert due >= 5 + 4 * 2
-    assert now >= 4 * 2
+    assert now >= 4 * 2 - 1  # in the first second it may be on record only that somebody waits, and not how many
     bench.asker.abandon_line()
     await asyncio.gather(*askings, return_exceptions=True)
 

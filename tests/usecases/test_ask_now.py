@@ -201,3 +201,26 @@ async def test_a_claim_that_fails_costs_nothing(bench: Bench, monkeypatch: pytes
     with pytest.raises(StorageError):
         await bench.asker.run_once(DEMOBANK)
     assert await bench.asker._budget.room(bench.office.providers.require(DEMOBANK)) == 5
+
+
+async def test_what_the_holder_said_is_on_record_though_the_ledger_cannot_be_written(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object) -> None:
+        raise StorageError
+
+    await bench.register()
+    bench.holders.answers[CONSENT] = {"Data": data("Revoked", "2026-03-02T15:20:00+04:00")}
+    monkeypatch.setattr(bench.asker._budget, "heard", away)
+    with pytest.raises(StorageError):
+        await bench.asker.ask_now((await bench.consent()).tracking_id)
+    assert await bench.status() == ("Revoked", False)
+
+
+async def test_a_provider_that_is_left_alone_keeps_nothing_free_for_who_goes_first(bench: Bench) -> None:
+    provider = bench.office.providers.require(DEMOBANK)
+    await bench.asker._budget.hold_back(provider, 3600)
+    with pytest.raises(ConsentApiUnavailableError):
+        await bench.asker._budget.turn_first(provider, 10)
+    facts = await bench.store.provider_facts([DEMOBANK], bench.clock.now(), bench.clock.now())
+    assert facts[DEMOBANK].ledger.allowance.waiting == 0

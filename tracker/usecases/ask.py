@@ -142,9 +142,12 @@ class Asker:
         except ConsentApiError as failure:
             error = failure
             self._note(provider, consent, failure, interaction_id)
-        await self._budget.heard(provider, error)
-        record = partial(_record_answer, self._office, question, heard, error)
-        entries, overdue = await self._store.transact(record)
+        try:
+            # The holder's word first: it may be an end.
+            record = partial(_record_answer, self._office, question, heard, error)
+            entries, overdue = await self._store.transact(record)
+        finally:
+            await self._budget.heard(provider, error)
         alarm(overdue)
         self._trail.answered(interaction_id, entries)
         if entries:

@@ -117,7 +117,10 @@ def take_first(
         allowance = allowance.take(1, limits, at)
     else:
         wait = max(allowance.wait(limits, at), ledger.breaker.wait(at))
-        allowance = allowance.awaited(max(1, allowance.waiting), at, limits)  # so that the schedule leaves the next one
+        if ledger.breaker.room(at) != 0 and not allowance.is_held(at):
+            allowance = allowance.awaited(
+                max(1, allowance.waiting), at, limits
+            )  # so that the schedule leaves the next one
     ledger = _close(provider, written, _take(ledger, allowance, int(is_free)), transaction)
     return is_free, wait.total_seconds(), ledger
 

@@ -25,9 +25,6 @@ from tracker.usecases.wake import Bell
 _log = logging.getLogger(__name__)
 
 _AT_ONCE = 500
-_HASTENED_AT_ONCE = 500
-_SHRINK = 4.0
-"""By how much sooner consents are asked about whose provider has gone quiet."""
 _STRETCH_EVERY_SECONDS = 300.0
 _LONGEST_STRETCH = 24.0
 _FOR_THE_SCHEDULE = 0.8

@@ -52,7 +52,9 @@ async def test_however_many_want_to_know_the_rate_is_kept(bench: Bench) -> None:
     askings = _begin(bench.asker.ask_now, await _register(bench, 15))
     for second in range(1, 4):
         await until(lambda upto=5 * second: len(bench.holders.asked) == upto)  # type: ignore[misc]
-        await asyncio.sleep(0.25)  # longer than the wait for the next turn
+        assert (
+            await bench.asker._budget.room(bench.office.providers.require(DEMOBANK)) == 0
+        )  # for nobody, until time passes
         assert len(bench.holders.asked) == 5 * second
         bench.advance(seconds=1)
     await asyncio.gather(*askings)
@@ -140,7 +142,8 @@ async def test_a_short_pause_is_waited_for(bench: Bench) -> None:
     with pytest.raises(ConsentApiUnavailableError):
         await bench.asker.ask_now(first)
     (asking,) = _begin(bench.asker.ask_now, [second])
-    await asyncio.sleep(0.1)
+    counter = bench.asker._budget._counters[DEMOBANK]
+    await until(lambda: "left alone" in counter.why_not)  # it has looked, and waits
     assert bench.holders.asked == ["c0"]
     bench.advance(seconds=0.2)
     await asking

@@ -1,6 +1,5 @@
 """The security document names tests that exist, and every threat has one."""
 
-import ast
 import re
 from functools import cache
 from pathlib import Path
@@ -24,8 +23,7 @@ WANTED = (
 
 @cache
 def names_in(path: Path) -> frozenset[str]:
-    tree = ast.parse(path.read_text("utf-8"))
-    return frozenset(n.name for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef))
+    return frozenset(re.findall(r"^(?:async )?def (test_\w+)\(", path.read_text("utf-8"), re.MULTILINE))
 
 
 def test_every_test_that_is_named_exists():

@@ -17,7 +17,15 @@ from pathlib import Path
 
 import aiohttp
 
-from benchmarks.machine import Database, cpu_seconds, database, description, raw_rsa_microseconds, resident_megabytes
+from benchmarks.machine import (
+    Database,
+    cpu_seconds,
+    database,
+    description,
+    flush_milliseconds,
+    raw_rsa_microseconds,
+    resident_megabytes,
+)
 from tests.e2e.service import Service, an_event, issuer
 
 # Asking about consents is no part of an event's way; this issuer would not answer either.
@@ -94,6 +102,7 @@ async def measure(service: Service, issuer_url: str, options: argparse.Namespace
         "accepted_per_second": round(len(acknowledged) / accepted_in, 1),
         "recorded_per_second": round(len(acknowledged) / recorded_in, 1),
         "ack_ms": {"p50": round(quantile(latencies, 0.5), 2), "p99": round(quantile(latencies, 0.99), 2)},
+        "raw_flush_ms": flush_milliseconds(service.folder),
         "refused": len(events) - len(acknowledged),
         "lost": sum(name not in on_record for name in acknowledged),
         "cpu_us_per_event": round(per_event, 1),

@@ -119,6 +119,20 @@ def description() -> dict[str, object]:
     return {"cpus": os.cpu_count(), "system": platform.platform(), "python": sys.version.split()[0]}
 
 
+def flush_milliseconds(folder: Path, rounds: int = 1000) -> dict[str, float]:
+    """How long the disk takes to flush 12 KiB at the end of a file, with nothing else going on: no answer comes sooner."""
+    took = []
+    with tempfile.TemporaryFile(dir=folder) as file:
+        for _ in range(rounds):
+            file.write(b"x" * 12288)
+            file.flush()
+            begin = time.monotonic()
+            os.fdatasync(file.fileno())
+            took.append((time.monotonic() - begin) * 1e3)
+    took.sort()
+    return {"p50": round(took[rounds // 2], 2), "p99": round(took[rounds * 99 // 100], 2), "max": round(took[-1], 2)}
+
+
 def raw_rsa_microseconds(rounds: int = 1500) -> float:
     """What the RSA operations of one event alone cost: one private, one PSS verification."""
     key, oaep = tokens.rsa_key("ours"), padding.OAEP(padding.MGF1(hashes.SHA256()), hashes.SHA256(), None)

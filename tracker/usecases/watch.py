@@ -24,7 +24,7 @@ from tracker.usecases.wake import Bell
 
 _log = logging.getLogger(__name__)
 
-_AT_ONCE = 500
+_AT_ONCE = 64  # whoever wants to write meanwhile waits for as many: acknowledgements too
 _STRETCH_EVERY_SECONDS = 300.0
 _LONGEST_STRETCH = 24.0
 _FOR_THE_SCHEDULE = 0.8

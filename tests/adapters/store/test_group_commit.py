@@ -1,7 +1,7 @@
 """Many callers, one transaction: each has an answer of its own."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,42 @@ async def test_more_than_fits_in_one_is_committed_in_several(
     await asyncio.gather(*tasks)
     assert len(commits) == 1 + 3
     assert await store.inbox_depth() == (600, at(0))
+
+
+async def test_what_is_urgent_goes_first_and_waits_for_nothing_else(sqlite: SqliteDatabase, store: SqlStore) -> None:
+    done: list[str] = []
+
+    def work(name: str) -> Callable[[Connection], tuple[None, None]]:
+        def note(_: Connection) -> tuple[None, None]:
+            done.append(name)
+            return None, None
+
+        return note
+
+    event.listen(sqlite._write_engine, "commit", lambda _: done.append("commit"))
+    async with writer_held_up(sqlite):
+        long = [asyncio.create_task(sqlite.write(work("long"))) for _ in range(2)]
+        await until_waiting(sqlite, 2)
+        short = [asyncio.create_task(sqlite.write(work("short"), urgent=True)) for _ in range(2)]
+        await until_waiting(sqlite, 4)
+    await asyncio.gather(*long, *short)
+    assert done == ["commit", "short", "short", "commit", "long", "long", "commit"]
+
+
+async def test_events_are_kept_before_anything_else_is_written(sqlite: SqliteDatabase, store: SqlStore) -> None:
+    async with writer_held_up(sqlite):
+        long = asyncio.create_task(sqlite.write(lambda _: (None, None)))
+        await until_waiting(sqlite, 1)
+        admitted = asyncio.create_task(store.admit(an_item(1)))
+        await until_waiting(sqlite, 2)
+        at_commit: list[int] = []
+        event.listen(sqlite._write_engine, "commit", lambda c: at_commit.append(_waiting_items(c)))
+    await asyncio.gather(long, admitted)
+    assert at_commit == [0, 1, 1]  # what held the writer up, the event, the rest
+
+
+def _waiting_items(connection: Connection) -> int:
+    return int(connection.exec_driver_sql("SELECT count(*) FROM inbox").scalar_one())
 
 
 async def test_nobody_is_answered_before_the_commit(sqlite: SqliteDatabase, store: SqlStore) -> None:

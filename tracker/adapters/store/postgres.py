@@ -139,7 +139,7 @@ class PostgresDatabase:
         self._writing: set[asyncio.Task[Any]] = set()
         self._closed = False
 
-    async def write(self, work: Work[T]) -> T:
+    async def write(self, work: Work[T], *, urgent: bool = False) -> T:  # noqa: ARG002 - nothing waits for its turn here
         """Run work in a transaction, and give its answer after the commit. It is done even if the caller is cancelled.
 
         Raises:

@@ -8,10 +8,10 @@ waits for them in turn.
 
 import asyncio
 import logging
-import queue
 import sqlite3
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -65,6 +65,38 @@ class _Write:
             self.answer.set_result(self.outcome)
         else:
             self.answer.set_exception(self.error)
+
+
+class _Waiting:
+    """Pieces that wait for the writer's thread: those that are urgent, and the others."""
+
+    def __init__(self) -> None:
+        self._urgent: deque[_Write] = deque()
+        self._others: deque[_Write] = deque()
+        self._changed = threading.Condition()
+        self._closed = False
+
+    def __len__(self) -> int:
+        return len(self._urgent) + len(self._others)
+
+    def put(self, piece: _Write, *, urgent: bool) -> None:
+        """Let a piece wait for its turn."""
+        with self._changed:
+            (self._urgent if urgent else self._others).append(piece)
+            self._changed.notify()
+
+    def close(self) -> None:
+        """Let the writer end once nothing waits any more."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+
+    def take(self) -> list[_Write]:
+        """Wait for the next pieces that share a transaction; none: there will be none any more."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or self._urgent or self._others)
+            pieces = self._urgent or self._others
+            return [pieces.popleft() for _ in range(min(len(pieces), _MOST_AT_ONCE))]
 
 
 def engine_for(path: str, *, writer: bool) -> Engine:
@@ -142,7 +174,7 @@ class SqliteDatabase:
         self.path = str(path)
         self._write_engine = engine_for(self.path, writer=True)
         self._read_engine = engine_for(self.path, writer=False)
-        self._waiting: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
+        self._waiting = _Waiting()
         self._glances = Glances(self.read)
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="sqlite-reader")
         self._writer = threading.Thread(target=self._write_forever, name="sqlite-writer", daemon=True)
@@ -152,10 +184,14 @@ class SqliteDatabase:
     @property
     def waiting(self) -> int:
         """How many writes wait; roughly."""
-        return self._waiting.qsize()
+        return len(self._waiting)
 
-    async def write(self, work: Callable[[Connection], tuple[T, str | None]]) -> T:
+    async def write(self, work: Callable[[Connection], tuple[T, str | None]], *, urgent: bool = False) -> T:
         """Run work in a transaction that may be shared with others', and give its answer after the commit.
+
+        Args:
+            work: What to do on the connection.
+            urgent: It is short, and its caller is waited for: it goes first, and shares with its like alone.
 
         Raises:
             StorageError: The database could not do it; nothing of it is kept.
@@ -164,7 +200,7 @@ class SqliteDatabase:
             raise StorageError("The database is closed.")
         loop = asyncio.get_running_loop()
         piece = _Write(work, loop, loop.create_future())
-        self._waiting.put(piece)
+        self._waiting.put(piece, urgent=urgent)
         answer: T = await piece.answer
         return answer
 
@@ -192,7 +228,7 @@ class SqliteDatabase:
         if self._closed:
             return
         self._closed = True
-        self._waiting.put(None)
+        self._waiting.close()
         await asyncio.get_running_loop().run_in_executor(None, self._writer.join)
         self._readers.shutdown()
         self._read_engine.dispose()
@@ -201,26 +237,9 @@ class SqliteDatabase:
     # ------------------------------------------------------------------------------------------ the writer's thread
 
     def _write_forever(self) -> None:
-        while True:
-            pieces, last = self._take()
-            if pieces:
-                self._run(pieces)
-                _hand_over(pieces)
-            if last:
-                return
-
-    def _take(self) -> tuple[list[_Write], bool]:
-        pieces: list[_Write] = []
-        piece = self._waiting.get()
-        while piece is not None:
-            pieces.append(piece)
-            if len(pieces) >= _MOST_AT_ONCE:
-                return pieces, False
-            try:
-                piece = self._waiting.get_nowait()
-            except queue.Empty:
-                return pieces, False
-        return pieces, True
+        while pieces := self._waiting.take():
+            self._run(pieces)
+            _hand_over(pieces)
 
     def _run(self, pieces: list[_Write]) -> None:
         """Run all in one transaction. Whatever happens, each piece has an outcome or an error afterwards."""

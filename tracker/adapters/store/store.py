@@ -62,8 +62,11 @@ _MOVES_KEPT = timedelta(days=8)
 class Database(Protocol):
     """What the store needs of a database."""
 
-    async def write(self, work: Callable[[Connection], tuple[T, str | None]]) -> T:
-        """Run work in a transaction and give its answer after the commit; with it, the batch id that it left."""
+    async def write(self, work: Callable[[Connection], tuple[T, str | None]], *, urgent: bool = False) -> T:
+        """Run work in a transaction and give its answer after the commit; with it, the batch id that it left.
+
+        Where one waits for another, what is urgent goes first; it is short.
+        """
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Run a query."""
@@ -116,7 +119,7 @@ class SqlStore:
             raise
 
     async def _admit_all(self, items: Sequence[rows.Values]) -> None:
-        await self._write(lambda connection: insert_rows(connection, inbox, items))
+        await self._database.write(lambda connection: (insert_rows(connection, inbox, items), None), urgent=True)
 
     async def claim_inbox(self, now: datetime, limit: int, seconds: float) -> list[InboxItem]:
         """Give what is due to be opened and nobody is at, and lease it."""

@@ -7,10 +7,13 @@ from typing import Any
 
 import pytest
 
-from tests.adapters.store.gates import admit, until_waiting, writer_held_up
+from tests.adapters.store.gates import until_waiting, writer_held_up
 from tests.contract.facts import a_consent, a_subscription, an_item, append, at, draft_about, save, sequences
+from tracker.adapters.store import rows
+from tracker.adapters.store.many import insert_rows
 from tracker.adapters.store.sqlite import SqliteDatabase
 from tracker.adapters.store.store import SqlStore
+from tracker.adapters.store.tables import inbox
 from tracker.domain.errors import StorageError
 
 
@@ -72,7 +75,7 @@ async def test_all_who_shared_the_transaction_hear_the_same(
     async with writer_held_up(sqlite):
         tasks: list[asyncio.Task[Any]] = []
         for work in (
-            admit(store, an_item(1)),
+            store._write(lambda connection: insert_rows(connection, inbox, [rows.inbox_values(an_item(1))])),
             store.add_subscription(twice),
             append(store, draft_about(consent)),
             append(store, draft_about(consent)),

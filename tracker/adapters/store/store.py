@@ -104,8 +104,8 @@ class SqlStore:
 
         return await self._database.write(work)
 
-    async def _write(self, work: Callable[[Connection], T]) -> T:
-        return await self._database.write(lambda connection: (work(connection), None))
+    async def _write(self, work: Callable[[Connection], T], *, urgent: bool = False) -> T:
+        return await self._database.write(lambda connection: (work(connection), None), urgent=urgent)
 
     # ------------------------------------------------------------------------------------------ inbox
 
@@ -119,7 +119,7 @@ class SqlStore:
             raise
 
     async def _admit_all(self, items: Sequence[rows.Values]) -> None:
-        await self._database.write(lambda connection: (insert_rows(connection, inbox, items), None), urgent=True)
+        await self._write(lambda connection: insert_rows(connection, inbox, items), urgent=True)
 
     async def claim_inbox(self, now: datetime, limit: int, seconds: float) -> list[InboxItem]:
         """Give what is due to be opened and nobody is at, and lease it."""

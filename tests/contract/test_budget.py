@@ -160,3 +160,9 @@ async def test_more_than_there_is_room_for_is_a_mistake_of_ours_and_taken_by_nob
     with pytest.raises(ValueError, match="room"):
         await pair.one.spend(pair.provider, 50, lambda room, _: range(room.urgent + 1))
     assert await pair.one.room(pair.provider) == 5
+
+
+async def test_who_goes_first_takes_of_the_same_budget(pair: Pair) -> None:
+    for left in (4, 3, 2, 1, 0):
+        await (pair.one if left % 2 else pair.other).turn_first(pair.provider, 1)
+        assert await pair.one.room(pair.provider) == left

@@ -3,12 +3,15 @@
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
+from tests.contract.facts import a_consent
+from tests.contract.test_asking import keep
 from tests.usecases.bench import CONSENT, DEMOBANK, OTHERBANK, Bench, data, event
 from tracker.domain.allowance import Room
-from tracker.domain.consent import TrackingId
+from tracker.domain.consent import Status, TrackingId
 from tracker.domain.errors import (
     ConsentApiContractError,
     ConsentApiRefusedError,
@@ -16,6 +19,7 @@ from tracker.domain.errors import (
     ConsentNotFoundError,
     ConsentNotStagedError,
 )
+from tracker.usecases.ask import _claim_due
 
 
 def answer(status: str = "Authorized", at: str = "2026-03-02T15:13:19+04:00", **changes: object) -> dict[str, object]:
@@ -179,10 +183,6 @@ async def test_a_question_of_somebody_who_died_is_asked_again(bench: Bench) -> N
 
 
 async def _claimed(bench: Bench):  # type: ignore[no-untyped-def]
-    from functools import partial
-
-    from tracker.usecases.ask import _claim_due
-
     provider = bench.office.providers.require(DEMOBANK)
     (question,) = await bench.store.transact(partial(_claim_due, bench.office, provider.id, Room(5, 5)))
     return provider, question
@@ -324,3 +324,12 @@ async def test_nothing_due_is_lost_by_a_restart(bench: Bench, crypto) -> None:  
         assert await again.expiry.run_once() == 1
         assert await again.asker.run_once(DEMOBANK) == 1
         assert await again.status() == ("Expired", False)
+
+
+async def test_what_is_not_urgent_has_no_more_than_its_part_of_the_day_in_all_lines_together(bench: Bench) -> None:
+    for name, due in (("a", "urgent_ask_at"), ("b", "next_ask_at"), ("c", "next_ask_at"), ("d", "queued_ask_at")):
+        await keep(bench.store, a_consent(name, DEMOBANK), Status.NOT_STAGED, **{due: bench.clock.now()})
+    room = Room(urgent=5, ordinary=1)
+    taken = await bench.store.transact(partial(_claim_due, bench.office, DEMOBANK, room))
+    assert len(taken) == 2
+    assert taken[0].consent.consent_id == "a"

@@ -18,7 +18,8 @@ async def test_bodies_are_read_only_where_they_are_not_at_hand(
     with monkeypatch.context() as patched:
         patched.delattr(lookups, "inbox_bodies")
         assert await store.claim_inbox(at(5), 10, 0) == items
-    # As after a failure: what was handed out is not at hand any more.
+    # As after a failure: what was handed out is not at hand any more, and takes no room.
+    assert [store._fresh.get(item.id) for item in items] == [None, None, None]
     assert await store.claim_inbox(at(5), 10, 0) == items
 
 

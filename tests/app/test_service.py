@@ -258,6 +258,22 @@ async def test_bodies_of_callers_that_never_end_make_room_too(database: Path, ke
         await asyncio.gather(*reading, return_exceptions=True)
 
 
+async def test_streams_make_room_for_other_connections(database: Path, keys: Path, hub: ScriptedHub) -> None:
+    async with a_service(database, keys, hub, http={"port": 0, "max_connections": 3}) as (tracker, url):
+        _, key = await tracker.api_keys.add("test", ["read"])
+        async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {key}"}) as http:
+            streams = [await http.get(f"{url}/v1/journal/stream") for _ in range(3)]
+            begun = [await stream.content.readuntil(b"\n\n") for stream in streams]
+            assert begun == [b"id: 0\n\n"] * 3
+            assert (await ready(url))[0] == 200
+            with pytest.raises(aiohttp.ClientError):
+                await streams[0].content.read()
+            await tracker.services.registrar.register(REGISTRATION)
+            assert b"consent.registered" in await streams[2].content.readuntil(b"\n\n")
+            for stream in streams:
+                stream.close()
+
+
 # ---------------------------------------------------------------------------------------------- the metrics
 
 

@@ -149,7 +149,8 @@ class Site:
     async def call_bare(self, method: str, path: str, **options: Any) -> Said:
         """Call without a key. Every answer is held against the OpenAPI document."""
         said = await _said(self.client.session.request(method, self.url(path), **options))
-        value = said.json if said.body and method != "HEAD" and path.startswith("/v1/") else None
+        is_json = said.body and "json" in said.headers.get("Content-Type", "")
+        value = said.json if is_json and method != "HEAD" and path.startswith("/v1/") else None
         require_as_described(method, path, said.status, said.headers.get("Content-Type", ""), value)
         return said
 

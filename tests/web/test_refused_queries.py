@@ -97,7 +97,7 @@ async def test_a_parameter_given_twice_is_refused(shared_site: Site) -> None:
         ("POST /v1/consents/demobank/c/refresh", "force=1"),
         ("GET /v1/consents/lookup", "provider=demobank"),
         ("GET /v1/consents/by-tracking-id/x", "as_of=1"),
-        ("GET /v1/journal", "wait=5"),
+        ("GET /v1/journal", "until=5"),
         ("DELETE /v1/subscriptions/x", "really=1"),
     ],
 )

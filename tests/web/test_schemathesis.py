@@ -54,6 +54,7 @@ def served(template_database: Path, keys: Path, tmp_path_factory: pytest.TempPat
     async def serve() -> None:
         async with open_site(database, keys) as site:
             site.hub.message = {"Data": data()}
+            site.tracker.services.feed.close()  # nobody waits for an entry, and streams end at once
             await site.register()
             await site.post(site.event())
             await site.work_off()

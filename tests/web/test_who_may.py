@@ -61,6 +61,7 @@ async def test_the_name_of_the_scheme_may_be_written_in_any_case(site: Site) -> 
 
 async def test_every_operation_asks_for_the_scope_that_is_described(site: Site) -> None:
     keys = {scope: await site.add_key(scope) for scope in ("read", "write", "audit", "admin")}
+    site.tracker.services.feed.close()  # a stream would go on for good
     for operation in OPERATIONS:
         described = operation_at(operation.method, a_path(operation.path))
         assert described is not None

@@ -275,7 +275,7 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
             pausing=Pausing(store, office, bells.journal, trail),
             journeys=Journeys(store, office, bells.journal, bells.asks, trail),
             payments=Payments(store),
-            feed=Feed(store),
+            feed=Feed(store, bells.journal),
             quarantine=Quarantine(
                 store,
                 world.clock,

@@ -63,6 +63,14 @@ class Entry:
     private: Mapping[str, Any] | None = None
     private_salt: bytes | None = field(default=None, repr=False)
 
+    def told(self, *, with_private: bool) -> bytes:
+        """What is sent of it: the leaf as it was hashed, byte for byte, with the private values beside its members if wanted."""
+        if not with_private or self.private is None or self.private_salt is None:
+            return self.leaf_bytes
+        beside = {"private": self.private, "private_salt": base64url(self.private_salt)}
+        members = json.dumps(beside, ensure_ascii=False, separators=(",", ":")).encode()
+        return self.leaf_bytes[:-1] + b"," + members[1:]
+
     @property
     def id(self) -> str:
         """UUID of the entry."""

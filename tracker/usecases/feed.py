@@ -1,13 +1,20 @@
-"""The change feed: the journal, page by page."""
+"""The change feed: the journal, page by page, for those who pull and for those who wait."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from tracker.domain.subscription import EntryFilter
 from tracker.journal.entry import Entry
 from tracker.ports import Store
+from tracker.usecases.tail import Tail
+from tracker.usecases.wake import Bell
 
 _SCANNED_AT_MOST = 5000
+_LOOK_AGAIN_SECONDS = 5.0
+"""Whoever waits looks by himself so often: a ring that was lost costs no more than that."""
+
+Read = Callable[[int, int], Awaitable[Sequence[Entry]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,31 +24,82 @@ class FeedPage:
     Attributes:
         entries: Those that the reader wants.
         scanned: The last sequence that was looked at; where the next page begins.
+        is_last: There is nothing behind it yet.
     """
 
     entries: Sequence[Entry]
     scanned: int
+    is_last: bool
 
 
 class Feed:
     """Reads the journal for those who pull."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, news: Bell) -> None:
+        """Take what there is to work with.
+
+        Args:
+            store: Where the journal is.
+            news: Rings when it has grown.
+        """
         self._store = store
+        self._news = news
+        self._tail = Tail(store, news)
+        self._waiting: set[asyncio.Future[None]] = set()
+        self.is_closed = False
+
+    async def head(self) -> int:
+        """The last sequence that there is."""
+        return await self._store.head()
 
     async def read(self, after: int, limit: int, wanted: EntryFilter) -> FeedPage:
         """Read up to `limit` wanted entries after a sequence. A rare type costs several pages, not one endless look."""
-        found: list[Entry] = []
-        scanned = after
-        while len(found) < limit and scanned - after < _SCANNED_AT_MOST:
-            page = await self._store.entries_after(scanned, limit)
-            for entry in page:
-                scanned = entry.sequence
-                data = entry.leaf["data"]
-                if wanted.passes(entry_type=entry.type, provider=data["provider"], kind=data["kind"], to=data["to"]):
-                    found.append(entry)
-                    if len(found) == limit:
-                        break
-            if len(page) < limit:
-                break
-        return FeedPage(found, scanned)
+        return await _page(self._store.entries_after, after, limit, wanted)
+
+    async def await_page(self, after: int, limit: int, wanted: EntryFilter, seconds: float) -> FeedPage:
+        """Read likewise; where there is nothing wanted, wait so long for it. Closed, it waits no more.
+
+        Raises:
+            StorageError: The database is away.
+        """
+        deadline = asyncio.get_running_loop().time() + seconds
+        while True:
+            heard = self._news.rings
+            page = await _page(self._tail.after, after, limit, wanted)
+            left = deadline - asyncio.get_running_loop().time()
+            if page.entries or left <= 0 or self.is_closed:
+                return page
+            after = page.scanned
+            if page.is_last:
+                await self._wait(heard, min(left, _LOOK_AGAIN_SECONDS))
+
+    def close(self) -> None:
+        """Let go of all who wait, and of those who will."""
+        self.is_closed = True
+        for ring in self._waiting:
+            ring.cancel()
+
+    async def _wait(self, heard: int, seconds: float) -> None:
+        ring = self._news.next_ring(heard)
+        self._waiting.add(ring)
+        try:
+            await asyncio.wait({ring}, timeout=seconds)
+        finally:
+            self._waiting.discard(ring)
+            ring.cancel()
+
+
+async def _page(read: Read, after: int, limit: int, wanted: EntryFilter) -> FeedPage:
+    found: list[Entry] = []
+    scanned = after
+    is_last = False
+    while not is_last and len(found) < limit and scanned - after < _SCANNED_AT_MOST:
+        page = await read(scanned, limit)
+        for entry in page:
+            scanned = entry.sequence
+            if wanted.passes(entry_type=entry.type, provider=entry.provider, kind=entry.kind, to=entry.to_status):
+                found.append(entry)
+                if len(found) == limit:
+                    return FeedPage(found, scanned, is_last=False)
+        is_last = len(page) < limit
+    return FeedPage(found, scanned, is_last)

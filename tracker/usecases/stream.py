@@ -5,7 +5,6 @@ between means that those deliveries are made again, in the same order. Anything 
 """
 
 import asyncio
-import json
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -14,7 +13,7 @@ from typing import Any
 
 from tracker.domain.errors import LeaseLostError, StorageError, SubscriptionNotFoundError
 from tracker.domain.subscription import Parked, Subscription, SubscriptionState
-from tracker.journal.entry import Entry, base64url
+from tracker.journal.entry import Entry
 from tracker.ports import Clock, Delivery, Entropy, Held, Progress, Sender, Store
 from tracker.usecases.backlog import MOST_PARKED, Backlog, Waiting
 from tracker.usecases.endpoint import Endpoint
@@ -214,7 +213,7 @@ class Stream:
         return found
 
     async def _post(self, entry: Entry) -> Delivery:
-        body = _body(entry, include_private=self._saved.include_private)
+        body = entry.told(with_private=self._saved.include_private)
         return await self._ports.sender.send(self._endpoint.subscription, entry.id, body, self._ports.clock.now())
 
     async def _await_news(self, flying: dict[asyncio.Future[Delivery], Waiting], rings: int) -> None:
@@ -286,15 +285,6 @@ class Stream:
             return  # what was delivered and not written is delivered again, by another
         except StorageError as error:
             _log.warning("The last steps of subscription %s were not written: %s", self._saved.id, error)
-
-
-def _body(entry: Entry, *, include_private: bool) -> bytes:
-    """The leaf as it is in the journal, byte for byte, with the private values beside its members if they are sent."""
-    if not include_private or entry.private is None or entry.private_salt is None:
-        return entry.leaf_bytes
-    beside = {"private": entry.private, "private_salt": base64url(entry.private_salt)}
-    members = json.dumps(beside, ensure_ascii=False, separators=(",", ":")).encode()
-    return entry.leaf_bytes[:-1] + b"," + members[1:]
 
 
 async def _abandon(flying: dict[asyncio.Future[Delivery], Waiting]) -> None:

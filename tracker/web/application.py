@@ -52,6 +52,7 @@ def web_application(
     if has_api:
         application[consents.ASKS] = set()
         application.on_cleanup.append(consents.finish_asks)
+        application.on_shutdown.append(_let_go)
         application.add_routes([operation.route() for operation in OPERATIONS])
         application.add_routes([web.get("/openapi.json", _openapi), web.get("/docs", _docs)])
     if has_receiver:
@@ -88,6 +89,11 @@ def api_document() -> dict[str, Any]:
 @cache
 def _page() -> str:
     return docs_page(api_document())
+
+
+async def _let_go(application: web.Application) -> None:
+    """Let go of all who wait for the journal: they come again, perhaps to another process."""
+    application[SERVICES].feed.close()
 
 
 async def _openapi(_: web.Request) -> web.Response:

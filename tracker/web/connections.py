@@ -103,8 +103,11 @@ async def watch(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 
 @contextmanager
-def awaiting_body(request: web.Request) -> Iterator[None]:
-    """While a body is read, its connection counts as one that waits: it may never come to its end."""
+def awaiting_peer(request: web.Request) -> Iterator[None]:
+    """While the other side has to do something, its connection counts as one that waits, although a request is worked on.
+
+    It may send the rest of a body, or take what it is told, or never do either.
+    """
     connections = request.app[CONNECTIONS]
     connections.waits_on(request.transport)
     try:

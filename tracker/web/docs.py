@@ -60,7 +60,7 @@ def _operation(verb: str, path: str, operation: Mapping[str, Any], schemas: Mapp
     shown = f": {_type(_content_schema(answer))}" if "content" in answer else ""
     parts.append(f"<p>Answers {' or '.join(f'<b>{status}</b>' for status in good)}{shown}</p>")
     if example := _example(answer, schemas):
-        parts.append(_json(example))
+        parts.append(_long(example) if isinstance(example, str) else _json(example))
     refusals = (
         f"<tr><td>{status}<td>{_problem_links(answer['description'])}"
         for status, answer in operation["responses"].items()
@@ -85,7 +85,7 @@ def _example_call(verb: str, path: str, operation: Mapping[str, Any], schemas: M
         return f"<pre>{escape(command)}</pre>"
     sent = shlex.quote(json.dumps(_example(body, schemas), indent=2))
     command += f" \\\n  -H 'Content-Type: application/json' \\\n  -d {sent}"
-    return f'<pre class="long">{escape(command)}</pre>'
+    return _long(command)
 
 
 def _told(operation: Mapping[str, Any], schemas: Mapping[str, Any]) -> str:
@@ -108,12 +108,18 @@ def _content_schema(holder: Mapping[str, Any]) -> Mapping[str, Any]:
 def _example(holder: Mapping[str, Any], schemas: Mapping[str, Any]) -> Any:
     if "content" not in holder:
         return None
+    if shown := next(iter(holder["content"].values())).get("example"):
+        return shown
     name = _content_schema(holder)["$ref"].rpartition("/")[2]
     return next(iter(schemas[name].get("examples", ())), None)
 
 
 def _json(value: Any) -> str:
-    return f'<pre class="long">{escape(json.dumps(value, indent=2))}</pre>'
+    return _long(json.dumps(value, indent=2))
+
+
+def _long(text: str) -> str:
+    return f'<pre class="long">{escape(text)}</pre>'
 
 
 def _table(headings: Iterable[str], rows: Iterable[str]) -> str:

@@ -175,7 +175,9 @@ def _responses(operation: Operation, shapes: _Shapes) -> dict[str, Any]:
     responses: dict[str, Any] = {}
     for status, model in operation.answers.items():
         described: dict[str, Any] = {"description": "Done." if model is None else (model.__doc__ or "").splitlines()[0]}
-        if model is not None:
+        if operation.is_stream:
+            described["content"] = {"text/event-stream": {"schema": {"type": "string"}, "example": examples.STREAM}}
+        elif model is not None:
             described["content"] = {"application/json": {"schema": shapes.ref(model, "serialization")}}
         names = [] if model is None or model.__name__ != "ConsentOut" else ["ETag"]
         _with_headers(described, names + ["Location"] * (status == HTTPStatus.CREATED))

@@ -13,7 +13,7 @@ from tracker.domain.errors import (
     RejectedEventError,
     StorageError,
 )
-from tracker.web.connections import CONNECTIONS, awaiting_body
+from tracker.web.connections import CONNECTIONS, awaiting_peer
 from tracker.web.ration import Ration
 from tracker.web.services import SERVICES
 
@@ -123,7 +123,7 @@ def _last_word(status: int, headers: dict[str, str]) -> web.Response:
 
 async def _body(request: web.Request, limit: int, timeout_seconds: float) -> bytes:
     if not request.content.is_eof():
-        with awaiting_body(request):
+        with awaiting_peer(request):
             async with asyncio.timeout(timeout_seconds):
                 return await _read(request, limit)
     body = request.content.read_nowait()  # it came with its header, as nearly all do

@@ -1,5 +1,6 @@
 """What requests and answers look like, for readers of the documentation. A test holds each against its model."""
 
+import json
 from typing import Any, Final
 
 PARAMETERS: Final[dict[str, Any]] = {
@@ -141,6 +142,8 @@ ENTRY: Final[dict[str, Any]] = {
         "private_digest": None,
     },
 }
+
+STREAM: Final = f"id: 41\n\nid: 42\ndata: {json.dumps(ENTRY)}\n\nid: 45\n\n"
 
 OF_MODELS: Final[dict[str, dict[str, Any]]] = {
     "RegistrationIn": REGISTRATION,

@@ -13,7 +13,7 @@ from tracker.domain.strict_json import loads as strict_loads
 from tracker.ports import ApiKey
 from tracker.web.api.shapes.fields import Query
 from tracker.web.auth import require_scope
-from tracker.web.connections import awaiting_body
+from tracker.web.connections import awaiting_peer
 from tracker.web.problems import NO_STORE, Problem, invalid
 from tracker.web.services import SERVICES, Services
 
@@ -36,6 +36,7 @@ class Operation:
         body: What it takes as JSON.
         body_is_required: Whether it must be sent.
         answers: What it answers, by status.
+        is_stream: It answers with server-sent events; what it `answers` with is what each of these has for data.
         problems: Codes that it can answer with, besides those that any can.
     """
 
@@ -43,18 +44,19 @@ class Operation:
     path: str
     scope: str
     summary: str
-    handle: Callable[[web.Request, Services], Awaitable[web.Response]]
+    handle: Callable[[web.Request, Services], Awaitable[web.StreamResponse]]
     description: str = ""
     query: type[Query] = Query
     body: type[BaseModel] | None = None
     body_is_required: bool = True
     answers: Mapping[int, type[BaseModel] | None] = field(default_factory=dict)
+    is_stream: bool = False
     problems: tuple[str, ...] = ()
 
     def route(self) -> web.RouteDef:
         """The route that checks the caller and calls it."""
 
-        async def handler(request: web.Request) -> web.Response:
+        async def handler(request: web.Request) -> web.StreamResponse:
             request[KEY] = await require_scope(request, self.scope)
             query_of(request, self.query)
             for name, value in request.match_info.items():  # PostgreSQL refuses to look for NUL; neither is in any name
@@ -84,7 +86,7 @@ async def body_of(request: web.Request, model: type[M]) -> M:
     """Read a JSON body, strictly."""
     if request.content_type != "application/json":
         raise Problem("unsupported_media_type")
-    with awaiting_body(request):
+    with awaiting_peer(request):
         body = await request.read()
     try:
         strict_loads(body)

@@ -6,17 +6,31 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, WithJsonSc
 
 from tracker.journal.entry import Entry, base64url
 from tracker.usecases.subscribe import TYPE_PATTERN
-from tracker.web.api.shapes.fields import Limit, Out, Query, Sequence
+from tracker.web.api.shapes.fields import Limit, Out, Query, Sequence, Wait
+
+_TYPES = Field(None, description="Exact types, `prefix.*` or `*`, with commas between.")
+_Types = Annotated[str, StringConstraints(max_length=1024, pattern=rf"^{TYPE_PATTERN}(,{TYPE_PATTERN})*$")] | None
 
 
 class JournalQuery(Query):
     """A page of the change feed."""
 
     after: Sequence = Field(0, description="Read on after this sequence.")
-    types: Annotated[str, StringConstraints(max_length=1024, pattern=rf"^{TYPE_PATTERN}(,{TYPE_PATTERN})*$")] | None = (
-        Field(None, description="Exact types, `prefix.*` or `*`, with commas between.")
-    )
+    types: _Types = _TYPES
     limit: Limit = Field(100, description="At most so many.")
+    wait: Wait = Field(0, description="Where there is nothing yet, wait so many seconds for it.")
+
+
+class StreamQuery(Query):
+    """From where on to follow the change feed."""
+
+    after: Sequence | None = Field(None, description="Begin after this sequence.")
+    types: _Types = _TYPES
+
+
+def types_of(query: JournalQuery | StreamQuery) -> tuple[str, ...]:
+    """The patterns of types; none: all."""
+    return () if query.types is None else tuple(query.types.split(","))
 
 
 class _Described(BaseModel):

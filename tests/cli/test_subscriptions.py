@@ -2,6 +2,8 @@
 
 import json
 import re
+import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -88,3 +90,20 @@ def test_allowed_networks_may_be_told(run, filled):
     with (filled / "tracker.toml").open("a") as file:
         file.write('[notifications]\nallow_networks = ["127.0.0.0/8"]\n')
     assert run("subscriptions", "add", "http://127.0.0.1:9999/x").status == 0
+
+
+def test_what_a_subscriber_was_not_told_is_listed(run, filled):
+    one = json.loads(run("subscriptions", "add", URL, "--from-sequence", "1", "--json").out)["id"]
+    assert run("subscriptions", "failures", one).lines == ["It was told everything up to where it is."]
+    with closing(sqlite3.connect("tracker.db")) as connection, connection:
+        rows = ("'{}', 1, 't-1', 6, 'The endpoint answered 400.', '2026-03-02T11:20:00.000000Z'", "'{}', 2, 't-2', 0, ")
+        connection.execute(f"INSERT INTO dead_letter VALUES ({rows[0].format(one)})")
+        connection.execute(f"INSERT INTO parked VALUES ({rows[1].format(one)} '2026-03-02T11:20:30.000000Z', NULL)")
+    lost, waits = (re.split(r"\s{2,}", line) for line in run("subscriptions", "failures", one).lines[1:])
+    # This journal has no such entries, so nobody knows their types.
+    assert lost == ["1", "t-1", "given_up", "6", "2026-03-02 11:20:00", "The endpoint answered 400."]
+    assert waits == ["2", "t-2", "waiting", "0", "2026-03-02 11:20:30"]
+    items = json.loads(run("subscriptions", "failures", one, "--json").out)["items"]
+    assert [item["state"] for item in items] == ["given_up", "waiting"]
+    unknown = run("subscriptions", "failures", "none")
+    assert (unknown.status, "There is no subscription none" in unknown.err) == (1, True)

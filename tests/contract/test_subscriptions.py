@@ -41,6 +41,30 @@ async def test_progress_is_written_all_in_one(store: SqlStore) -> None:
     assert await store.parked(before.id) == [again]
 
 
+async def test_what_was_not_told_is_listed_page_by_page(store: SqlStore) -> None:
+    mine, other = a_subscription(), a_subscription()
+    consent = a_consent()
+    await save(store, consent)
+    await append(store, *(draft_about(consent) for _ in range(10)))
+    lost = parked(4, attempts=6, last_error="gone", next_attempt_at=at(60))
+    for one in (mine, other):
+        await store.add_subscription(one)
+        park = (parked(7, attempts=1, last_error="refused", next_attempt_at=at(30)), parked(2), lost)
+        assert await store.save_progress(Progress(subscription=replace(one, cursor=9), park=park))
+    assert await store.save_progress(Progress(subscription=replace(mine, cursor=9), given_up=(lost,)))
+
+    async def listed(after: int, limit: int) -> list[tuple[int, int, str | None, bool]]:
+        found = await store.undelivered(mine.id, after, limit)
+        assert all((one.next_attempt_at is None) is (one.given_up_at is not None) for one in found)
+        return [(one.sequence, one.attempts, one.last_error, one.given_up_at == at(60)) for one in found]
+
+    everything = [(2, 0, None, False), (4, 6, "gone", True), (7, 1, "refused", False)]
+    assert await listed(0, 10) == everything
+    assert [await listed(after, 1) for after in (0, 2, 4, 7)] == [[one] for one in everything] + [[]]
+    assert await listed(2, 2) == everything[1:]
+    assert await store.undelivered("none", 0, 10) == []
+
+
 async def test_progress_never_changes_what_was_fixed_when_a_subscription_was_made(store: SqlStore) -> None:
     made = a_subscription()
     await store.add_subscription(made)

@@ -1,6 +1,11 @@
 """Subscriptions over the API; how they are served stands in tests/usecases/test_notify.py."""
 
-from tests.web.site import Site
+from dataclasses import replace
+
+from tests.usecases.bench import NOW
+from tests.web.site import Site, forged_cursor
+from tracker.domain.subscription import Parked
+from tracker.ports import Progress
 
 HOOK = "https://hooks.example.com/x"
 
@@ -68,3 +73,49 @@ async def test_personal_values_are_sent_only_for_those_who_may_see_them(site: Si
     assert 'scope="write audit"' in said.headers["WWW-Authenticate"]
     said = await site.call("POST", "/v1/subscriptions", json=wanted, key=await site.add_key("write", "audit"))
     assert (said.status, said.json["include_private"]) == (201, True)
+
+
+async def test_what_a_subscriber_was_not_told_is_listed(site: Site) -> None:
+    made = (await site.call("POST", "/v1/subscriptions", json={"url": HOOK, "from_sequence": 1})).json["id"]
+    for n in range(4):
+        await site.register(f"c{n}")
+    subscription = await site.tracker.store.get_subscription(made)
+    assert subscription is not None
+    rows = [
+        Parked(sequence=n, tracking_id="t", attempts=attempts, next_attempt_at=NOW, last_error=error)
+        for n, attempts, error in (
+            (1, 6, "The endpoint answered 400."),
+            (2, 1, "The endpoint answered 422."),
+            (3, 0, None),
+        )
+    ]
+    at_three = replace(subscription, cursor=3)
+    assert await site.tracker.store.save_progress(Progress(subscription=at_three, park=tuple(rows)))
+    assert await site.tracker.store.save_progress(Progress(subscription=at_three, given_up=(rows[0],)))
+    path = f"/v1/subscriptions/{made}/failures"
+    items = (await site.get(path)).json["items"]
+    assert [(item["sequence"], item["state"], item["attempts"], item["last_error"]) for item in items] == [
+        (f"{1:020}", "given_up", 6, "The endpoint answered 400."),
+        (f"{2:020}", "refused", 1, "The endpoint answered 422."),
+        (f"{3:020}", "waiting", 0, None),
+    ]
+    feed = (await site.get("/v1/journal")).json["items"]
+    assert [(item["entry_id"], item["type"]) for item in items] == [(one["id"], one["type"]) for one in feed[:3]]
+    assert [item["given_up_at"] is None for item in items] == [False, True, True]
+    assert [item["next_attempt_at"] is None for item in items] == [True, False, False]
+
+    seen, cursor = [], ""
+    while cursor is not None:
+        page = (await site.get(f"{path}?limit=2{cursor and '&cursor=' + cursor}")).json
+        seen += page["items"]
+        cursor = page["next_cursor"]
+    assert seen == items
+    assert (await site.get(f"{path}?cursor={forged_cursor(1, 'x', 'y')}")).problem == "cursor_invalid"
+    assert (await site.get("/v1/subscriptions/none/failures")).problem == "subscription_not_found"
+
+
+async def test_an_entry_that_the_journal_no_longer_has_is_listed_all_the_same(site: Site) -> None:
+    made = (await site.call("POST", "/v1/subscriptions", json={"url": HOOK})).json["id"]
+    site.execute(f"INSERT INTO dead_letter VALUES ('{made}', 99, 't', 6, 'x', '2026-03-02T11:20:00.000000Z')")
+    (item,) = (await site.get(f"/v1/subscriptions/{made}/failures")).json["items"]
+    assert (item["sequence"], item["entry_id"], item["type"]) == (f"{99:020}", None, None)

@@ -1,6 +1,6 @@
 """`tracker subscriptions`: who is told."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from rich.text import Text
@@ -10,8 +10,13 @@ from tracker.cli.output import Json, print_json, print_line, print_table, time_t
 from tracker.cli.running import do
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
     from tracker.app import Tracker
     from tracker.domain.subscription import EntryFilter, Subscription
+    from tracker.web.api.shapes.subscriptions import FailureOut
+
+T = TypeVar("T")
 
 app = typer.Typer(help="Who is told of every move.", epilog="Example: tracker subscriptions list", no_args_is_help=True)
 
@@ -97,18 +102,60 @@ def _only(wanted: "EntryFilter") -> str:
     return ", ".join(f"{word} {' or '.join(sorted(names))}" for word, names in parts.items() if names)
 
 
-@app.command(epilog="Example: tracker subscriptions delete 0198f1c2-7e0a-7c3e-9d1b-2f6a8b0c4d5e")
-def delete(subscription_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
-    """Forget a subscription."""
+@app.command(epilog="Example: tracker subscriptions failures 0198f1c2-7e0a-7c3e-9d1b-2f6a8b0c4d5e")
+def failures(
+    subscription_id: Annotated[str, typer.Argument(metavar="ID")],
+    limit: Annotated[int, typer.Option(min=1, max=500, help="At most so many.")] = 100,
+    json: Json = False,
+) -> None:
+    """List what a subscriber refused while it took other entries, and what waits behind that."""
+    from tracker.web.api.shapes.subscriptions import FailureOut, FailuresOut  # noqa: PLC0415
+
+    async def deed(tracker: "Tracker") -> "list[FailureOut]":
+        found = await tracker.services.subscriptions.undelivered(subscription_id, 0, limit)
+        return [FailureOut.of(undelivered, entry) for undelivered, entry in found]
+
+    found = _known(deed, subscription_id)
+    if json:
+        print_json(FailuresOut(items=tuple(found), next_cursor=None))
+        return
+    rows = (
+        (
+            one.sequence.lstrip("0"),
+            one.type or "",
+            one.tracking_id,
+            Text(one.state, _FAILURE_STYLES[one.state]),
+            str(one.attempts),
+            time_text(one.given_up_at or one.next_attempt_at),
+            one.last_error or "",
+        )
+        for one in found
+    )
+    headings = ("sequence", "type", "tracking id", "state", "refused", "next or last (UTC)", "error")
+    print_table(headings, rows, empty="It was told everything up to where it is.")
+
+
+_FAILURE_STYLES = {"waiting": "", "refused": "yellow", "given_up": "red"}
+
+
+def _known(deed: "Callable[[Tracker], Coroutine[Any, Any, T]]", subscription_id: str) -> T:
+    """Do something with a subscription; name the command that lists them where there is none of this id."""
     from tracker.domain.errors import SubscriptionNotFoundError  # noqa: PLC0415
 
-    async def deed(tracker: "Tracker") -> None:
-        await tracker.services.subscriptions.delete(subscription_id)
-
     try:
-        do(deed)
+        return do(deed)
     except SubscriptionNotFoundError as error:
         raise SubscriptionNotFoundError(
             f"There is no subscription {subscription_id}; `tracker subscriptions list` shows those that are."
         ) from error
+
+
+@app.command(epilog="Example: tracker subscriptions delete 0198f1c2-7e0a-7c3e-9d1b-2f6a8b0c4d5e")
+def delete(subscription_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
+    """Forget a subscription."""
+
+    async def deed(tracker: "Tracker") -> None:
+        await tracker.services.subscriptions.delete(subscription_id)
+
+    _known(deed, subscription_id)
     print_line(f"{subscription_id} is deleted.")

@@ -47,6 +47,7 @@ from tracker.ports.records import (
     Quarantined,
     QuarantineFilter,
     StoredReport,
+    Undelivered,
     Watched,
     subscription_lease,
 )
@@ -108,6 +109,7 @@ __all__ = [
     "Token",
     "Told",
     "Transaction",
+    "Undelivered",
     "VerificationKey",
     "Watched",
     "subscription_lease",

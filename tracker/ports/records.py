@@ -278,6 +278,27 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Undelivered:
+    """An entry that a subscriber was not told, although the subscription has gone on behind it.
+
+    Attributes:
+        sequence: Which entry.
+        tracking_id: Of which consent.
+        attempts: How often it was refused; 0: it waits behind an earlier one of its consent.
+        last_error: Why it was refused, for people.
+        next_attempt_at: When it is tried again, at the earliest; None once it was given up.
+        given_up_at: When it was given up.
+    """
+
+    sequence: int
+    tracking_id: str
+    attempts: int
+    last_error: str | None
+    next_attempt_at: datetime | None = None
+    given_up_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ApiKey:
     """A key of one of our API's callers; the key itself is not kept.
 

@@ -23,6 +23,7 @@ from tracker.ports.records import (
     Quarantined,
     QuarantineFilter,
     StoredReport,
+    Undelivered,
     Watched,
 )
 from tracker.ports.survey import Survey
@@ -144,6 +145,9 @@ class Store(Inbox, Protocol):
 
     async def parked(self, subscription_id: str) -> list[Parked]:
         """What a subscription has parked, in sequence."""
+
+    async def undelivered(self, subscription_id: str, after: int, limit: int) -> list[Undelivered]:
+        """What a subscription was not told behind a sequence, in sequence: parked and given up."""
 
     async def save_progress(self, progress: Progress) -> bool:
         """Write how far a subscription has come, all in one; False when it is gone, or would move beyond the journal's end.

@@ -2,14 +2,15 @@
 
 import re
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from tracker.domain.consent import Status, is_provider_id
 from tracker.domain.errors import InvalidRequestError, SubscriptionNotFoundError
 from tracker.domain.subscription import EntryFilter, Subscription
-from tracker.ports import Clock, Entropy, Ids, Store
+from tracker.journal.entry import Entry
+from tracker.ports import Clock, Entropy, Ids, Store, Undelivered
 from tracker.usecases.wake import Bell
 
 MOST_PATTERNS: Final = 50
@@ -110,6 +111,19 @@ class Subscriptions:
         if subscription is None:
             raise SubscriptionNotFoundError
         return subscription
+
+    async def undelivered(
+        self, subscription_id: str, after: int, limit: int
+    ) -> Sequence[tuple[Undelivered, Entry | None]]:
+        """What one was not told behind a sequence, with the entries themselves, as far as the journal still has them.
+
+        Raises:
+            SubscriptionNotFoundError: There is none of this id.
+        """
+        await self.get(subscription_id)
+        found = await self._store.undelivered(subscription_id, after, limit)
+        entries = await self._store.entries_at([one.sequence for one in found])
+        return [(one, entries.get(one.sequence)) for one in found]
 
     async def delete(self, subscription_id: str) -> None:
         """Forget one. A post under way may still arrive.

@@ -48,6 +48,7 @@ from tracker.ports import (
     StoredReport,
     Survey,
     Transaction,
+    Undelivered,
     Watched,
     subscription_lease,
 )
@@ -255,6 +256,11 @@ class SqlStore:
     async def parked(self, subscription_id: str) -> list[Parked]:
         """What a subscription has parked."""
         return await self._database.read(partial(readings.parked_of, subscription_id=subscription_id))
+
+    async def undelivered(self, subscription_id: str, after: int, limit: int) -> list[Undelivered]:
+        """What a subscription was not told."""
+        found = partial(readings.undelivered, subscription_id=subscription_id, after=after, limit=limit)
+        return await self._database.read(found)
 
     async def save_progress(self, progress: Progress) -> bool:
         """Write how far a subscription has come, all in one."""

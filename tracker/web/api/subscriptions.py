@@ -1,5 +1,7 @@
 """Subscriptions: who is told."""
 
+import re
+
 from aiohttp import hdrs, web
 
 from tracker.domain.subscription import EntryFilter
@@ -8,15 +10,29 @@ from tracker.web.api.conditions import require_version
 from tracker.web.api.cursor import cursor_after, key_of
 from tracker.web.api.operation import KEY, Operation, answer, body_of, query_of
 from tracker.web.api.shapes.fields import PageQuery
-from tracker.web.api.shapes.subscriptions import NewSubscriptionOut, SubscriptionIn, SubscriptionOut, SubscriptionsOut
+from tracker.web.api.shapes.subscriptions import (
+    FailureOut,
+    FailuresOut,
+    NewSubscriptionOut,
+    SubscriptionIn,
+    SubscriptionOut,
+    SubscriptionsOut,
+)
 from tracker.web.auth import PRIVATE_SCOPES, forbidden
 from tracker.web.services import Services
 
 _ONE = "/v1/subscriptions/{subscription_id}"
 
 
+_SEQUENCE = re.compile(r"[0-9]{1,20}")
+
+
 class SubscriptionsQuery(PageQuery):
     """A page of the subscriptions."""
+
+
+class FailuresQuery(PageQuery):
+    """A page of what a subscriber was not told."""
 
 
 async def add(request: web.Request, services: Services) -> web.Response:
@@ -56,6 +72,17 @@ async def listing(request: web.Request, services: Services) -> web.Response:
 async def show(request: web.Request, services: Services) -> web.Response:
     """Show one."""
     return answer(SubscriptionOut.of(await services.subscriptions.get(request.match_info["subscription_id"])))
+
+
+async def failures(request: web.Request, services: Services) -> web.Response:
+    """List what one was not told."""
+    query = query_of(request, FailuresQuery)
+    after = 0 if query.cursor is None else int(key_of(query.cursor, query, _SEQUENCE))
+    subscription_id = request.match_info["subscription_id"]
+    found = await services.subscriptions.undelivered(subscription_id, after, query.limit + 1)
+    items = tuple(FailureOut.of(undelivered, entry) for undelivered, entry in found[: query.limit])
+    next_cursor = cursor_after(items[-1].sequence, query) if len(found) > len(items) else None
+    return answer(FailuresOut(items=items, next_cursor=next_cursor))
 
 
 async def delete(request: web.Request, services: Services) -> web.Response:
@@ -100,6 +127,20 @@ OPERATIONS = (
         handle=show,
         answers={200: SubscriptionOut},
         problems=("subscription_not_found",),
+    ),
+    Operation(
+        method="GET",
+        path=f"{_ONE}/failures",
+        scope="read",
+        summary="List what a subscriber was not told",
+        description=(
+            "Entries that its endpoint refused while it took others, and those that wait behind them, in sequence. What a "
+            "`failing` endpoint has not been told yet lies behind its `cursor`, and is not here."
+        ),
+        handle=failures,
+        query=FailuresQuery,
+        answers={200: FailuresOut},
+        problems=("subscription_not_found", "cursor_invalid"),
     ),
     Operation(
         method="DELETE",

@@ -6,6 +6,8 @@ from pydantic import BeforeValidator, Field, StringConstraints
 
 from tracker.domain.consent import Status
 from tracker.domain.subscription import Subscription, SubscriptionState
+from tracker.journal.entry import Entry
+from tracker.ports import Undelivered
 from tracker.usecases.subscribe import LONGEST_DESCRIPTION, MOST_PATTERNS, TYPE_PATTERN
 from tracker.web.api.shapes.fields import In, Name, Out, TimeOut, clean
 
@@ -94,6 +96,45 @@ class SubscriptionsOut(Out):
     """A page of subscriptions."""
 
     items: tuple[SubscriptionOut, ...]
+    next_cursor: str | None
+
+
+class FailureOut(Out):
+    """An entry that a subscriber was not told."""
+
+    sequence: str = Field(description="Which entry; 20 digits.")
+    entry_id: str | None = Field(description="Its id; null when the journal no longer has it.")
+    type: str | None
+    tracking_id: str
+    state: Literal["waiting", "refused", "given_up"] = Field(
+        description="`waiting` behind an earlier entry of its consent, `refused` and tried again, `given_up`: told no more."
+    )
+    attempts: int = Field(description="How often it was refused.")
+    last_error: str | None
+    next_attempt_at: TimeOut | None = Field(description="When it is tried again at the earliest.")
+    given_up_at: TimeOut | None
+
+    @classmethod
+    def of(cls, undelivered: Undelivered, entry: Entry | None) -> "FailureOut":
+        """Show one."""
+        refused: Literal["waiting", "refused"] = "refused" if undelivered.attempts else "waiting"
+        return cls(
+            sequence=f"{undelivered.sequence:020}",
+            entry_id=None if entry is None else entry.id,
+            type=None if entry is None else entry.type,
+            tracking_id=undelivered.tracking_id,
+            state=refused if undelivered.given_up_at is None else "given_up",
+            attempts=undelivered.attempts,
+            last_error=undelivered.last_error,
+            next_attempt_at=undelivered.next_attempt_at,
+            given_up_at=undelivered.given_up_at,
+        )
+
+
+class FailuresOut(Out):
+    """A page of what a subscriber was not told."""
+
+    items: tuple[FailureOut, ...]
     next_cursor: str | None
 
 

@@ -107,3 +107,24 @@ def test_what_a_subscriber_was_not_told_is_listed(run, filled):
     assert [item["state"] for item in items] == ["given_up", "waiting"]
     unknown = run("subscriptions", "failures", "none")
     assert (unknown.status, "There is no subscription none" in unknown.err) == (1, True)
+
+
+def test_one_is_paused_resumed_and_given_another_secret(run, filled):
+    made = json.loads(run("subscriptions", "add", URL, "--json").out)
+    one = made["id"]
+    assert run("subscriptions", "pause", one).lines == [f"{one} is paused."]
+    assert "paused" in run("subscriptions", "list").lines[1]
+    assert run("subscriptions", "resume", one).lines == [f"{one} goes on, 0 entries behind."]
+    assert "active" in run("subscriptions", "list").lines[1]
+    word, secret = run("subscriptions", "rotate-secret", one, "--overlap", "60").lines[0].split()
+    assert (word, secret[:6], secret != made["secret"]) == ("secret", "whsec_", True)
+    assert run("subscriptions", "rotate-secret", one, "--overlap", "-1").status == 2
+    for deed in ("pause", "resume", "rotate-secret", "test"):
+        unknown = run("subscriptions", deed, "none")
+        assert (unknown.status, "There is no subscription none" in unknown.err) == (1, True)
+
+
+def test_a_ping_that_does_not_arrive_is_an_error(run, filled):
+    one = json.loads(run("subscriptions", "add", "https://hooks.invalid/", "--json").out)["id"]
+    done = run("subscriptions", "test", one)
+    assert (done.status, done.lines) == (1, ["The endpoint could not be reached: its name cannot be resolved."])

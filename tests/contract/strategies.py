@@ -15,7 +15,7 @@ from tracker.domain.overlay import Overlay, Revocation, RevocationState
 from tracker.domain.payment import Payment, PaymentOutcome
 from tracker.domain.report import Report
 from tracker.domain.standing import Summary
-from tracker.domain.subscription import EntryFilter, Parked, Subscription, SubscriptionState
+from tracker.domain.subscription import EntryFilter, Parked, RetiredSecret, Subscription, SubscriptionState
 from tracker.domain.tracked import Asking, TrackedConsent
 from tracker.journal.entry import Draft
 from tracker.ports import ApiKey, Evidence, InboxItem, StoredReport, Token
@@ -268,6 +268,9 @@ subscriptions = st.builds(
     last_delivered_at=maybe_times,
     last_error=maybe_texts,
     created_at=times,
+    version=st.integers(1, 3),
+    paused_at=maybe_times,
+    retired_secrets=st.lists(st.builds(RetiredSecret, secret=texts, until=times), max_size=3).map(tuple),
 )
 
 parked_entries = st.builds(

@@ -93,12 +93,31 @@ async def test_the_progress_of_a_subscription(
     store: SqlStore, subscription: Subscription, later: Subscription, parked: list[Parked]
 ) -> None:
     assume(len({waiting.sequence for waiting in parked}) == len(parked))
-    fixed = {"id": subscription.id, "secret": subscription.secret, "created_at": subscription.created_at}
-    later = replace(later, cursor=min(later.cursor, subscription.cursor), **fixed)  # the journal ends before any of it
+    later = replace(
+        later, id=subscription.id, cursor=min(later.cursor, subscription.cursor)
+    )  # the journal ends before any of it
     await store.add_subscription(subscription)
     assert await store.save_progress(Progress(subscription=later, park=tuple(parked)))
-    assert await store.get_subscription(subscription.id) == later
+    place = {"cursor", "last_delivered_at"}
+    endpoint = {"state", "failing_since", "failures", "next_attempt_at", "last_error"}
+    known = place | endpoint if later.version == subscription.version else place
+    expected = replace(subscription, **{name: getattr(later, name) for name in known})
+    assert await store.get_subscription(subscription.id) == expected
     assert await store.parked(subscription.id) == sorted(parked, key=lambda waiting: waiting.sequence)
+
+
+@some_examples
+@given(subscription=any_of.subscriptions, later=any_of.subscriptions)
+async def test_changed_terms_of_a_subscription(
+    store: SqlStore, subscription: Subscription, later: Subscription
+) -> None:
+    await store.add_subscription(subscription)
+    later = replace(later, id=subscription.id, created_at=subscription.created_at)
+    assert not await store.change_subscription(later, subscription.version + 1)
+    assert await store.get_subscription(subscription.id) == subscription
+    assert await store.change_subscription(later, subscription.version)
+    place = {"cursor": subscription.cursor, "last_delivered_at": subscription.last_delivered_at}
+    assert await store.get_subscription(subscription.id) == replace(later, **place, version=subscription.version + 1)
 
 
 @some_examples

@@ -41,11 +41,21 @@ async def test_what_is_not_there_is_not_found_whatever_the_condition(site: Site)
     assert said.problem == "subscription_not_found"
 
 
-async def test_a_subscription_has_no_versions_yet_so_only_any_holds(site: Site) -> None:
+async def test_a_subscription_is_changed_and_deleted_only_at_the_version_that_was_seen(site: Site) -> None:
     made = (await site.call("POST", "/v1/subscriptions", json={"url": "https://x.example/", "types": ["*"]})).json
     one = f"/v1/subscriptions/{made['id']}"
-    said = await site.call("DELETE", one, headers={"If-Match": '"1"'})
-    assert (said.status, said.problem) == (412, "version_conflict")
+    assert (made["version"], (await site.get(one)).headers["ETag"]) == (1, '"1"')
+    said = await site.call("PATCH", one, json={"description": "CRM"}, headers={"If-Match": '"1"'})
+    assert (said.status, said.headers["ETag"], said.json["version"]) == (200, '"2"', 2)
+    for method, path, body in (
+        ("PATCH", one, {"description": "x"}),
+        ("POST", f"{one}/pause", None),
+        ("POST", f"{one}/resume", None),
+        ("POST", f"{one}/rotate-secret", {}),
+        ("DELETE", one, None),
+    ):
+        said = await site.call(method, path, json=body, headers={"If-Match": '"1"'})
+        assert (said.status, said.problem) == (412, "version_conflict")
     assert (await site.get(one)).status == 200
-    assert (await site.call("DELETE", one, headers={"If-Match": "*"})).status == 204
+    assert (await site.call("DELETE", one, headers={"If-Match": '"2"'})).status == 204
     assert (await site.call("DELETE", one)).problem == "subscription_not_found"

@@ -5,6 +5,7 @@ from dataclasses import replace
 from tests.usecases.bench import NOW
 from tests.web.site import Site, forged_cursor
 from tracker.domain.subscription import Parked
+from tracker.journal.instant import rfc3339
 from tracker.ports import Progress
 
 HOOK = "https://hooks.example.com/x"
@@ -119,3 +120,55 @@ async def test_an_entry_that_the_journal_no_longer_has_is_listed_all_the_same(si
     site.execute(f"INSERT INTO dead_letter VALUES ('{made}', 99, 't', 6, 'x', '2026-03-02T11:20:00.000000Z')")
     (item,) = (await site.get(f"/v1/subscriptions/{made}/failures")).json["items"]
     assert (item["sequence"], item["entry_id"], item["type"]) == (f"{99:020}", None, None)
+
+
+async def test_a_subscription_is_changed_in_part(site: Site) -> None:
+    wanted = {"url": HOOK, "types": ["consent.*"], "filter": {"to": ["Revoked"]}, "description": "CRM"}
+    made = (await site.call("POST", "/v1/subscriptions", json=wanted)).json
+    one = f"/v1/subscriptions/{made['id']}"
+    del made["secret"]
+    said = await site.call("PATCH", one, json={"filter": {"kind": ["payment"]}})
+    assert said.json == made | {"filter": {"provider": [], "kind": ["payment"], "to": []}, "version": 2}
+    said = await site.call("PATCH", one, json={"types": ["*"], "url": HOOK + "/2"})
+    assert (said.json["types"], said.json["url"], said.json["description"]) == (["*"], HOOK + "/2", "CRM")
+    assert (await site.get(one)).json == said.json
+    assert (await site.call("PATCH", one, json={})).json == said.json
+    for wrong in ({"url": None}, {"url": ""}, {"types": []}, {"types": None}, {"state": "active"}, {"filter": None}):
+        assert (await site.call("PATCH", one, json=wrong)).problem == "invalid_request"
+    for elsewhere in ("http://127.0.0.1/", "http://169.254.169.254/", "ftp://x.example/"):
+        assert (await site.call("PATCH", one, json={"url": elsewhere})).problem == "invalid_request"
+    assert (await site.get(one)).json == said.json
+
+
+async def test_personal_values_are_sent_along_only_by_who_may_see_them(site: Site) -> None:
+    made = (await site.call("POST", "/v1/subscriptions", json={"url": HOOK})).json
+    one, wanted = f"/v1/subscriptions/{made['id']}", {"include_private": True}
+    said = await site.call("PATCH", one, json=wanted, key=await site.add_key("write"))
+    assert (said.status, said.problem) == (403, "forbidden")
+    said = await site.call("PATCH", one, json=wanted, key=await site.add_key("write", "audit"))
+    assert said.json["include_private"] is True
+
+
+async def test_a_subscription_is_paused_resumed_and_given_another_secret(site: Site) -> None:
+    made = (await site.call("POST", "/v1/subscriptions", json={"url": HOOK})).json
+    one = f"/v1/subscriptions/{made['id']}"
+    paused = (await site.call("POST", f"{one}/pause")).json
+    assert (paused["paused_at"], paused["state"]) == (rfc3339(NOW), "active")
+    assert (await site.call("POST", f"{one}/resume")).json["paused_at"] is None
+    rotated = (await site.call("POST", f"{one}/rotate-secret", json={"overlap_seconds": 60})).json
+    again = (await site.call("POST", f"{one}/rotate-secret")).json
+    assert len({made["secret"], rotated["secret"], again["secret"]}) == 3
+    assert b"whsec" not in (await site.get(one)).body
+    for seconds in (-1, 2_592_001, 1.5, "60"):
+        said = await site.call("POST", f"{one}/rotate-secret", json={"overlap_seconds": seconds})
+        assert said.problem == "invalid_request"
+    for deed in ("pause", "resume", "rotate-secret", "test"):
+        assert (await site.call("POST", f"/v1/subscriptions/none/{deed}")).problem == "subscription_not_found"
+
+
+async def test_a_ping_says_what_the_endpoint_said(site: Site) -> None:
+    made = (await site.call("POST", "/v1/subscriptions", json={"url": "https://hooks.invalid/"})).json
+    pong = (await site.call("POST", f"/v1/subscriptions/{made['id']}/test")).json
+    assert (pong["delivered"], pong["status"]) == (False, None)
+    assert pong["error"].startswith("The endpoint could not be reached")
+    assert (await site.get(f"/v1/subscriptions/{made['id']}")).json["state"] == "active"

@@ -10,7 +10,7 @@ Spec: Standard Webhooks 1.0, "Webhook headers" and "Signature scheme"; CloudEven
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -83,7 +83,7 @@ class WebhookSender:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._total_seconds
         try:
-            headers = _signed_headers(subscription.secret, entry_id, body, at)
+            headers = _signed_headers(subscription.secrets(at), entry_id, body, at)
             if traceparent is not None:
                 headers["traceparent"] = traceparent
             try:
@@ -115,13 +115,14 @@ class WebhookSender:
             )
 
 
-def _signed_headers(secret: str, entry_id: str, body: bytes, at: datetime) -> dict[str, str]:
+def _signed_headers(secrets: Sequence[str], entry_id: str, body: bytes, at: datetime) -> dict[str, str]:
     moment = at.astimezone(UTC)  # the library takes the digits for UTC, whatever zone they are in
+    text = body.decode()
     return {
         "Content-Type": "application/cloudevents+json",
         "webhook-id": entry_id,
         "webhook-timestamp": str(int(moment.timestamp())),
-        "webhook-signature": Webhook(secret).sign(entry_id, moment, body.decode()),
+        "webhook-signature": " ".join(Webhook(secret).sign(entry_id, moment, text) for secret in secrets),
     }
 
 

@@ -51,6 +51,7 @@ from tracker.usecases.open import Opening
 from tracker.usecases.opening import Opener
 from tracker.usecases.pause import Pausing
 from tracker.usecases.payments import Payments
+from tracker.usecases.ping import Pings
 from tracker.usecases.precedence import Precedence
 from tracker.usecases.provider_health import ProviderHealth
 from tracker.usecases.providers import Providers
@@ -249,6 +250,7 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
         asker = Asker(store, office, watched_holders, budget, bells.journal, bells.asks, trail)
         revoker = Revoker(store, office, watched_holders, budget, asker, bells.journal, trail)
         post: Sender = sender if traces is None else TracedSender(sender, traces)
+        watched_sender = WatchedSender(post, meters, world.clock, trail)
         consulting = Consulting(store, providers, world.clock, office.tempo)
         services = Services(
             clock=world.clock,
@@ -283,6 +285,7 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
                 bells.inbox,
                 max_events=settings.receiver.inbox_max_events,
             ),
+            pings=Pings(store, watched_sender, world.clock, world.ids),
             subscriptions=Subscriptions(
                 store=store,
                 clock=world.clock,
@@ -302,7 +305,6 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
             traces=traces,
         )
         shared_asks = SharedAsks(asker, providers, asking)
-        watched_sender = WatchedSender(post, meters, world.clock, trail)
         ports = StreamPorts(
             store=store, sender=watched_sender, clock=world.clock, entropy=world.entropy, news=bells.journal
         )

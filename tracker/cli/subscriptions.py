@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from tracker.app import Tracker
     from tracker.domain.subscription import EntryFilter, Subscription
+    from tracker.usecases.ping import Pong
     from tracker.web.api.shapes.subscriptions import FailureOut
 
 T = TypeVar("T")
@@ -82,7 +83,7 @@ def listing(json: Json = False) -> None:
             one.url,
             ",".join(one.entry_filter.types),
             _only(one.entry_filter),
-            Text(one.state.value, _STYLES[one.state.value]),
+            _state(one),
             str(head - one.cursor),
             time_text(one.last_delivered_at),
             one.last_error or "",
@@ -93,13 +94,78 @@ def listing(json: Json = False) -> None:
     print_table(headings, rows, empty="There are no subscriptions.")
 
 
-_STYLES = {"active": "green", "failing": "yellow", "disabled": "red"}
+_STYLES = {"active": "green", "failing": "yellow", "disabled": "red", "paused": "yellow"}
+
+
+def _state(one: "Subscription") -> Text:
+    state = "paused" if one.paused_at is not None else one.state.value
+    return Text(state, _STYLES[state])
 
 
 def _only(wanted: "EntryFilter") -> str:
     """What is heard of the types."""
     parts = {"to": wanted.to, "from": wanted.provider, "of": wanted.kind}
     return ", ".join(f"{word} {' or '.join(sorted(names))}" for word, names in parts.items() if names)
+
+
+@app.command(epilog="Example: tracker subscriptions pause 0198f1c2-7e0a-7c3e-9d1b-2f6a8b0c4d5e")
+def pause(subscription_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
+    """Send nothing until it is resumed; its place in the journal is kept."""
+
+    async def deed(tracker: "Tracker") -> None:
+        await tracker.services.subscriptions.pause(subscription_id, _at_any_version)
+
+    _known(deed, subscription_id)
+    print_line(f"{subscription_id} is paused.")
+
+
+@app.command(epilog="Example: tracker subscriptions resume 0198f1c2-7e0a-7c3e-9d1b-2f6a8b0c4d5e")
+def resume(subscription_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
+    """Go on where it stands: one that was paused, was disabled, or waits for its endpoint."""
+
+    async def deed(tracker: "Tracker") -> "tuple[Subscription, int]":
+        resumed = await tracker.services.subscriptions.resume(subscription_id, _at_any_version)
+        return resumed, await tracker.store.head()
+
+    resumed, head = _known(deed, subscription_id)
+    print_line(f"{subscription_id} goes on, {head - resumed.cursor} entries behind.")
+
+
+@app.command(
+    "rotate-secret", epilog="Example: tracker subscriptions rotate-secret 0198f1c2-7e0a-7c3e-9d1b-2f6a8b0c4d5e"
+)
+def rotate_secret(
+    subscription_id: Annotated[str, typer.Argument(metavar="ID")],
+    overlap: Annotated[
+        int, typer.Option(min=0, max=30 * 86_400, help="So many seconds the one before signs beside it.")
+    ] = 86_400,
+) -> None:
+    """Replace the secret. The new one is printed this once."""
+    from datetime import timedelta  # noqa: PLC0415
+
+    async def deed(tracker: "Tracker") -> "Subscription":
+        subscriptions = tracker.services.subscriptions
+        return await subscriptions.rotate_secret(subscription_id, timedelta(seconds=overlap), _at_any_version)
+
+    print(f"secret  {_known(deed, subscription_id).secret}")
+
+
+@app.command(epilog="Example: tracker subscriptions test 0198f1c2-7e0a-7c3e-9d1b-2f6a8b0c4d5e")
+def test(subscription_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
+    """Post a signed ping, which is no entry, and say what the endpoint answered."""
+
+    async def deed(tracker: "Tracker") -> "Pong":
+        return await tracker.services.pings.ping(subscription_id)
+
+    pong = _known(deed, subscription_id)
+    if not pong.delivery.delivered:
+        print_line(pong.delivery.error or "")
+        raise typer.Exit(1)
+    print_line(f"It answered {pong.delivery.status} after {pong.seconds:.2f} s.")
+
+
+def _at_any_version(_: int) -> None:
+    """Whoever sits at the shell means it."""
 
 
 @app.command(epilog="Example: tracker subscriptions failures 0198f1c2-7e0a-7c3e-9d1b-2f6a8b0c4d5e")

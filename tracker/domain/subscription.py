@@ -57,8 +57,25 @@ class SubscriptionState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RetiredSecret:
+    """A secret that another has taken the place of, and that signs beside it for a while.
+
+    Attributes:
+        secret: `whsec_…`.
+        until: Until when it signs.
+    """
+
+    secret: str = field(repr=False)
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Subscription:
     """One subscription.
+
+    Its *terms* are changed by whoever made it: `url`, `entry_filter`, the secrets, `description`, `include_private`, `paused_at`;
+    each change raises `version`. Its *progress* is written by who tells it: the others. What is found out about the endpoint by
+    who does not know the latest terms does not count.
 
     Attributes:
         id: UUIDv7.
@@ -75,6 +92,9 @@ class Subscription:
         last_delivered_at: When it last took something.
         last_error: What is wrong with the endpoint, for people; None while it takes what it gets.
         created_at: When it was made.
+        version: Rises with each change of the terms.
+        paused_at: Since when nothing is sent because somebody wants it so; the cursor stays.
+        retired_secrets: Those that sign too, for a while.
     """
 
     id: str
@@ -91,6 +111,18 @@ class Subscription:
     last_delivered_at: datetime | None = None
     last_error: str | None = None
     created_at: datetime
+    version: int = 1
+    paused_at: datetime | None = None
+    retired_secrets: tuple[RetiredSecret, ...] = ()
+
+    @property
+    def is_told(self) -> bool:
+        """Whether anything is to be sent."""
+        return self.state is not SubscriptionState.DISABLED and self.paused_at is None
+
+    def secrets(self, at: datetime) -> tuple[str, ...]:
+        """The secrets that sign what is sent at an instant; the newest first."""
+        return (self.secret, *(retired.secret for retired in self.retired_secrets if at < retired.until))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +152,9 @@ _JITTER = 0.1
 
 DISABLED_AFTER: Final = timedelta(days=3)
 """How long an endpoint may refuse everything before it is disabled."""
+
+MOST_RETIRED_SECRETS: Final = 4
+"""So many retired secrets sign beside the one in use: each is a signature more in a header."""
 
 REFUSED_BY_ALL: Final = 10
 """So many consents' entries refused in a row, each with the words that mean "this body", mean the endpoint after all."""
@@ -183,6 +218,13 @@ def failing(
         next_attempt_at=now + wait,
         last_error=error,
     )
+
+
+def with_new_secret(subscription: Subscription, secret: str, now: datetime, overlap: timedelta) -> Subscription:
+    """Give it another secret; those before sign beside it for so long, and no longer than they would have."""
+    older = (RetiredSecret(secret=subscription.secret, until=now + overlap), *subscription.retired_secrets)
+    kept = tuple(retired for retired in older if now < retired.until)[:MOST_RETIRED_SECRETS]
+    return replace(subscription, secret=secret, retired_secrets=kept)
 
 
 def disabled(subscription: Subscription, *, error: str | None) -> Subscription:

@@ -146,11 +146,19 @@ class Store(Inbox, Protocol):
     async def parked(self, subscription_id: str) -> list[Parked]:
         """What a subscription has parked, in sequence."""
 
+    async def change_subscription(self, changed: Subscription, at_version: int) -> bool:
+        """Write the terms and the state of one, and raise its version; False if it is gone or at another version.
+
+        The cursor stays where it is: whoever tells it may have moved it meanwhile.
+        """
+
     async def undelivered(self, subscription_id: str, after: int, limit: int) -> list[Undelivered]:
         """What a subscription was not told behind a sequence, in sequence: parked and given up."""
 
     async def save_progress(self, progress: Progress) -> bool:
         """Write how far a subscription has come, all in one; False when it is gone, or would move beyond the journal's end.
+
+        The terms are left as they are. If they were changed since it was read, so is the state of the endpoint.
 
         Raises:
             LeaseLostError: Another process tells this subscriber now.

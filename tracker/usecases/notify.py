@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from tracker.domain.errors import LeaseLostError, StorageError, SubscriptionNotFoundError
-from tracker.domain.subscription import SubscriptionState
 from tracker.ports import subscription_lease
 from tracker.usecases.leasing import Leasing
 from tracker.usecases.stream import Stream, StreamPorts, Turn
@@ -24,7 +23,7 @@ _LONGEST_WITHOUT_DATABASE_SECONDS = 4  # one that is back is used again within s
 
 
 class Notifier:
-    """Keeps a loop running for every subscription that is not disabled."""
+    """Keeps a loop running for every subscription that is neither disabled nor paused."""
 
     def __init__(self, ports: StreamPorts, subscriptions_changed: Bell, leasing: Leasing | None = None) -> None:
         """Take what there is to work with.
@@ -39,6 +38,7 @@ class Notifier:
         self._subscriptions_changed = subscriptions_changed
         self._streams: dict[str, Stream] = {}
         self._loops: dict[str, asyncio.Task[None]] = {}
+        self._versions: dict[str, int] = {}  # of the terms by which each loop tells
         self._head = 0
 
     async def run(self) -> None:
@@ -56,6 +56,7 @@ class Notifier:
         finally:
             await _stop(self._loops.values(), self._ports.grace_seconds + _WRITING_SECONDS)
             self._loops.clear()
+            self._versions.clear()
             if self._leasing is not None:
                 await self._leasing.leave()
 
@@ -101,21 +102,26 @@ class Notifier:
 
     async def _look_after_loops(self) -> None:
         subscriptions = await self._ports.store.subscriptions()
-        wanted = {found.id for found in subscriptions if found.state is not SubscriptionState.DISABLED}
-        known = {found.id for found in subscriptions}
+        versions = {found.id: found.version for found in subscriptions}
+        wanted = {found.id for found in subscriptions if found.is_told}
+        # One that is disabled has just ended by itself, or is about to.
+        known = {found.id for found in subscriptions if found.paused_at is None}
         if self._leasing is not None:
             ours = await self._leasing.share([subscription_lease(one) for one in wanted])
             wanted = {one for one in wanted if subscription_lease(one) in ours}
             known = wanted
-        self._stop_loops_but(known)
+        # By other terms it is told anew, from where it stands.
+        self._stop_loops_but({one for one in known if self._versions.get(one) == versions[one]})
         over = [key for key, loop in self._loops.items() if loop.done()]
         for key in over:
             del self._loops[key]
+            del self._versions[key]
             self._streams.pop(key, None)
         if self._leasing is not None:
             await self._leasing.release([subscription_lease(key) for key in over if key not in wanted])
         for subscription_id in wanted - self._loops.keys():
             name = f"notify {subscription_id}"
+            self._versions[subscription_id] = versions[subscription_id]
             self._loops[subscription_id] = asyncio.create_task(self._follow(subscription_id), name=name)
 
     def _stop_loops_but(self, subscription_ids: Collection[str]) -> None:

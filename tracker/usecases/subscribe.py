@@ -3,12 +3,13 @@
 import re
 from base64 import b64encode
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Final
 
 from tracker.domain.consent import Status, is_provider_id
 from tracker.domain.errors import InvalidRequestError, SubscriptionNotFoundError
-from tracker.domain.subscription import EntryFilter, Subscription
+from tracker.domain.subscription import EntryFilter, Subscription, reachable, with_new_secret
 from tracker.journal.entry import Entry
 from tracker.ports import Clock, Entropy, Ids, Store, Undelivered
 from tracker.usecases.wake import Bell
@@ -39,6 +40,36 @@ class SubscriptionRequest:
     description: str = ""
     include_private: bool = False
     from_sequence: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubscriptionChanges:
+    """What is to be other than it is; None: as it is.
+
+    Attributes:
+        url: Where notifications are to be posted.
+        types: Which types of entries are to be heard.
+        only: What else they must be: the rest of the filter.
+        description: For people; at most 500 characters.
+        include_private: Whether private values are sent along.
+    """
+
+    url: str | None = None
+    types: tuple[str, ...] | None = None
+    only: EntryFilter | None = None
+    description: str | None = None
+    include_private: bool | None = None
+
+    def on(self, before: Subscription) -> Subscription:
+        """The subscription with these changes."""
+        wanted = before.entry_filter if self.only is None else replace(self.only, types=before.entry_filter.types)
+        return replace(
+            before,
+            url=before.url if self.url is None else self.url,
+            entry_filter=wanted if self.types is None else replace(wanted, types=self.types),
+            description=before.description if self.description is None else self.description,
+            include_private=before.include_private if self.include_private is None else self.include_private,
+        )
 
 
 class Subscriptions:
@@ -73,13 +104,12 @@ class Subscriptions:
         """
         self._check_url(request.url)
         _check_filter(request.entry_filter)
-        if len(request.description) > LONGEST_DESCRIPTION:
-            raise InvalidRequestError(f"A description has at most {LONGEST_DESCRIPTION} characters.")
+        _check_description(request.description)
         subscription = Subscription(
             id=self._ids.ordered(),
             url=request.url,
             entry_filter=request.entry_filter,
-            secret="whsec_" + b64encode(self._entropy.token(_SECRET_BYTES)).decode(),
+            secret=self._secret(),
             description=request.description,
             include_private=request.include_private,
             cursor=await self._start(request.from_sequence),
@@ -88,6 +118,9 @@ class Subscriptions:
         await self._store.add_subscription(subscription)
         self._changed.ring()
         return subscription
+
+    def _secret(self) -> str:
+        return "whsec_" + b64encode(self._entropy.token(_SECRET_BYTES)).decode()
 
     async def _start(self, from_sequence: int | None) -> int:
         head = await self._store.head()
@@ -112,6 +145,78 @@ class Subscriptions:
             raise SubscriptionNotFoundError
         return subscription
 
+    async def change(
+        self, subscription_id: str, changes: SubscriptionChanges, check: Callable[[int], None]
+    ) -> Subscription:
+        """Change the terms of one. With another URL it begins with a clean slate, also if it was disabled.
+
+        Args:
+            subscription_id: Which one.
+            changes: What is to be other.
+            check: Raises if it must not be done at this version.
+
+        Raises:
+            InvalidRequestError: The URL or the filter cannot be.
+            SubscriptionNotFoundError: There is none of this id.
+        """
+        if changes.url is not None:
+            self._check_url(changes.url)
+        _check_description(changes.description or "")
+
+        def with_changes(before: Subscription) -> Subscription:
+            after = changes.on(before)
+            _check_filter(after.entry_filter)
+            return reachable(after) if after.url != before.url else after
+
+        return await self._alter(subscription_id, with_changes, check)
+
+    async def pause(self, subscription_id: str, check: Callable[[int], None]) -> Subscription:
+        """Send nothing until it is resumed; its place in the journal is kept. What is under way may still arrive.
+
+        Raises:
+            SubscriptionNotFoundError: There is none of this id.
+        """
+        now = self._clock.now()
+        return await self._alter(
+            subscription_id, lambda before: before if before.paused_at else replace(before, paused_at=now), check
+        )
+
+    async def resume(self, subscription_id: str, check: Callable[[int], None]) -> Subscription:
+        """Go on where it stands: one that was paused, disabled, or waits for its endpoint.
+
+        Raises:
+            SubscriptionNotFoundError: There is none of this id.
+        """
+        return await self._alter(subscription_id, lambda before: replace(reachable(before), paused_at=None), check)
+
+    async def rotate_secret(
+        self, subscription_id: str, overlap: timedelta, check: Callable[[int], None]
+    ) -> Subscription:
+        """Give it another secret; the one before signs beside it for so long.
+
+        Raises:
+            SubscriptionNotFoundError: There is none of this id.
+        """
+        now, secret = self._clock.now(), self._secret()
+        return await self._alter(subscription_id, lambda before: with_new_secret(before, secret, now, overlap), check)
+
+    async def _alter(
+        self,
+        subscription_id: str,
+        altered: Callable[[Subscription], Subscription],
+        check: Callable[[int], None],
+    ) -> Subscription:
+        """Write what becomes of one; if somebody else was quicker, what becomes of that."""
+        while True:
+            before = await self.get(subscription_id)
+            check(before.version)
+            after = altered(before)
+            if after == before:
+                return before
+            if await self._store.change_subscription(after, before.version):
+                self._changed.ring()
+                return await self.get(subscription_id)
+
     async def undelivered(
         self, subscription_id: str, after: int, limit: int
     ) -> Sequence[tuple[Undelivered, Entry | None]]:
@@ -134,6 +239,11 @@ class Subscriptions:
         if not await self._store.delete_subscription(subscription_id):
             raise SubscriptionNotFoundError
         self._changed.ring()
+
+
+def _check_description(description: str) -> None:
+    if len(description) > LONGEST_DESCRIPTION:
+        raise InvalidRequestError(f"A description has at most {LONGEST_DESCRIPTION} characters.")
 
 
 def _check_filter(entry_filter: EntryFilter) -> None:

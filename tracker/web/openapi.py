@@ -33,11 +33,12 @@ _PARAMETERS = {
     "event_id": "The id of the event in the quarantine.",
 }
 _HEADERS = {
-    "ETag": "The consent's version, in quotes.",
+    "ETag": "The version, in quotes.",
     "Location": "Where it is from now on.",
     "Retry-After": "Seconds after which it is worth another try.",
     "WWW-Authenticate": "What kind of key to show.",
 }
+_VERSIONED = frozenset({"ConsentOut", "SubscriptionOut", "NewSubscriptionOut"})
 _IF_MATCH = {
     "name": "If-Match",
     "in": "header",
@@ -179,7 +180,7 @@ def _responses(operation: Operation, shapes: _Shapes) -> dict[str, Any]:
             described["content"] = {"text/event-stream": {"schema": {"type": "string"}, "example": examples.STREAM}}
         elif model is not None:
             described["content"] = {"application/json": {"schema": shapes.ref(model, "serialization")}}
-        names = [] if model is None or model.__name__ != "ConsentOut" else ["ETag"]
+        names = [] if model is None or model.__name__ not in _VERSIONED else ["ETag"]
         _with_headers(described, names + ["Location"] * (status == HTTPStatus.CREATED))
         responses[str(status)] = described
     by_status: dict[int, list[str]] = {}

@@ -15,6 +15,7 @@ from tracker.usecases.groups import Groups
 from tracker.usecases.journeys import Journeys
 from tracker.usecases.pause import Pausing
 from tracker.usecases.payments import Payments
+from tracker.usecases.ping import Pings
 from tracker.usecases.provider_health import ProviderHealth
 from tracker.usecases.quarantine import Quarantine
 from tracker.usecases.receive import Receiver
@@ -63,6 +64,7 @@ class Services:
     feed: Feed
     quarantine: Quarantine
     subscriptions: Subscriptions
+    pings: Pings
     api_keys: ApiKeys
     provider_health: ProviderHealth
     meters: Meters

@@ -11,20 +11,16 @@ from tracker.adapters.store.differences import POSTGRES, by_no_index, planned_by
 from tracker.adapters.store.tables import (
     api_key,
     consent,
-    dead_letter,
     entry,
     inbox,
     journal,
-    parked,
     report,
-    subscription,
 )
 from tracker.domain.consent import OPEN, Status, TrackingId
 from tracker.domain.schedule import Tempo
-from tracker.domain.subscription import Parked, Subscription
 from tracker.domain.tracked import TrackedConsent
 from tracker.journal.entry import Entry
-from tracker.ports import ApiKey, ConsentQuery, Name, StoredReport, Undelivered, Watched
+from tracker.ports import ApiKey, ConsentQuery, Name, StoredReport, Watched
 
 # What was recorded in one transaction has one instant; it was judged in the order of receipt.
 _RECORDING = (report.c.recorded_at, report.c.asks, report.c.received_at, report.c.digest)
@@ -200,44 +196,6 @@ def journal_id(connection: Connection) -> str:
 def head(connection: Connection) -> int:
     """The sequence of the last entry."""
     return int(connection.execute(select(journal.c.next_sequence)).scalar_one()) - 1
-
-
-def subscriptions(connection: Connection) -> list[Subscription]:
-    """All subscriptions, in order of id."""
-    found, _ = rows.sorted_out(
-        connection.execute(select(subscription).order_by(subscription.c.id)), rows.to_subscription
-    )
-    return found
-
-
-def get_subscription(connection: Connection, subscription_id: str) -> Subscription | None:
-    """One subscription."""
-    row = connection.execute(select(subscription).where(subscription.c.id == subscription_id)).one_or_none()
-    return None if row is None else rows.to_subscription(row)
-
-
-def undelivered(connection: Connection, subscription_id: str, after: int, limit: int) -> list[Undelivered]:
-    """What a subscription was not told behind a sequence."""
-    found: list[Undelivered] = []
-    for table, time in ((parked, "next_attempt_at"), (dead_letter, "given_up_at")):
-        query = select(table).where(table.c.subscription_id == subscription_id, table.c.sequence > after)
-        for row in connection.execute(query.order_by(table.c.sequence).limit(limit)):
-            found.append(  # noqa: PERF401
-                Undelivered(
-                    sequence=row.sequence,
-                    tracking_id=row.tracking_id,
-                    attempts=row.attempts,
-                    last_error=row.last_error,
-                    **{time: getattr(row, time)},
-                )
-            )
-    return sorted(found, key=lambda one: one.sequence)[:limit]
-
-
-def parked_of(connection: Connection, subscription_id: str) -> list[Parked]:
-    """What a subscription has parked, in sequence."""
-    query = select(parked).where(parked.c.subscription_id == subscription_id).order_by(parked.c.sequence)
-    return [rows.to_parked(row) for row in connection.execute(query)]
 
 
 def api_keys(connection: Connection) -> list[ApiKey]:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Protocol, TypeVar
 
-from sqlalchemy import Connection, delete, insert, or_, select, update
+from sqlalchemy import Connection, delete, insert, update
 
 from tracker.adapters.store import (
     aside,
@@ -16,12 +16,12 @@ from tracker.adapters.store import (
     provider_readings,
     readings,
     rows,
+    subscriptions,
     surveys,
 )
-from tracker.adapters.store.differences import upsert
 from tracker.adapters.store.gathering import Gathering
 from tracker.adapters.store.many import insert_rows
-from tracker.adapters.store.tables import api_key, batch, dead_letter, inbox, journal, lease, parked, subscription
+from tracker.adapters.store.tables import api_key, batch, inbox
 from tracker.adapters.store.transaction import SqlTransaction
 from tracker.domain.consent import ProviderId, TrackingId
 from tracker.domain.payment import Payment
@@ -50,7 +50,6 @@ from tracker.ports import (
     Transaction,
     Undelivered,
     Watched,
-    subscription_lease,
 )
 
 T = TypeVar("T")
@@ -231,57 +230,36 @@ class SqlStore:
 
     async def add_subscription(self, new: Subscription) -> None:
         """Keep a new subscription."""
-        values = rows.subscription_values(new)
-        await self._write(lambda connection: connection.execute(insert(subscription), values))
+        await self._write(partial(subscriptions.add, new=new))
 
     async def subscriptions(self) -> list[Subscription]:
         """All of them."""
-        return await self._database.read(readings.subscriptions)
+        return await self._database.read(subscriptions.listed)
 
     async def get_subscription(self, subscription_id: str) -> Subscription | None:
         """One of them."""
-        return await self._database.read(partial(readings.get_subscription, subscription_id=subscription_id))
+        return await self._database.read(partial(subscriptions.get, subscription_id=subscription_id))
+
+    async def change_subscription(self, changed: Subscription, at_version: int) -> bool:
+        """Write the terms and the state of one, and raise its version."""
+        return await self._write(partial(subscriptions.change, changed=changed, at_version=at_version))
 
     async def delete_subscription(self, subscription_id: str) -> bool:
-        """Forget one, what it had parked or lost, and who told it."""
-
-        def work(connection: Connection) -> bool:
-            connection.execute(delete(lease).where(lease.c.name == subscription_lease(subscription_id)))
-            for table in (parked, dead_letter):
-                connection.execute(delete(table).where(table.c.subscription_id == subscription_id))
-            return connection.execute(delete(subscription).where(subscription.c.id == subscription_id)).rowcount > 0
-
-        return await self._write(work)
+        """Forget one."""
+        return await self._write(partial(subscriptions.remove, subscription_id=subscription_id))
 
     async def parked(self, subscription_id: str) -> list[Parked]:
         """What a subscription has parked."""
-        return await self._database.read(partial(readings.parked_of, subscription_id=subscription_id))
+        return await self._database.read(partial(subscriptions.parked_of, subscription_id=subscription_id))
 
     async def undelivered(self, subscription_id: str, after: int, limit: int) -> list[Undelivered]:
         """What a subscription was not told."""
-        found = partial(readings.undelivered, subscription_id=subscription_id, after=after, limit=limit)
+        found = partial(subscriptions.undelivered, subscription_id=subscription_id, after=after, limit=limit)
         return await self._database.read(found)
 
     async def save_progress(self, progress: Progress) -> bool:
         """Write how far a subscription has come, all in one."""
-
-        def work(connection: Connection) -> bool:
-            mine = progress.subscription
-            if progress.held is not None:
-                leases.require(connection, progress.held)
-            values = rows.subscription_values(mine)
-            for fixed in ("id", "secret", "created_at"):
-                del values[fixed]
-            # Whoever has told more than the journal has knows of a time that an older database does not know of: it begins anew.
-            is_in_journal = select(journal.c.next_sequence).scalar_subquery() > mine.cursor
-            may_move = or_(subscription.c.cursor >= mine.cursor, is_in_journal)
-            moved = update(subscription).where(subscription.c.id == mine.id, may_move).values(values)
-            if not connection.execute(moved).rowcount:
-                return False
-            _write_parked(connection, progress)
-            return True
-
-        return await self._write(work)
+        return await self._write(partial(subscriptions.save_progress, progress=progress))
 
     # ------------------------------------------------------------------------------------------ leases
 
@@ -365,34 +343,3 @@ class SqlStore:
             pass
         while await self._write(partial(partitions.drop_old, before=old)):
             pass
-
-
-def _write_parked(connection: Connection, progress: Progress) -> None:
-    mine = progress.subscription.id
-    gone = [*progress.settled, *(lost.sequence for lost in progress.given_up)]
-    if gone:
-        connection.execute(delete(parked).where(parked.c.subscription_id == mine, parked.c.sequence.in_(gone)))
-    if progress.park:
-        new = upsert(connection, parked)
-        connection.execute(
-            new.on_conflict_do_update(
-                index_elements=["subscription_id", "sequence"],
-                set_={name: new.excluded[name] for name in ("attempts", "next_attempt_at", "last_error")},
-            ),
-            [rows.parked_values(mine, waiting) for waiting in progress.park],
-        )
-    if progress.given_up:
-        connection.execute(
-            upsert(connection, dead_letter).on_conflict_do_nothing(),
-            [
-                {
-                    "subscription_id": mine,
-                    "sequence": lost.sequence,
-                    "tracking_id": lost.tracking_id,
-                    "attempts": lost.attempts,
-                    "last_error": lost.last_error,
-                    "given_up_at": lost.next_attempt_at,
-                }
-                for lost in progress.given_up
-            ],
-        )

@@ -363,6 +363,9 @@ subscription = Table(
     Column("last_delivered_at", Instant),
     Column("last_error", Text),
     Column("created_at", Instant, nullable=False),
+    Column("version", Integer, nullable=False, server_default="1"),
+    Column("paused_at", Instant),
+    Column("retired_secrets", Json),
 )
 parked = Table(
     "parked",

@@ -1,10 +1,12 @@
 """Subscriptions: who is told."""
 
 import re
+from datetime import timedelta
+from functools import partial
 
 from aiohttp import hdrs, web
 
-from tracker.domain.subscription import EntryFilter
+from tracker.domain.subscription import Subscription
 from tracker.usecases.subscribe import SubscriptionRequest
 from tracker.web.api.conditions import require_version
 from tracker.web.api.cursor import cursor_after, key_of
@@ -14,6 +16,9 @@ from tracker.web.api.shapes.subscriptions import (
     FailureOut,
     FailuresOut,
     NewSubscriptionOut,
+    PongOut,
+    RotationIn,
+    SubscriptionChangesIn,
     SubscriptionIn,
     SubscriptionOut,
     SubscriptionsOut,
@@ -38,25 +43,27 @@ class FailuresQuery(PageQuery):
 async def add(request: web.Request, services: Services) -> web.Response:
     """Make a subscription."""
     given = await body_of(request, SubscriptionIn)
-    if given.include_private and not request[KEY].scopes & PRIVATE_SCOPES:
-        raise forbidden("Personal values are sent along only for keys with the scope 'audit' too.", "write audit")
-    wanted = EntryFilter(
-        types=given.types,
-        provider=frozenset(given.filter.provider),
-        kind=frozenset(given.filter.kind),
-        to=frozenset(status.value for status in given.filter.to),
-    )
+    _require_private_scope(request, wanted=given.include_private)
     made = await services.subscriptions.add(
         SubscriptionRequest(
             url=given.url,
-            entry_filter=wanted,
+            entry_filter=given.filter.only(given.types),
             description=given.description,
             include_private=given.include_private,
             from_sequence=given.from_sequence,
         )
     )
     place = {str(hdrs.LOCATION): f"/v1/subscriptions/{made.id}"}
-    return answer(NewSubscriptionOut.made(made), status=201, headers=place)
+    return answer(NewSubscriptionOut.made(made), status=201, headers={**place, **_tag(made)})
+
+
+def _require_private_scope(request: web.Request, *, wanted: bool) -> None:
+    if wanted and not request[KEY].scopes & PRIVATE_SCOPES:
+        raise forbidden("Personal values are sent along only for keys with the scope 'audit' too.", "write audit")
+
+
+def _tag(subscription: Subscription) -> dict[str, str]:
+    return {str(hdrs.ETAG): f'"{subscription.version}"'}
 
 
 async def listing(request: web.Request, services: Services) -> web.Response:
@@ -71,7 +78,50 @@ async def listing(request: web.Request, services: Services) -> web.Response:
 
 async def show(request: web.Request, services: Services) -> web.Response:
     """Show one."""
-    return answer(SubscriptionOut.of(await services.subscriptions.get(request.match_info["subscription_id"])))
+    found = await services.subscriptions.get(request.match_info["subscription_id"])
+    return answer(SubscriptionOut.of(found), headers=_tag(found))
+
+
+async def change(request: web.Request, services: Services) -> web.Response:
+    """Change one."""
+    given = await body_of(request, SubscriptionChangesIn)
+    _require_private_scope(request, wanted=given.include_private)
+    changed = await services.subscriptions.change(
+        request.match_info["subscription_id"], given.changes(), partial(require_version, request)
+    )
+    return answer(SubscriptionOut.of(changed), headers=_tag(changed))
+
+
+async def pause(request: web.Request, services: Services) -> web.Response:
+    """Send nothing for a while."""
+    paused = await services.subscriptions.pause(
+        request.match_info["subscription_id"], partial(require_version, request)
+    )
+    return answer(SubscriptionOut.of(paused), headers=_tag(paused))
+
+
+async def resume(request: web.Request, services: Services) -> web.Response:
+    """Go on."""
+    resumed = await services.subscriptions.resume(
+        request.match_info["subscription_id"], partial(require_version, request)
+    )
+    return answer(SubscriptionOut.of(resumed), headers=_tag(resumed))
+
+
+async def rotate_secret(request: web.Request, services: Services) -> web.Response:
+    """Replace the secret."""
+    given = await body_of(request, RotationIn) if request.can_read_body else RotationIn()
+    rotated = await services.subscriptions.rotate_secret(
+        request.match_info["subscription_id"],
+        timedelta(seconds=given.overlap_seconds),
+        partial(require_version, request),
+    )
+    return answer(NewSubscriptionOut.made(rotated), headers=_tag(rotated))
+
+
+async def test(request: web.Request, services: Services) -> web.Response:
+    """Post a ping."""
+    return answer(PongOut.of(await services.pings.ping(request.match_info["subscription_id"])))
 
 
 async def failures(request: web.Request, services: Services) -> web.Response:
@@ -89,8 +139,10 @@ async def delete(request: web.Request, services: Services) -> web.Response:
     """Forget one."""
     subscription_id = request.match_info["subscription_id"]
     if hdrs.IF_MATCH in request.headers:
-        await services.subscriptions.get(subscription_id)  # what is not there is not found, whatever the condition
-        require_version(request, None)
+        found = await services.subscriptions.get(
+            subscription_id
+        )  # what is not there is not found, whatever the condition
+        require_version(request, found.version)
     await services.subscriptions.delete(subscription_id)
     return web.Response(status=204)
 
@@ -141,6 +193,65 @@ OPERATIONS = (
         query=FailuresQuery,
         answers={200: FailuresOut},
         problems=("subscription_not_found", "cursor_invalid"),
+    ),
+    Operation(
+        method="PATCH",
+        path=_ONE,
+        scope="write",
+        summary="Change a subscription",
+        description="What is left out stays as it is. What is under way may still go by what was before.",
+        handle=change,
+        body=SubscriptionChangesIn,
+        answers={200: SubscriptionOut},
+        problems=("subscription_not_found", "version_conflict"),
+    ),
+    Operation(
+        method="POST",
+        path=f"{_ONE}/pause",
+        scope="write",
+        summary="Pause a subscription",
+        description="Nothing is sent until it is resumed; its place in the journal is kept. What is under way may still arrive.",
+        handle=pause,
+        answers={200: SubscriptionOut},
+        problems=("subscription_not_found", "version_conflict"),
+    ),
+    Operation(
+        method="POST",
+        path=f"{_ONE}/resume",
+        scope="write",
+        summary="Resume a subscription",
+        description="Goes on where it stands, at once: one that was paused, was disabled, or waits for its endpoint.",
+        handle=resume,
+        answers={200: SubscriptionOut},
+        problems=("subscription_not_found", "version_conflict"),
+    ),
+    Operation(
+        method="POST",
+        path=f"{_ONE}/rotate-secret",
+        scope="write",
+        summary="Replace the secret",
+        description=(
+            "The new one is shown this once. For a while the one before signs too, so that the header has a signature of each: "
+            "take a body that any of them verifies."
+        ),
+        handle=rotate_secret,
+        body=RotationIn,
+        body_is_required=False,
+        answers={200: NewSubscriptionOut},
+        problems=("subscription_not_found", "version_conflict"),
+    ),
+    Operation(
+        method="POST",
+        path=f"{_ONE}/test",
+        scope="write",
+        summary="Post a ping",
+        description=(
+            "A signed CloudEvent of the type `subscription.test`, without a `sequence`, is posted at once, whatever the state, "
+            "and changes nothing. The answer says what the endpoint said."
+        ),
+        handle=test,
+        answers={200: PongOut},
+        problems=("subscription_not_found",),
     ),
     Operation(
         method="DELETE",

@@ -5,7 +5,8 @@ from typing import Any
 from sqlalchemy import Row
 
 from tracker.adapters.store.rows.reading import Values, consistent
-from tracker.domain.subscription import EntryFilter, Parked, Subscription, SubscriptionState
+from tracker.domain.subscription import EntryFilter, Parked, RetiredSecret, Subscription, SubscriptionState
+from tracker.journal.instant import parse_rfc3339, rfc3339
 from tracker.ports import ApiKey
 
 
@@ -32,6 +33,11 @@ def subscription_values(subscription: Subscription) -> Values:
         "last_delivered_at": subscription.last_delivered_at,
         "last_error": subscription.last_error,
         "created_at": subscription.created_at,
+        "version": subscription.version,
+        "paused_at": subscription.paused_at,
+        "retired_secrets": [
+            {"secret": retired.secret, "until": rfc3339(retired.until)} for retired in subscription.retired_secrets
+        ],
     }
 
 
@@ -59,6 +65,12 @@ def to_subscription(row: Row[Any]) -> Subscription:
         last_delivered_at=row.last_delivered_at,
         last_error=row.last_error,
         created_at=row.created_at,
+        version=row.version,
+        paused_at=row.paused_at,
+        retired_secrets=tuple(
+            RetiredSecret(secret=retired["secret"], until=parse_rfc3339(retired["until"]))
+            for retired in row.retired_secrets or ()
+        ),
     )
 
 

@@ -5,10 +5,11 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, StringConstraints
 
 from tracker.domain.consent import Status
-from tracker.domain.subscription import Subscription, SubscriptionState
+from tracker.domain.subscription import EntryFilter, Subscription, SubscriptionState
 from tracker.journal.entry import Entry
 from tracker.ports import Undelivered
-from tracker.usecases.subscribe import LONGEST_DESCRIPTION, MOST_PATTERNS, TYPE_PATTERN
+from tracker.usecases.ping import Pong
+from tracker.usecases.subscribe import LONGEST_DESCRIPTION, MOST_PATTERNS, TYPE_PATTERN, SubscriptionChanges
 from tracker.web.api.shapes.fields import In, Name, Out, TimeOut, clean
 
 _Several = Field(max_length=MOST_PATTERNS, strict=False)
@@ -23,23 +24,31 @@ class FilterIn(In):
         (), description="Only entries that move to one of these; those that move to nothing never pass."
     )
 
+    def only(self, types: tuple[str, ...] = ()) -> EntryFilter:
+        """The filter, with types."""
+        return EntryFilter(
+            types=types,
+            provider=frozenset(self.provider),
+            kind=frozenset(self.kind),
+            to=frozenset(status.value for status in self.to),
+        )
+
 
 TypePattern = Annotated[str, StringConstraints(pattern=rf"^{TYPE_PATTERN}$")]
+
+
+_Url = Annotated[str, StringConstraints(min_length=1, max_length=2048)]
+_Types = Annotated[tuple[TypePattern, ...], Field(min_length=1, max_length=MOST_PATTERNS, strict=False)]
+_Description = Annotated[str, StringConstraints(max_length=LONGEST_DESCRIPTION), BeforeValidator(clean)]
 
 
 class SubscriptionIn(In):
     """Somebody who must be told."""
 
-    url: Annotated[str, StringConstraints(min_length=1, max_length=2048)] = Field(
-        description="Where notifications are posted."
-    )
-    types: Annotated[tuple[TypePattern, ...], Field(min_length=1, max_length=MOST_PATTERNS, strict=False)] = Field(
-        ("*",), description="Exact types, `prefix.*` or `*`."
-    )
+    url: _Url = Field(description="Where notifications are posted.")
+    types: _Types = Field(("*",), description="Exact types, `prefix.*` or `*`.")
     filter: FilterIn = FilterIn()
-    description: Annotated[str, StringConstraints(max_length=LONGEST_DESCRIPTION), BeforeValidator(clean)] = Field(
-        "", description="For people."
-    )
+    description: _Description = Field("", description="For people.")
     include_private: bool = Field(
         default=False, description="Send personal values along; needs the scope `audit` as well."
     )
@@ -47,6 +56,39 @@ class SubscriptionIn(In):
         default=None, description="Begin with this entry; without it, with the next one that comes."
     )
     order: Literal["consent"] = Field("consent", description="What keeps its order: the entries of each consent.")
+
+
+class SubscriptionChangesIn(In):
+    """What is to be other than it is; what is left out stays."""
+
+    url: _Url = Field(
+        "", description="Where notifications are posted; begins with a clean slate, also if it was disabled."
+    )
+    types: _Types = Field((), description="Exact types, `prefix.*` or `*`; all of them.")
+    filter: FilterIn = Field(FilterIn(), description="The whole of it.")
+    description: _Description = Field("", description="For people.")
+    include_private: bool = Field(
+        default=False, description="Send personal values along; needs the scope `audit` as well."
+    )
+
+    def changes(self) -> SubscriptionChanges:
+        """What was sent."""
+        sent = self.model_fields_set
+        return SubscriptionChanges(
+            url=self.url if "url" in sent else None,
+            types=self.types if "types" in sent else None,
+            only=self.filter.only() if "filter" in sent else None,
+            description=self.description if "description" in sent else None,
+            include_private=self.include_private if "include_private" in sent else None,
+        )
+
+
+class RotationIn(In):
+    """How a secret is to be replaced."""
+
+    overlap_seconds: Annotated[int, Field(ge=0, le=30 * 86_400)] = Field(
+        86_400, description="So long the one before signs beside it; at most 30 days."
+    )
 
 
 class FilterOut(Out):
@@ -73,7 +115,9 @@ class SubscriptionOut(Out):
     next_attempt_at: TimeOut | None
     last_delivered_at: TimeOut | None
     last_error: str | None
+    paused_at: TimeOut | None = Field(description="Since when nothing is sent because somebody wants it so.")
     created_at: TimeOut
+    version: int = Field(description="Rises when it is changed; also the `ETag`.")
 
     @classmethod
     def of(cls, subscription: Subscription) -> "SubscriptionOut":
@@ -82,7 +126,7 @@ class SubscriptionOut(Out):
 
 
 class NewSubscriptionOut(SubscriptionOut):
-    """A subscription just made, with its secret."""
+    """A subscription with a secret that was just made."""
 
     secret: str = Field(description="For Standard Webhooks signatures. Shown this once.")
 
@@ -90,6 +134,28 @@ class NewSubscriptionOut(SubscriptionOut):
     def made(cls, subscription: Subscription) -> "NewSubscriptionOut":
         """Show one with its secret."""
         return cls(**_facts(subscription), secret=subscription.secret)
+
+
+class PongOut(Out):
+    """What came of a ping."""
+
+    id: str = Field(description="What it was sent under: `webhook-id`.")
+    delivered: bool
+    status: int | None = Field(description="What the endpoint answered; null: nothing.")
+    error: str | None
+    seconds: float = Field(description="How long that took.")
+
+    @classmethod
+    def of(cls, pong: Pong) -> "PongOut":
+        """Show it."""
+        delivery = pong.delivery
+        return cls(
+            id=pong.id,
+            delivered=delivery.delivered,
+            status=delivery.status,
+            error=delivery.error,
+            seconds=round(pong.seconds, 3),
+        )
 
 
 class SubscriptionsOut(Out):

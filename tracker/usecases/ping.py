@@ -1,0 +1,61 @@
+"""A test ping: something signed and posted as entries are, that is none."""
+
+import json
+from dataclasses import dataclass
+from typing import Final
+
+from tracker.domain.errors import SubscriptionNotFoundError
+from tracker.journal.instant import rfc3339
+from tracker.ports import Clock, Delivery, Ids, Sender, Store
+
+TYPE: Final = "subscription.test"
+"""No entry is of this type, and a ping has no `sequence`: nobody can take it for one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pong:
+    """What came of a ping.
+
+    Attributes:
+        id: What it was sent under.
+        delivery: What the endpoint said.
+        seconds: How long that took.
+    """
+
+    id: str
+    delivery: Delivery
+    seconds: float
+
+
+class Pings:
+    """Sends pings."""
+
+    def __init__(self, store: Store, sender: Sender, clock: Clock, ids: Ids) -> None:
+        self._store = store
+        self._sender = sender
+        self._clock = clock
+        self._ids = ids
+
+    async def ping(self, subscription_id: str) -> Pong:
+        """Post a ping to a subscriber, whatever the subscription's state, and change nothing by what comes of it.
+
+        Raises:
+            SubscriptionNotFoundError: There is none of this id.
+        """
+        subscription = await self._store.get_subscription(subscription_id)
+        if subscription is None:
+            raise SubscriptionNotFoundError
+        now, ping_id = self._clock.now(), self._ids.ordered()
+        told = {
+            "specversion": "1.0",
+            "id": ping_id,
+            "source": f"urn:uuid:{await self._store.journal_id()}",
+            "type": TYPE,
+            "subject": subscription_id,
+            "time": rfc3339(now),
+            "datacontenttype": "application/json",
+            "data": {"subscription_id": subscription_id},
+        }
+        began = self._clock.monotonic()
+        delivery = await self._sender.send(subscription, ping_id, json.dumps(told).encode(), now)
+        return Pong(ping_id, delivery, self._clock.monotonic() - began)

@@ -160,3 +160,17 @@ async def test_more_than_there_is_room_for_is_a_mistake_of_ours_and_taken_by_nob
     with pytest.raises(ValueError, match="room"):
         await pair.one.spend(pair.provider, 50, lambda room, _: range(room.urgent + 1))
     assert await pair.one.room(pair.provider) == 5
+
+
+async def test_a_clock_that_was_ahead_keeps_nobody_from_asking(pair: Pair) -> None:
+    true_time = pair.clock.now()
+    pair.clock.advance(7200)
+    for _ in range(5):
+        await pair.one.heard(pair.provider, ConsentApiUnavailableError())  # the breaker opens
+    await pair.one.hold_back(pair.provider, 30)
+    pair.clock.set(true_time)
+    assert await pair.ask(pair.other) == 0
+    pair.clock.advance(29)
+    assert await pair.ask(pair.other) == 0
+    pair.clock.advance(31)
+    assert await pair.ask(pair.other) == 1

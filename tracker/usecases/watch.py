@@ -189,7 +189,7 @@ def _decide(office: Office, most: int, transaction: Transaction) -> tuple[int, l
             told.append(entry)
         elif key in known:
             missed[entry.sequence] = entry
-            recording.tell(drift(known[key], entry, office.ids))
+            recording.tell(drift(recording.told_by_now(key), entry, office.ids))
     book.settle([entry.sequence for entry in found])
     lags: dict[tuple[str, Told, datetime], list[float]] = defaultdict(list)
     for entry in missed.values():

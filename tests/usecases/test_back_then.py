@@ -1,4 +1,4 @@
-"""What a consent was at an earlier instant: what we ourselves had put over it then counts, and what we put there since does not."""
+"""What a consent was at an earlier instant: what we had put over its holder's word then counts, and nothing since."""
 
 from datetime import datetime, timedelta
 

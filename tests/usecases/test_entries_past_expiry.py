@@ -1,4 +1,4 @@
-"""An entry says `usable` as of when it is recorded, though nobody has let the clock speak since: whoever reads only the journal."""
+"""An entry says `usable` as of when it is recorded, though nobody has let the clock speak since the expiry."""
 
 from datetime import datetime, timedelta
 

@@ -32,6 +32,8 @@ def _after(then: Overlay, today: Overlay, entry: Entry) -> Overlay:
             return replace(then, paused=True)
         case Deed.RESUMED:
             return replace(then, paused=False)
+        case Deed.REVOCATION_REQUESTED if revocation is not None and revocation.is_open:
+            return replace(then, revocation=replace(revocation, state=RevocationState.PENDING))
         case Deed.REVOCATION_REQUESTED:
             begun = Revocation(revoked_by=data["revoked_by"], requested_at=entry.recorded_at)
             known = today.revocation

@@ -44,4 +44,5 @@ def _after(then: Overlay, today: Overlay, entry: Entry) -> Overlay:
             return replace(then, revocation=replace(revocation, state=RevocationState.REFUSED))
         case Deed.REVOCATION_WITHDRAWN:
             return replace(then, revocation=None)
-    return then.at_the_end() if data["confirmed"] and data["to"] in TERMINAL else then
+        case _:
+            return then.at_the_end() if data["confirmed"] and data["to"] in TERMINAL else then

@@ -1,7 +1,7 @@
 """SQLite: one writer, a few readers beside it, and a flush before anything counts as done.
 
-All writes go through one thread. It takes whatever waits, runs it in one transaction, each piece if need be under a savepoint of its
-own so that a poisoned one fails alone, commits once, and only then lets the callers go. `synchronous=FULL`: a commit that
+All writes go through one thread. It takes whatever waits, runs it in one transaction, each piece if need be under a savepoint of
+its own so that a poisoned one fails alone, commits once, and only then lets the callers go. `synchronous=FULL`: a commit that
 returned survives the power supply. Other processes may write to the same file (the command line does): `BEGIN IMMEDIATE`
 waits for them in turn.
 """

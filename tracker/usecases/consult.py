@@ -224,7 +224,9 @@ class Consulting:
         # All that we know: by our clock some of it may lie ahead, if the clock was stepped back since.
         today = max((self._clock.now(), *(report.recorded_at for report in reports)))
         decision, _ = view(reports, rules, instant, today, consent.registered_expiry)
-        overlay = overlay_at(consent.overlay, await self._store.entries_of(consent.tracking_id), instant)
+        overlay = consent.overlay  # of today whatever the time of it: our clock may have been stepped back
+        if instant < self._clock.now():
+            overlay = overlay_at(overlay, await self._store.entries_of(consent.tracking_id), instant)
         return replace(found, consent=changed(consent, overlay=overlay), decision=decision, at=instant)
 
     async def search(self, query: ConsentQuery) -> Sequence[ConsentView]:

@@ -119,7 +119,6 @@ class Story:
     paused: bool = False
     revoking: bool = False
     hinted: bool = False
-    sent: bool = False
     key: Any = None
 
     @property
@@ -138,10 +137,10 @@ class Story:
         self.before = self.status, self.since
         self.status, self.since = status, max(self.since + timedelta(seconds=1), self.bench.clock.now())
 
-    async def read_consent(self, *_: object) -> Answer:
+    async def read_consent(self, _provider: object, _kind: object, consent_id: str, _interaction_id: str) -> Answer:
         if self.mood == "away":
             raise ConsentApiUnavailableError
-        if self.mood == "unknown":
+        if self.mood == "unknown" or consent_id != self.name:  # another example's
             raise ConsentNotStagedError
         told = self.before if self.mood == "stale" else (self.status, self.since)
         found = self._data(*told) | ({"ConsentId": "somebody-elses"} if self.mood == "another" else {})
@@ -150,8 +149,9 @@ class Story:
             self.ended |= UAE.kinds[self.kind].rules.is_end(Status(told[0]))
         return Answer(body={"Data": found}, token=None)
 
-    async def revoke_consent(self, *_: object) -> None:
-        self.sent = True
+    async def revoke_consent(self, _provider: object, _kind: object, consent_id: str, *_: object) -> None:
+        if consent_id != self.name:
+            raise ConsentApiUnavailableError
         if self.mood == "dies before":
             raise KilledError
         if self.mood in {"away", "unknown"}:
@@ -299,8 +299,12 @@ def test_nobody_uses_what_he_may_not(desk: Desk, steps: list[tuple[str, Any]], k
         story = Story(desk.bench, kind)
         await story.begin()
         await story.check()
-        for step in steps:
+        for done, step in enumerate(steps, 1):
             await story.do(*step)
-            await story.check()
+            try:
+                await story.check()
+            except AssertionError as error:
+                error.add_note(f"after {steps[:done]}")
+                raise
 
     desk.run.run(play())

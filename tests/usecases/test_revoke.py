@@ -10,6 +10,7 @@ import pytest_asyncio
 
 from tests.usecases.bench import CONSENT, DEMOBANK, Bench, data, event
 from tests.usecases.test_ask import answer
+from tracker.domain.changed import changed
 from tracker.domain.consent import TrackingId
 from tracker.domain.errors import (
     ConsentApiContractError,
@@ -22,7 +23,9 @@ from tracker.domain.errors import (
     RevocationPendingError,
     RevocationRefusedError,
 )
-from tracker.domain.overlay import Revocation, RevocationState
+from tracker.domain.overlay import Overlay, Revocation, RevocationState
+from tracker.ports import Transaction
+from tracker.usecases.recording import Recording
 from tracker.usecases.revoke_steps import claim_one, count
 
 BY = "TPP.InitiatedByUser"
@@ -442,3 +445,23 @@ async def test_what_the_holder_accepted_and_has_not_done_is_in_doubt_when_it_is_
     assert await _why(bench) == "in_doubt"
     assert await bench.asker.run_once(DEMOBANK) == 1
     assert await bench.status() == ("Revoked", False)
+
+
+async def test_what_was_opened_again_after_its_request_had_ended_can_be_revoked_again(
+    bench: Bench, tracking_id: TrackingId
+) -> None:
+    """Some ecosystems let a holder take an end back."""
+
+    def ended(transaction: Transaction) -> None:
+        held = transaction.lock_tracked([tracking_id])
+        over = Revocation(revoked_by=BY, requested_at=bench.clock.now()).ended()
+        recording = Recording(transaction, bench.office, held.values())
+        recording.change(changed(held[tracking_id], overlay=Overlay(revocation=over)))
+        recording.finish()
+
+    await bench.store.transact(ended)
+    bench.advance(days=1)
+    bench.holders.said.append(lambda: _revokes(bench))
+    await _press(bench, tracking_id)
+    assert await bench.status() == ("Revoked", False)
+    assert len(bench.holders.revoked) == 1

@@ -253,3 +253,10 @@ def test_base_intervals_stretch_as_what_is_left_of_the_day_asks_for(hour: int, u
     provider = a_provider(DEMOBANK, "https://x", daily_requests=4000)
     now = datetime(2026, 3, 2, hour, tzinfo=UTC)
     assert stretch_for(provider, used, 1000 / 19_800, now) == pytest.approx(stretch)
+
+
+async def test_a_stretch_ends_when_the_provider_has_no_budget_for_a_day_any_more(bench: Bench) -> None:
+    """It was configured away, and the service started anew."""
+    await bench.store.set_stretch(DEMOBANK, 24.0)
+    await bench.look_after()
+    assert bench.conditions.of(DEMOBANK) == HEALTHY

@@ -68,7 +68,7 @@ def tell_payment(
 
     Of several payments under one consent, the latest word of all is shown there.
     """
-    consent = recording.current(tracking_id)
+    consent = recording.told_by_now(tracking_id)
     if consent.is_shown_by(payment):
         shown = changed(consent, payment_outcome=payment.outcome, payment_date_time=payment.status_date_time)
         recording.change(shown)

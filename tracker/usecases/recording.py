@@ -108,6 +108,14 @@ class Recording:
         rules = self._office.providers.kind_of(consent).rules
         self._take(consent, tick(consent.position(rules), self.now), report=None)
 
+    def told_by_now(self, tracking_id: TrackingId) -> TrackedConsent:
+        """A held consent for an entry that does not judge: if the clock takes its use away, that is told before."""
+        consent = self.current(tracking_id)
+        rules = self._office.providers.kind_of(consent).rules
+        if consent.told.usable and not consent.position(rules).is_usable(self.now):
+            self.tick(tracking_id)
+        return self.current(tracking_id)
+
     def plan_anew(self, tracking_id: TrackingId) -> None:
         """Write a held consent whether or not it changes, so that what is due of it is found out anew."""
         self._planned_anew.add(tracking_id)

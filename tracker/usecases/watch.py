@@ -27,6 +27,7 @@ _log = logging.getLogger(__name__)
 _AT_ONCE = 64  # whoever wants to write meanwhile waits for as many: acknowledgements too
 _STRETCH_EVERY_SECONDS = 300.0
 _LONGEST_STRETCH = 24.0
+_UNSTRETCHED = 1.0
 _FOR_THE_SCHEDULE = 0.8
 """The part of what is left of a day's budget that base intervals may count on."""
 _DAY_SECONDS = 86_400.0
@@ -115,15 +116,13 @@ class Watch:
         if self._stretched_at is not None and monotonic - self._stretched_at < _STRETCH_EVERY_SECONDS:
             return
         self._stretched_at = monotonic
-        limited = [provider for provider in self._office.providers if provider.daily_requests]
-        if not limited:
-            return
-        facts = await self._store.provider_facts([provider.id for provider in limited], now, now)
-        for provider in limited:
-            found = facts[provider.id]
-            wanted = await self._store.scheduled(provider.id) / self._office.pace.authorized.total_seconds()
-            stretch = stretch_for(provider, found.ledger.allowance.used_on(now), wanted, now)
-            if stretch != found.health.stretch:
+        facts = await self._store.provider_facts([provider.id for provider in self._office.providers], now, now)
+        for provider in self._office.providers:
+            found, stretch = facts[provider.id], _UNSTRETCHED
+            if provider.daily_requests:
+                wanted = await self._store.scheduled(provider.id) / self._office.pace.authorized.total_seconds()
+                stretch = stretch_for(provider, found.ledger.allowance.used_on(now), wanted, now)
+            if stretch != found.health.stretch:  # of one that had a day's budget before, too
                 await self._store.set_stretch(provider.id, stretch)
 
 
@@ -189,7 +188,7 @@ def _decide(office: Office, most: int, transaction: Transaction) -> tuple[int, l
             told.append(entry)
         elif key in known:
             missed[entry.sequence] = entry
-            recording.tell(drift(known[key], entry, office.ids))
+            recording.tell(drift(recording.told_by_now(key), entry, office.ids))
     book.settle([entry.sequence for entry in found])
     lags: dict[tuple[str, Told, datetime], list[float]] = defaultdict(list)
     for entry in missed.values():

@@ -76,7 +76,10 @@ class ConsentEndpoint:
         interaction_id: str,
         key: SigningKey,
     ) -> None:
-        """Have one consent revoked. A 401 was not carried out, and may mean an old token: one more is fetched and tried.
+        """Have one consent revoked.
+
+        A 401 was not carried out, and may mean an old token: one more is fetched and tried, if one more request may be sent. Any
+        other success than the standard's 204 is a success too: what came of it, the consent itself says.
 
         Raises:
             RevocationRefusedError: 400.
@@ -92,8 +95,10 @@ class ConsentEndpoint:
         if reply.status == HTTPStatus.UNAUTHORIZED:
             tokens.invalidate(token)
             token = await tokens.get()
+            if self._before_repeat is not None:
+                await self._before_repeat(self._provider)
             reply = await self._send(url, kind, call, token.value, interaction_id, key)
-        if reply.status != HTTPStatus.NO_CONTENT:
+        if not HTTPStatus.OK <= reply.status < HTTPStatus.MULTIPLE_CHOICES:
             raise revocation_refused(reply, self._provider.profile, self._clock.now())
 
     async def try_address(self, kind: Kind, consent_id: ConsentId, interaction_id: str) -> tuple[str, int]:

@@ -1,6 +1,7 @@
 """Who is due to be asked about, in which line, and what a provider's condition makes of it; and what is opened again."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,7 +22,7 @@ from tracker.domain.condition import Condition
 from tracker.domain.consent import ConsentId, ProviderId, Status
 from tracker.domain.schedule import Pace, Tempo, tempo
 from tracker.domain.tracked import Asking, TrackedConsent
-from tracker.ports import AskLine, Transaction
+from tracker.ports import AskLine, QuarantineFilter, Transaction
 
 HOUR = timedelta(hours=1)
 PACE = Pace(authorized=4 * HOUR, suspended=8 * HOUR)
@@ -214,6 +215,16 @@ async def test_what_lacked_a_key_is_found_by_it(store: SqlStore) -> None:
     assert [one.id for one in await store.lacked_keys("demobank", ["a", "b"], 2, "")] == [first, second]
     assert [one.id for one in await store.lacked_keys("demobank", ["a", "b"], 2, second)] == [third]
     assert await store.lacked_keys("demobank", [], 10, "") == []
+
+
+async def test_what_is_for_a_key_of_ours_is_found_by_it(store: SqlStore) -> None:
+    first = await aside(store, reason="kid_unknown", our_kid="mine")
+    await aside(store, reason="kid_unknown", our_kid="another")
+    await aside(store, reason="kid_unknown", our_kid=None)
+    await aside(store, reason="decryption_failed", our_kid="mine")
+    only = QuarantineFilter(reason="kid_unknown", our_kids=frozenset({"mine", "none"}))
+    assert await store.quarantined_ids(10, "", only) == [first]
+    assert await store.quarantined_ids(10, "", replace(only, our_kids=frozenset())) == []
 
 
 async def test_what_claims_to_be_about_a_consent_goes_back_into_the_inbox(store: SqlStore) -> None:

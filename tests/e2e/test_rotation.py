@@ -8,7 +8,7 @@ import pytest_asyncio
 from tests import tokens
 from tests.e2e.test_revoke import Street, open_street
 from tests.web.site import write_keys
-from tracker.app import public_keys
+from tracker.app import World, build, public_keys
 from tracker.sandbox import ApiFault
 
 FETCHED_AGAIN_SECONDS = 31
@@ -165,6 +165,29 @@ async def test_our_decryption_key_rotates_as_the_handbook_says(street: Street) -
     await street.hear()
     assert (await is_shown(street, "Suspended"), await aside(street)) == (True, [])
     assert (await street.told()).count("status_changed") == 4
+
+
+async def test_what_was_stranded_without_its_key_is_opened_when_the_key_is_back(street: Street) -> None:
+    settings = street.trackers[0].settings
+    use(street, "ours-1")
+    await street.trackers[0].reload()
+    tell_the_directory(street, "ours-1")
+    await street.authorized("c-1")
+    street.clock.advance(2)
+    street.hub.move("c-1", "Revoked")
+    await street.hub.settle()
+    use(street, "ours-2")  # somebody did not wait until nothing for it was left, and the service is restarted
+    async with build(settings, World(clock=street.clock)) as restarted:
+        await restarted.opening.run_once()
+        assert await aside(street) == ["kid_unknown"]
+        street.clock.advance(7200)  # past the event's own `exp`: it is judged by when it came
+        use(street, "ours-2", "ours-1")
+        await restarted.reload()
+        assert await restarted.returned_keys.run_once() == 1
+        while await restarted.opening.run_once():
+            await restarted.opening.key_wait.settled()
+        await restarted.opening.run_once()
+    assert (await is_shown(street, "Revoked"), await aside(street)) == (True, [])
 
 
 # ------------------------------------------------------------------------------------------ access tokens

@@ -29,7 +29,7 @@ from tracker.domain.condition import Condition
 from tracker.domain.consent import ConsentId, Status, TrackingId
 from tracker.domain.schedule import Pace, tempo
 from tracker.domain.tracked import Asking
-from tracker.ports import AskLine, ConsentQuery, Transaction
+from tracker.ports import AskLine, ConsentQuery, QuarantineFilter, Transaction
 
 Statement = tuple[str, Any]
 
@@ -149,6 +149,7 @@ async def test_siblings_and_what_is_opened_again_are_found_by_index(
     assert (len(found.revoked), len(found.siblings[revoked.tracking_id])) == (1, 1)
     await store.lacked_keys("demobank", ["a", "b"], 10, "")
     await store.transact(lambda transaction: transaction.release_claimed([CONSENT_1], 5, START))
+    await store.quarantined_ids(10, "a", QuarantineFilter(reason="kid_unknown", our_kids=frozenset({"a", "b"})))
     steps = await plans(sqlite, executed)
     assert whole_tables(steps) == []
     whole = str(steps)
@@ -156,6 +157,7 @@ async def test_siblings_and_what_is_opened_again_are_found_by_index(
     assert "ix_consent_base_consent_id" in whole
     assert "ix_quarantine_key (provider=? AND kid=? AND id>?)" in whole
     assert "ix_quarantine_provider_consent_id (provider=? AND consent_id=?)" in whole
+    assert "ix_quarantine_reason_id (reason=? AND id>?)" in whole
 
 
 async def test_notices_and_chains_are_found_by_index(

@@ -369,6 +369,7 @@ def _pace(settings: Settings) -> Pace:
         authorized=polling.authorized,
         suspended=polling.suspended,
         authorization_overdue=polling.authorization_overdue,
+        revoke_abandoned_after=polling.revoke_abandoned_after,
     )
 
 

@@ -287,7 +287,8 @@ async def test_payments_are_found_by_their_ids_and_by_their_consent_in_order(
     await store.transact(lambda transaction: transaction.lock_payments([(DEMOBANK, "a"), (DEMOBANK, "b")]))
     await store.transact(lambda transaction: transaction.payments_under([CONSENT_1]))
     await store.payments_of(CONSENT_1, 100, "a")
+    await store.get_payment((DEMOBANK, "a"))
     steps = await plans(sqlite, executed)
-    assert len(steps) == 3
+    assert len(steps) == 4
     assert whole_tables(steps) == []
     assert not [step for found in steps.values() for step in found if "TEMP B-TREE" in step and "IN" not in step], steps

@@ -22,7 +22,7 @@ from tracker.domain.condition import Condition
 from tracker.domain.consent import ConsentId, ProviderId, Status
 from tracker.domain.schedule import Pace, Tempo, tempo
 from tracker.domain.tracked import Asking, TrackedConsent
-from tracker.ports import AskLine, QuarantineFilter, Transaction
+from tracker.ports import AskLine, Due, QuarantineFilter, Transaction
 
 HOUR = timedelta(hours=1)
 PACE = Pace(authorized=4 * HOUR, suspended=8 * HOUR)
@@ -138,6 +138,21 @@ async def test_the_survey_counts_each_that_is_due_once(store: SqlStore) -> None:
     asks = (await store.survey(at(9), [DEMOBANK, OTHERBANK])).asks
     assert (asks[DEMOBANK].count, asks[DEMOBANK].since) == (4, at(2))
     assert (asks[OTHERBANK].count, asks[OTHERBANK].since) == (0, None)
+
+
+async def test_the_survey_counts_what_the_clock_should_have_told(store: SqlStore) -> None:
+    await keep(store, a_consent("a"), next_tick_at=at(3), next_notice_at=at(8))
+    await keep(store, a_consent("b"), next_tick_at=at(2), next_notice_at=at(10))
+    await keep(store, a_consent("c"), next_tick_at=at(99))
+    await keep(store, a_consent("d", OTHERBANK), next_tick_at=at(1))
+    found = await store.survey(at(9), [DEMOBANK])
+    assert (found.clock, found.notices) == (Due(count=2, since=at(2)), Due(count=1, since=at(8)))
+    assert (await store.survey(at(9), [DEMOBANK, OTHERBANK])).clock == Due(count=3, since=at(1))
+    assert (
+        (await store.survey(at(0), [DEMOBANK])).clock
+        == (await store.survey(at(9), [])).notices
+        == Due(count=0, since=None)
+    )
 
 
 async def test_the_survey_counts_ends_that_their_holder_does_not_confirm(store: SqlStore) -> None:

@@ -45,6 +45,10 @@ class Journey:
     overdue_at: datetime | None = None
     given_up_at: datetime | None = None
 
+    def is_push_refused(self, status: Status) -> bool:
+        """Whether there is nothing that anybody could authorize: its request was refused, and the holder has none such."""
+        return status is Status.NOT_STAGED and self.push_accepted is False
+
     @property
     def last_heard_at(self) -> datetime | None:
         """When our application told of the way last."""
@@ -99,8 +103,8 @@ def overdue_from(
     """
     if status not in WAITING or journey.overdue_at is not None:
         return None
-    if status is Status.NOT_STAGED and journey.push_accepted is False:
-        return None  # there is nothing that anybody could authorize
+    if journey.is_push_refused(status):
+        return None
     due = max(registered_at, journey.last_heard_at or registered_at) + patience
     return due if authorizable_until is None else max(due, authorizable_until)
 

@@ -155,7 +155,7 @@ def next_ask(
     steady: datetime | None = None
     if decision.status in STEADY:
         steady = _steady(times, pace.base(decision.status) * (1 + JITTER * fraction))
-    elif not decision.status.is_terminal:
+    elif not decision.status.is_terminal and not consent.journey.is_push_refused(decision.status):
         awaiting = _awaiting(times, decision, pace, fraction)
         ordinary.append(awaiting)
         urgent.append(awaiting if _is_somebody_there(times, decision, pace) else None)

@@ -267,7 +267,12 @@ async def test_watching_reads_what_is_due_and_not_what_there_is(
 ) -> None:
     await store.survey(START, [DEMOBANK])
     steps = [step for found in (await plans(sqlite, executed)).values() for step in found]
-    due = [step for step in steps if "consent" in step and "expiration" not in step]
+    clock = [step for step in steps if "next_tick_at" in step or "next_notice_at" in step]
+    assert clock == [
+        "SEARCH consent USING INDEX ix_consent_next_tick_at (next_tick_at>? AND next_tick_at<?)",
+        "SEARCH consent USING INDEX ix_consent_next_notice_at (next_notice_at>? AND next_notice_at<?)",
+    ]
+    due = [step for step in steps if "consent" in step and "expiration" not in step and step not in clock]
     indexes = ["doubted_ask_at", "urgent_ask_at", "next_ask_at", "steady_ask_at"]
     assert [
         step for index, step in zip(indexes, due, strict=True) if f"ix_consent_{index} (provider=?" not in step

@@ -14,6 +14,7 @@ from tracker.domain.changed import changed
 from tracker.domain.condition import HEALTHY, Condition, always_healthy
 from tracker.domain.consent import OPEN, TERMINAL, ConsentId, ProviderId, Status, TrackingId
 from tracker.domain.decision import Contradiction, Decision
+from tracker.domain.journey import Journey
 from tracker.domain.lifecycle import Told
 from tracker.domain.report import Report
 from tracker.domain.schedule import JITTER, NextAsk, Pace, Tempo, hold_back, next_ask, next_tick, overdue_from, tempo
@@ -326,6 +327,19 @@ def test_what_somebody_wants_is_urgent_until_it_failed() -> None:
     assert planned(a_consent(asking=asking), so(Status.AUTHORIZED), at(5)).urgent_at == at(5)
     failed = planned(a_consent(asking=changed(asking, failures=1)), so(Status.AUTHORIZED), at(5))
     assert (failed.urgent_at, failed.ordinary_at) == (None, at(5))
+
+
+def test_what_never_reached_its_holder_is_not_asked_about() -> None:
+    refused = Journey(pushed_at=at(1), push_accepted=False)
+    consent = a_consent(at(1), journey=refused)
+    assert planned(consent, so(Status.NOT_STAGED), at(2)) == NextAsk()
+    assert planned(changed(consent, asking=Asking()), so(Status.NOT_STAGED), at(2)) == NextAsk()
+    wanted = changed(consent, asking=Asking(asked_at=at(1), requested_at=at(2)))
+    assert planned(wanted, so(Status.NOT_STAGED), at(2)) == NextAsk(urgent_at=at(2))
+    again = changed(consent, journey=Journey(pushed_at=at(3), push_accepted=True))
+    assert planned(again, so(Status.NOT_STAGED), at(3)).urgent_at is not None
+    # It has it after all: then it is asked about as any other.
+    assert planned(consent, so(Status.AWAITING_AUTHORIZATION), at(2)).urgent_at is not None
 
 
 def test_what_was_imported_waits_in_the_queue_until_it_was_asked_about() -> None:

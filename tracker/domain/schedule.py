@@ -62,12 +62,14 @@ class Pace:
         authorized: While it is in use.
         suspended: While the holder has stopped it.
         authorization_overdue: After so long nobody is expected back, and asking slows down.
+        revoke_abandoned_after: So long after that the holder is asked to revoke what it still waits for; None: never.
     """
 
     awaiting_authorization: timedelta = timedelta(seconds=30)
     authorized: timedelta = timedelta(seconds=19_800)
     suspended: timedelta = timedelta(seconds=19_800)
     authorization_overdue: timedelta = timedelta(seconds=900)
+    revoke_abandoned_after: timedelta | None = None
 
     def base(self, status: Status) -> timedelta:
         """The base interval of a status among `STEADY`."""
@@ -153,7 +155,7 @@ def next_ask(
     steady: datetime | None = None
     if decision.status in STEADY:
         steady = _steady(times, pace.base(decision.status) * (1 + JITTER * fraction))
-    elif not decision.status.is_terminal:
+    elif not decision.status.is_terminal and not consent.journey.is_push_refused(decision.status):
         awaiting = _awaiting(times, decision, pace, fraction)
         ordinary.append(awaiting)
         urgent.append(awaiting if _is_somebody_there(times, decision, pace) else None)
@@ -298,13 +300,23 @@ def overdue_from(consent: TrackedConsent) -> datetime | None:
 def next_tick(consent: TrackedConsent, decision: Decision, pace: Pace) -> datetime | None:
     """When the clock alone will have something to tell.
 
-    At the expiry, and when the holder should have confirmed it; and when nobody has finished authorizing the consent.
+    At the expiry, and when the holder should have confirmed it; when nobody has finished authorizing the consent, and when it
+    is to be given up for that.
     """
     not_finished = consent.overdue_from(decision, pace.authorization_overdue)
     if not decision.status.is_open:
         return not_finished
     if consent.told.status is not Status.EXPIRED:
-        return _earliest((not_finished, decision.expiration_date_time))
+        return _earliest((not_finished, _given_up_tick(consent, decision, pace), decision.expiration_date_time))
     alarm_at = overdue_from(consent)
     is_told = alarm_at is None or (consent.judged_at is not None and consent.judged_at >= alarm_at)
     return _earliest((not_finished, None if is_told else alarm_at))
+
+
+def _given_up_tick(consent: TrackedConsent, decision: Decision, pace: Pace) -> datetime | None:
+    """When a consent is to be given up, or the holder to be asked for that; not while an answer is waited for."""
+    due = consent.given_up_from(decision, pace.revoke_abandoned_after)
+    if due is None or consent.confirmed_at is None or consent.confirmed_at >= due:
+        return due
+    wanted_at = consent.asking.requested_at
+    return due if wanted_at is None or wanted_at < due else None

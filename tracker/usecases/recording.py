@@ -121,7 +121,13 @@ class Recording:
         self._planned_anew.add(tracking_id)
 
     def deed(
-        self, consent: TrackedConsent, deed: Deed, *, revoked_by: str | None = None, reason: str | None = None
+        self,
+        consent: TrackedConsent,
+        deed: Deed,
+        *,
+        revoked_by: str | None = None,
+        reason: str | None = None,
+        channel: Channel = Channel.OPERATOR,
     ) -> None:
         """Put in place what we ourselves did to a consent, and tell it. The clock must have spoken about it before."""
         position = consent.position(self._office.providers.kind_of(consent).rules)
@@ -134,7 +140,7 @@ class Recording:
             to_status=told.status,
             confirmed=told.confirmed,
             usable=told.usable,
-            channel=Channel.OPERATOR,
+            channel=channel,
             reasons=() if reason is None else (reason,),
             revoked_by=revoked_by,
         )

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from tracker.domain import schedule
 from tracker.domain.changed import changed
-from tracker.domain.consent import TrackingId
+from tracker.domain.consent import Channel, TrackingId
 from tracker.domain.errors import (
     ConsentApiError,
     ConsentApiUnavailableError,
@@ -147,7 +147,9 @@ def decide(
         read = read.claimed(recording.now + _LEASE)
     decided = changed(consent, overlay=replace(consent.overlay, revocation=read))
     if read.state is RevocationState.REFUSED:
-        recording.deed(decided, Deed.REVOCATION_FAILED, revoked_by=read.revoked_by, reason=read.last_error)
+        channel = Channel.CLOCK if consent.is_given_up else Channel.OPERATOR
+        failed = Deed.REVOCATION_FAILED
+        recording.deed(decided, failed, revoked_by=read.revoked_by, reason=read.last_error, channel=channel)
     else:
         recording.change(decided)
     return replace(attempt, revocation=read) if is_due else None, recording.finish()

@@ -269,8 +269,8 @@ class PollingSettings(Section):
     """
 
     awaiting_authorization: Interval = timedelta(seconds=30)
-    authorized: Interval = timedelta(seconds=21_300)
-    suspended: Interval = timedelta(seconds=21_300)
+    authorized: Interval = timedelta(seconds=21_600)
+    suspended: Interval = timedelta(seconds=21_600)
     authorization_overdue: Interval = timedelta(seconds=900)
     drift_grace: Interval = timedelta(seconds=300)
 

@@ -35,7 +35,7 @@ def test_no_file_and_no_variables_give_the_defaults(tmp_path):
         "body_timeout_seconds": 10,
     }
     assert (settings.client, settings.provider) == ((), ())
-    assert [interval.total_seconds() for _, interval in settings.polling] == [30, 21_300, 21_300, 900, 300]
+    assert [interval.total_seconds() for _, interval in settings.polling] == [30, 21_600, 21_600, 900, 300]
     assert settings.notifications.allow_networks == ()
     assert (settings.audit.origin, settings.audit.checkpoint_key) == ("tracker.example/journal", None)
     assert settings.security.key_file_mode == "refuse"

@@ -58,7 +58,7 @@ class Options:
     lagging: float = 0.1
     requests_per_second: float = 5.0
     daily_requests: int = 0
-    base_interval: float = 21_300.0
+    base_interval: float = 21_600.0
 
     @property
     def end(self) -> datetime:

@@ -72,8 +72,8 @@ class Pace:
     """
 
     awaiting_authorization: timedelta = timedelta(seconds=30)
-    authorized: timedelta = timedelta(seconds=21_300)
-    suspended: timedelta = timedelta(seconds=21_300)
+    authorized: timedelta = timedelta(seconds=21_600)
+    suspended: timedelta = timedelta(seconds=21_600)
     authorization_overdue: timedelta = timedelta(seconds=900)
 
     def base(self, status: Status) -> timedelta:

@@ -108,7 +108,7 @@ async def test_what_a_clock_that_was_ahead_has_timed_is_found(store: SqlStore) -
     await keep(store, a_consent("awaiting"), Status.AWAITING_AUTHORIZATION, next_ask_at=far)
     await keep(store, a_consent("authorized"), steady_ask_at=far, urgent_ask_at=far)
     await keep(store, a_consent("leased", asking=Asking(leased_until=far)), steady_ask_at=START)
-    await keep(store, a_consent("right"), steady_ask_at=START + 4.4 * HOUR, urgent_ask_at=far)
+    await keep(store, a_consent("right"), steady_ask_at=START + 4.2 * HOUR, urgent_ask_at=far)
     await keep(store, a_consent("later"), Status.AWAITING_AUTHORIZATION, next_ask_at=START + 24 * HOUR)
     await keep(store, a_consent("imported"), Status.NOT_STAGED, queued_ask_at=far)
     for its in (HEALTHY, SHORT):

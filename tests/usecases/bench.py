@@ -297,7 +297,7 @@ async def open_bench(
     )
     ids, entropy = SystemIds(), NoJitter()
     store = SqlStore(SqliteDatabase(path), ids)
-    conditions = Conditions(store)
+    conditions = Conditions(store, clock)
     forced: dict[ProviderId, Condition] = {}
     office = Office(
         providers=providers,

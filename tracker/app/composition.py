@@ -209,7 +209,7 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
         sender = await stack.enter_async_context(open_sender(networks))
         bells = Bells()
         wakeups = bells.connect(place)
-        conditions = Conditions(store)
+        conditions = Conditions(store, world.clock)
         pulse = Pulse(store, world.clock, holders.tallies)
         office = Office(
             providers=providers,

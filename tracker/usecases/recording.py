@@ -205,7 +205,13 @@ class Recording:
             consent = changed(consent, version=before.version + 1, updated_at=self.now)
         fraction = self._office.entropy.fraction()
         ask = schedule.next_ask(
-            consent, decision, self._office.pace, now=self.now, settling=rules.settling, fraction=fraction
+            consent,
+            decision,
+            self._office.pace,
+            now=self.now,
+            settling=rules.settling,
+            fraction=fraction,
+            is_single=kind.is_single(consent.terms or {}),
         )
         due_at = ask.due_at(decision.status, self._office.tempo(consent.provider))
         self.is_asking_due |= due_at is not None and due_at <= self.now

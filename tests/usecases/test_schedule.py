@@ -47,13 +47,13 @@ async def test_a_quiet_provider_is_asked_faster_from_now_on_and_a_short_budget_s
     await known(bench, CONSENT)
     asked_at = (await bench.consent()).asking.asked_at
     assert asked_at is not None
-    bench.advance(seconds=5500)
+    bench.advance(seconds=5000)
     assert await worked_off(bench) == []
     bench.forced[DEMOBANK] = Condition(quiet=True)
-    assert (await bench.consulting.get(DEMOBANK, CONSENT)).next_ask_at == asked_at + timedelta(seconds=5400)
+    assert (await bench.consulting.get(DEMOBANK, CONSENT)).next_ask_at == asked_at + timedelta(seconds=4950)
     assert await worked_off(bench) == [CONSENT]
     bench.forced[DEMOBANK] = Condition(stretch=2)
-    bench.advance(seconds=43_190)
+    bench.advance(seconds=39_590)
     assert await worked_off(bench) == []
     bench.advance(seconds=20)
     assert await worked_off(bench) == [CONSENT]

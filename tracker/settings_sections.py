@@ -265,6 +265,7 @@ class PollingSettings(Section):
         authorized: While it is in use.
         suspended: While the holder has stopped it.
         authorization_overdue: After so long nobody is expected back, and asking slows down.
+        revoke_abandoned_after: So long after that the holder is asked to revoke it; None: never.
         drift_grace: So long an event may still come about a move that a poll found.
     """
 
@@ -272,6 +273,7 @@ class PollingSettings(Section):
     authorized: Interval = timedelta(seconds=19_800)
     suspended: Interval = timedelta(seconds=19_800)
     authorization_overdue: Interval = timedelta(seconds=900)
+    revoke_abandoned_after: Interval | None = None
     drift_grace: Interval = timedelta(seconds=300)
 
 

@@ -9,7 +9,7 @@ from tracker.adapters.metrics import gauges, labels
 from tracker.adapters.metrics.counters import Counters
 from tracker.adapters.metrics.gauges import Gauges, Snapshot
 from tracker.domain.subscription import SubscriptionState
-from tracker.ports import DueAsks, Standing, Survey
+from tracker.ports import Due, DueAsks, Standing, Survey
 
 
 def a_survey(**changes) -> Survey:
@@ -23,6 +23,8 @@ def a_survey(**changes) -> Survey:
         "quarantine_unverified": 0,
         "asks": {},
         "expired_unconfirmed": {},
+        "clock": Due(count=0, since=None),
+        "notices": Due(count=0, since=None),
         "subscriptions": (),
         "parked": 0,
         "dead_letters": 0,
@@ -70,6 +72,16 @@ def test_ages_are_of_the_look_and_never_negative():
     assert registry.get_sample_value("tracker_inbox_overdue_seconds") == 0
     assert registry.get_sample_value("tracker_asks_overdue_seconds", {"provider": "demobank"}) == 30
     assert registry.get_sample_value("tracker_parked_entries") == 4
+    clock, notices = Due(count=7, since=late), Due(count=2, since=ahead)
+    registry = shown(a_survey(clock=clock, notices=notices))
+    told = (
+        "tracker_clock_due",
+        "tracker_clock_overdue_seconds",
+        "tracker_notices_due",
+        "tracker_notices_overdue_seconds",
+    )
+    assert [registry.get_sample_value(name) for name in told] == [7, 90, 2, 0]
+    registry = shown(a_survey(inbox_received_at=late, inbox_due_since=ahead, asks=asks, parked=4, dead_letters=2))
     assert registry.get_sample_value("tracker_dead_letters") == 2
 
 

@@ -31,6 +31,8 @@ READ_COMMANDS = {
     ("subscriptions", "list"),
     ("quarantine", "list"),
     ("quarantine", "show"),
+    ("payments", "list"),
+    ("payments", "show"),
     ("providers", "list"),
     ("providers", "show"),
     ("journal", "verify"),

@@ -24,7 +24,9 @@ async def quiet(filled):
     def script(transaction):
         book = transaction.providers
         book.lock_health(DEMOBANK)
-        book.save_hearing(DEMOBANK, Hearing().missed(now - timedelta(hours=1), in_silence=True))
+        then = now - timedelta(hours=1)
+        once = Hearing().missed(then, moved_at=then, heard_at=None)
+        book.save_hearing(DEMOBANK, once.missed(then, moved_at=then, heard_at=None))
         book.count_moves(
             {
                 (DEMOBANK, Told.WEBHOOK, hour): Lags.of([2.5]),

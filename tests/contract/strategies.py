@@ -104,6 +104,7 @@ journeys = st.builds(
     error_description=maybe_texts,
     token_at=maybe_times,
     overdue_at=maybe_times,
+    given_up_at=maybe_times,
 )
 
 authorizers = st.builds(

@@ -1,6 +1,7 @@
 """Who is due to be asked about, in which line, and what a provider's condition makes of it; and what is opened again."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,7 +22,7 @@ from tracker.domain.condition import Condition
 from tracker.domain.consent import ConsentId, ProviderId, Status
 from tracker.domain.schedule import Pace, Tempo, tempo
 from tracker.domain.tracked import Asking, TrackedConsent
-from tracker.ports import AskLine, Transaction
+from tracker.ports import AskLine, Due, QuarantineFilter, Transaction
 
 HOUR = timedelta(hours=1)
 PACE = Pace(authorized=4 * HOUR, suspended=8 * HOUR)
@@ -107,7 +108,7 @@ async def test_what_a_clock_that_was_ahead_has_timed_is_found(store: SqlStore) -
     await keep(store, a_consent("awaiting"), Status.AWAITING_AUTHORIZATION, next_ask_at=far)
     await keep(store, a_consent("authorized"), steady_ask_at=far, urgent_ask_at=far)
     await keep(store, a_consent("leased", asking=Asking(leased_until=far)), steady_ask_at=START)
-    await keep(store, a_consent("right"), steady_ask_at=START + 4.4 * HOUR, urgent_ask_at=far)
+    await keep(store, a_consent("right"), steady_ask_at=START + 4.2 * HOUR, urgent_ask_at=far)
     await keep(store, a_consent("later"), Status.AWAITING_AUTHORIZATION, next_ask_at=START + 24 * HOUR)
     await keep(store, a_consent("imported"), Status.NOT_STAGED, queued_ask_at=far)
     for its in (HEALTHY, SHORT):
@@ -137,6 +138,21 @@ async def test_the_survey_counts_each_that_is_due_once(store: SqlStore) -> None:
     asks = (await store.survey(at(9), [DEMOBANK, OTHERBANK])).asks
     assert (asks[DEMOBANK].count, asks[DEMOBANK].since) == (4, at(2))
     assert (asks[OTHERBANK].count, asks[OTHERBANK].since) == (0, None)
+
+
+async def test_the_survey_counts_what_the_clock_should_have_told(store: SqlStore) -> None:
+    await keep(store, a_consent("a"), next_tick_at=at(3), next_notice_at=at(8))
+    await keep(store, a_consent("b"), next_tick_at=at(2), next_notice_at=at(10))
+    await keep(store, a_consent("c"), next_tick_at=at(99))
+    await keep(store, a_consent("d", OTHERBANK), next_tick_at=at(1))
+    found = await store.survey(at(9), [DEMOBANK])
+    assert (found.clock, found.notices) == (Due(count=2, since=at(2)), Due(count=1, since=at(8)))
+    assert (await store.survey(at(9), [DEMOBANK, OTHERBANK])).clock == Due(count=3, since=at(1))
+    assert (
+        (await store.survey(at(0), [DEMOBANK])).clock
+        == (await store.survey(at(9), [])).notices
+        == Due(count=0, since=None)
+    )
 
 
 async def test_the_survey_counts_ends_that_their_holder_does_not_confirm(store: SqlStore) -> None:
@@ -214,6 +230,16 @@ async def test_what_lacked_a_key_is_found_by_it(store: SqlStore) -> None:
     assert [one.id for one in await store.lacked_keys("demobank", ["a", "b"], 2, "")] == [first, second]
     assert [one.id for one in await store.lacked_keys("demobank", ["a", "b"], 2, second)] == [third]
     assert await store.lacked_keys("demobank", [], 10, "") == []
+
+
+async def test_what_is_for_a_key_of_ours_is_found_by_it(store: SqlStore) -> None:
+    first = await aside(store, reason="kid_unknown", our_kid="mine")
+    await aside(store, reason="kid_unknown", our_kid="another")
+    await aside(store, reason="kid_unknown", our_kid=None)
+    await aside(store, reason="decryption_failed", our_kid="mine")
+    only = QuarantineFilter(reason="kid_unknown", our_kids=frozenset({"mine", "none"}))
+    assert await store.quarantined_ids(10, "", only) == [first]
+    assert await store.quarantined_ids(10, "", replace(only, our_kids=frozenset())) == []
 
 
 async def test_what_claims_to_be_about_a_consent_goes_back_into_the_inbox(store: SqlStore) -> None:

@@ -166,3 +166,17 @@ async def test_who_goes_first_takes_of_the_same_budget(pair: Pair) -> None:
     for left in (4, 3, 2, 1, 0):
         await (pair.one if left % 2 else pair.other).turn_first(pair.provider, 1)
         assert await pair.one.room(pair.provider) == left
+
+
+async def test_a_clock_that_was_ahead_keeps_nobody_from_asking(pair: Pair) -> None:
+    true_time = pair.clock.now()
+    pair.clock.advance(7200)
+    for _ in range(5):
+        await pair.one.heard(pair.provider, ConsentApiUnavailableError())  # the breaker opens
+    await pair.one.hold_back(pair.provider, 30)
+    pair.clock.set(true_time)
+    assert await pair.ask(pair.other) == 0
+    pair.clock.advance(29)
+    assert await pair.ask(pair.other) == 0
+    pair.clock.advance(31)
+    assert await pair.ask(pair.other) == 1

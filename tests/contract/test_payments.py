@@ -37,6 +37,7 @@ async def test_a_payment_comes_back_and_changes_in_all_but_what_it_is(
         await save(store, word)
         assert await locked(store, word.key) == {word.key: word}
         assert await store.payments_of((word.provider, word.consent_id), 10) == [word]
+        assert await store.get_payment(word.key) == word
 
 
 async def test_it_is_kept_by_provider_and_id(store: SqlStore) -> None:
@@ -44,6 +45,7 @@ async def test_it_is_kept_by_provider_and_id(store: SqlStore) -> None:
     await save(store, ours, theirs)
     assert await locked(store, ours.key, theirs.key, (DEMOBANK, "nothing")) == {ours.key: ours, theirs.key: theirs}
     assert await locked(store) == {}
+    assert [await store.get_payment(key) for key in (theirs.key, (DEMOBANK, "nothing"))] == [theirs, None]
 
 
 async def test_it_stays_under_the_consent_that_it_was_made_under(store: SqlStore) -> None:

@@ -183,7 +183,7 @@ async def test_signs_of_life_only_ever_move_on(store: SqlStore) -> None:
     await store.transact(
         lambda transaction: (
             transaction.providers.lock_health(DEMOBANK),
-            transaction.providers.save_hearing(DEMOBANK, Hearing().missed(at(20), in_silence=True)),
+            transaction.providers.save_hearing(DEMOBANK, Hearing().missed(at(20), moved_at=at(19), heard_at=None)),
         )[0]
     )
     await store.set_stretch(DEMOBANK, 1.5)
@@ -191,7 +191,7 @@ async def test_signs_of_life_only_ever_move_on(store: SqlStore) -> None:
     assert await store.provider_health() == {
         DEMOBANK: Health(
             signs=Signs(last_event_at=at(11), keys_failed_at=at(3), tokens_fetched_at=at(4)),
-            hearing=Hearing().missed(at(20), in_silence=True),
+            hearing=Hearing().missed(at(20), moved_at=at(19), heard_at=None),
             stretch=1.5,
         ),
         OTHERBANK: Health(),

@@ -133,3 +133,55 @@ def test_many_questions_are_written_down_as_few_and_never_as_sent_sooner_than_th
     assert len(allowance.taken) == 1
     assert allowance.room(limits, now + limits.span - timedelta(milliseconds=1)).urgent == 0
     assert allowance.room(limits, now + limits.span * 1.05).urgent == 100
+
+
+def test_a_day_that_a_clock_set_forward_has_begun_gives_none_of_the_true_one_back() -> None:
+    limits, evening = Limits(per_second=1000, per_day=100), datetime(2026, 3, 2, 22, tzinfo=UTC)
+    allowance = Allowance().take(90, limits, evening)
+    ahead = evening + timedelta(hours=3)  # past midnight
+    allowance = allowance.settled(limits, ahead).take(5, limits, ahead)
+    allowance = allowance.settled(limits, evening)
+    assert allowance.room(limits, evening).urgent == 5
+    allowance = allowance.take(5, limits, evening)
+    assert allowance.room(limits, evening + timedelta(hours=1)).urgent == 0
+    assert (
+        allowance.room(limits, evening + timedelta(hours=3)).urgent == 90
+    )  # asked of a day that had not come: counted too
+    assert allowance.room(limits, evening + timedelta(days=2)).urgent == 100
+
+
+@pytest.mark.parametrize("days", [2, 30, 400])
+def test_a_clock_that_was_days_ahead_does_not_spend_the_days_up_to_then(days: int) -> None:
+    limits = Limits(per_second=1000, per_day=100)
+    allowance = Allowance().take(60, limits, START).take(30, limits, START + timedelta(days=days))
+    allowance = allowance.settled(limits, START)
+    assert allowance.room(limits, START).urgent == 10  # all of it was asked today
+    allowance = allowance.take(10, limits, START)
+    assert allowance.settled(limits, at(5)).room(limits, at(5)).urgent == 0
+    tomorrow = START + timedelta(days=1)
+    assert allowance.settled(limits, tomorrow).room(limits, tomorrow).urgent == 100
+
+
+def test_a_provider_is_left_alone_no_longer_than_it_asked_for_whatever_the_clock_does() -> None:
+    limits = Limits(per_second=5)
+    allowance = Allowance().held(120, at(7200)).settled(limits, at(0))
+    assert allowance.wait(limits, at(0)) == timedelta(seconds=120)
+    assert allowance.held(60, at(1)).wait(limits, at(1)) == timedelta(seconds=119)
+    assert allowance.room(limits, at(120)) == Room(5, 5)
+
+
+def test_who_waits_gets_his_share_after_the_clock_was_set_back_beside_a_busy_schedule() -> None:
+    limits, ahead = Limits(per_second=1), at(7200)
+    allowance = Allowance().take_turns(1, limits, ahead).wanted(ahead, limits, more=True).awaited(1, ahead, limits)
+    turns = scheduled = 0
+    for second in range(2, 42):
+        now = at(second / 2)
+        allowance = allowance.settled(limits, now)
+        if given := allowance.for_turns(limits, now):
+            allowance, turns = allowance.take_turns(given, limits, now), turns + given
+        else:
+            allowance = allowance.awaited(1, now, limits)
+        taken = allowance.for_schedule(limits, now).urgent
+        allowance, scheduled = allowance.take(taken, limits, now).wanted(now, limits, more=True), scheduled + taken
+    assert turns >= 8
+    assert scheduled >= 8

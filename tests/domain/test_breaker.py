@@ -95,3 +95,13 @@ def test_while_it_is_not_closed_there_is_one_question_at_a_time(steps: list[tupl
             probe_at = None
         assert breaker.wait(now) <= LONGEST_WAIT
         assert (breaker.since is None) == (breaker.state is BreakerState.CLOSED)
+
+
+def test_after_a_clock_is_stepped_back_it_is_tried_as_soon_as_ever() -> None:
+    for breaker, longest in ((opened(), LONGEST_WAIT), (opened().let_through(at(5)), PROBE_TAKES)):
+        back = at(-7200)
+        settled = breaker.settled(back)
+        assert settled.room(back) == 0
+        assert settled.settled(back + longest) is settled
+        assert settled.room(back + longest) == 1
+    assert opened().settled(at(1)) == opened()

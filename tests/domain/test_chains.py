@@ -116,3 +116,9 @@ def test_every_overlap_is_told_at_its_time_once_and_none_before(chain: list[Link
     for one in chain:
         is_beside = current is not None and one.age < current.age and one.status is Status.AUTHORIZED
         assert told[one.tracking_id] == ([current.tracking_id] if is_beside and current else [])
+
+
+def test_a_holder_that_dates_its_word_at_the_end_of_the_calendar_does_not_stop_the_others() -> None:
+    last = datetime.max.replace(tzinfo=at(0).tzinfo)
+    found = look_around([link(OLD, 0), replace(link(NEW, 5), since=last)], at(10), GRACE)
+    assert found[OLD] == Outlook(is_succeeded=True, look_at=at(10) + 2 * GRACE)

@@ -7,7 +7,7 @@ import pytest
 
 from tracker.domain.consent import Status
 from tracker.domain.decision import Decision
-from tracker.domain.journey import Journey, is_abandoned, overdue_from
+from tracker.domain.journey import Journey, given_up_from, is_abandoned, overdue_from
 from tracker.domain.payment import PaymentOutcome
 
 START = datetime(2026, 3, 2, 6, tzinfo=UTC)
@@ -35,6 +35,22 @@ def at(minutes: float) -> datetime:
 def test_when_it_is_to_be_told(journey: Journey, until: Any, due: float | None) -> None:
     found = overdue_from(journey, Status.NOT_STAGED, START, until, PATIENCE)
     assert found == (None if due is None else at(due))
+
+
+@pytest.mark.parametrize(
+    ("journey", "until", "due"),
+    [
+        (Journey(), None, None),
+        (Journey(overdue_at=at(3)), None, 13),
+        (Journey(overdue_at=at(3), pushed_at=at(1)), None, 13),
+        (Journey(overdue_at=at(3), returned_at=at(5)), None, 15),
+        (Journey(overdue_at=at(3), returned_at=at(5)), at(40), 40),
+        (Journey(overdue_at=at(3), returned_at=at(5)), at(6), 15),
+        (Journey(overdue_at=at(3), given_up_at=at(13)), None, None),
+    ],
+)
+def test_when_it_is_to_be_given_up(journey: Journey, until: Any, due: float | None) -> None:
+    assert given_up_from(journey, until, timedelta(minutes=10)) == (None if due is None else at(due))
 
 
 @pytest.mark.parametrize("status", list(Status))

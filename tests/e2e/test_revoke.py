@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any, Self
@@ -109,10 +110,11 @@ def _register(hub: Hub, settings: Settings, door: str) -> None:
 
 
 @asynccontextmanager
-async def open_street(url: str, keys: Path, *, trackers: int = 1) -> AsyncIterator[Street]:
-    clock = ManualClock()
+async def open_street(url: str, keys: Path, *, trackers: int = 1, skew_seconds: float = 0) -> AsyncIterator[Street]:
+    """Open one; the hub's clock is so far ahead of ours."""
+    clock, skew = ManualClock(), timedelta(seconds=skew_seconds)
     async with AsyncExitStack() as stack:
-        options = HubOptions(now=clock.now, retry_delays_seconds=(), make_key=hub_key)
+        options = HubOptions(now=lambda: clock.now() + skew, retry_delays_seconds=(), make_key=hub_key)
         hub = await stack.enter_async_context(running_hub(Hub("demobank", options)))
         settings = _settings(url, keys, hub)
         street = Street(hub, clock, [], [], "")

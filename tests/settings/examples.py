@@ -52,6 +52,7 @@ awaiting_authorization = 0.25
 authorized = 60
 suspended = 120
 authorization_overdue = 5
+revoke_abandoned_after = 7
 drift_grace = 6
 
 [notifications]

@@ -100,7 +100,8 @@ def test_bounds_are_those_documented(key: tuple[str, str]) -> None:
     assert found is not None
     over, lowest, highest = found[1], float(found[2]), float(found[3])
     field = section_of(Settings, key[0]).model_fields[key[1]]
-    adapter: TypeAdapter[Any] = TypeAdapter(Annotated[field.annotation, *field.metadata])  # type: ignore[arg-type]
+    annotation: Any = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation  # type: ignore[valid-type]
+    adapter: TypeAdapter[Any] = TypeAdapter(annotation)
     for value in (highest, lowest + 0.001 if over else lowest):
         adapter.validate_python(value)
     for value in (highest + 1, lowest if over else lowest - 1):

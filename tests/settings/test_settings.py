@@ -16,6 +16,10 @@ from tracker.settings_sections import ClientSettings, PollingSettings, ProviderS
 # ------------------------------------------------------------------------------------------------ what is accepted
 
 
+def seconds_of(polling):
+    return [None if interval is None else interval.total_seconds() for _, interval in polling]
+
+
 def test_no_file_and_no_variables_give_the_defaults(tmp_path):
     settings = load_settings({}, tmp_path)
     assert settings == Settings()
@@ -35,7 +39,7 @@ def test_no_file_and_no_variables_give_the_defaults(tmp_path):
         "body_timeout_seconds": 10,
     }
     assert (settings.client, settings.provider) == ((), ())
-    assert [interval.total_seconds() for _, interval in settings.polling] == [30, 19_800, 19_800, 900, 300]
+    assert seconds_of(settings.polling) == [30, 19_800, 19_800, 900, None, 300]
     assert settings.notifications.allow_networks == ()
     assert (settings.audit.origin, settings.audit.checkpoint_key) == ("tracker.example/journal", None)
     assert settings.security.key_file_mode == "refuse"
@@ -84,7 +88,7 @@ def test_every_setting_can_stand_in_the_file(load, folder):
             requests_per_second=2.5,
         ),
     )
-    assert [interval.total_seconds() for _, interval in settings.polling] == [0.25, 60, 120, 5, 6]
+    assert seconds_of(settings.polling) == [0.25, 60, 120, 5, 7, 6]
     assert settings.notifications.allow_networks == (ip_network("127.0.0.0/8"), ip_network("fd00::/8"))
     notices = settings.notices
     assert (notices.expiring_days, notices.authorization_ending_hours, notices.attestation_days) == ((14, 2), (), (30,))
@@ -114,6 +118,7 @@ OVERRIDES = {
     "TRACKER_POLLING__AUTHORIZED": "15",
     "TRACKER_POLLING__SUSPENDED": "16",
     "TRACKER_POLLING__AUTHORIZATION_OVERDUE": "17",
+    "TRACKER_POLLING__REVOKE_ABANDONED_AFTER": "19",
     "TRACKER_POLLING__DRIFT_GRACE": "18",
     "TRACKER_NOTICES__OVERLAP_GRACE": "7200",
     "TRACKER_AUDIT__ORIGIN": "other.example/journal",
@@ -145,7 +150,7 @@ def test_variables_override_every_single_value(load, folder, text):
         12.5,
         13,
     ]
-    assert [interval.total_seconds() for _, interval in settings.polling] == [14, 15, 16, 17, 18]
+    assert seconds_of(settings.polling) == [14, 15, 16, 17, 19, 18]
     assert settings.notices.overlap_grace.total_seconds() == 7200
     assert settings.audit.origin == "other.example/journal"
     assert settings.audit.checkpoint_key == folder / "keys/ca.pem"

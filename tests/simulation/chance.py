@@ -58,7 +58,7 @@ class Options:
     lagging: float = 0.1
     requests_per_second: float = 5.0
     daily_requests: int = 0
-    base_interval: float = 19_800.0
+    base_interval: float = 21_600.0
 
     @property
     def end(self) -> datetime:
@@ -193,6 +193,7 @@ def _life(chance: Random, options: Options, name: str, created: datetime, base: 
         base_consent_id=base,
         authorization_expires=_whole(created + 5 * DAY) if several else None,
         says_expiry=chance.random() < 0.9,
+        is_single=is_single,
     )
 
 

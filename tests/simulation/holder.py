@@ -76,6 +76,7 @@ class Life:
         base_consent_id: The root of its chain of renewals.
         authorization_expires: Payments by several people: until when they may authorize.
         says_expiry: Whether our application told when it ends; else only the holder does.
+        is_single: Whether it is for one payment.
         skew: How far the holder's clock is ahead of the true time.
     """
 
@@ -87,6 +88,7 @@ class Life:
     base_consent_id: str | None = None
     authorization_expires: datetime | None = None
     says_expiry: bool = True
+    is_single: bool = False
     skew: timedelta = timedelta()
 
     @cached_property
@@ -125,7 +127,7 @@ class Life:
             "Status": move.status.value,
             "StatusUpdateDateTime": _theirs(self.stamp(number)),
             "ExpirationDateTime": _theirs(self.expires),
-            **_TERMS[self.kind],
+            **_TERMS["one payment" if self.is_single else self.kind],
         }
         if self.base_consent_id is not None:
             said["BaseConsentId"] = self.base_consent_id
@@ -146,6 +148,10 @@ _TERMS: Final[dict[str, dict[str, Any]]] = {
         "OpenFinanceBilling": {"UserType": "Retail", "Purpose": "AccountAggregation"},
     },
     "payment": {
+        "PaymentPurposeCode": "ACM",
+        "ControlParameters": {"ConsentSchedule": {"MultiPayment": {"MaximumCumulativeNumberOfPayments": 500}}},
+    },
+    "one payment": {
         "PaymentPurposeCode": "ACM",
         "ControlParameters": {
             "ConsentSchedule": {

@@ -10,6 +10,7 @@ from tests.simulation.chance import START, Scenario, Span, is_in
 from tests.simulation.holder import Fate, Life
 from tests.simulation.simulated_time import SimulatedClock
 from tests.simulation.witness import Case
+from tracker.domain.condition import HEALTHY, Condition
 from tracker.domain.consent import Channel, Status
 
 IN_USE: Final = frozenset({Status.AUTHORIZED, Status.SUSPENDED})
@@ -56,13 +57,15 @@ class Silence:
         began: When.
         ended: When it was over.
         found_at: When a poll first found a move that it had not told.
-        noticed_at: When the tracker raised the alarm; that of the find if it stood already.
+        noticed_at: When the tracker began to fear it, and to ask more often; that of the find if it had raised the alarm already.
+        alarmed_at: When it raised the alarm.
     """
 
     began: datetime
     ended: datetime
     found_at: datetime | None = None
     noticed_at: datetime | None = None
+    alarmed_at: datetime | None = None
 
 
 @dataclass
@@ -82,8 +85,12 @@ class Figures:
     outcomes: Counter[str] = field(default_factory=Counter)
     consent_days: Counter[tuple[str, date]] = field(default_factory=Counter)
     silences: list[Silence] = field(default_factory=list)
-    false_alarms: int = 0
     alarms: int = 0
+    false_alarms: int = 0
+    fears: int = 0
+    false_fears: int = 0
+    in_use_seconds: Counter[str] = field(default_factory=Counter)
+    in_use_requests: Counter[str] = field(default_factory=Counter)
 
 
 def _common(one: Span, other: Span) -> timedelta:
@@ -101,7 +108,8 @@ class Ledger:
         self._shown = {life.consent_id: Shown(START) for life in scenario.lives}
         self._lives = {life.consent_id: life for life in scenario.lives}
         self._is_open = True
-        self._is_quiet = False
+        self._condition = HEALTHY
+        self._alarm_is_true = False
 
     # ------------------------------------------------------------------------------------------ what comes in
 
@@ -127,6 +135,7 @@ class Ledger:
             self.figures.requests[state] += 1
             if state in IN_USE:
                 self.figures.consent_days[life.consent_id, self._clock.now().date()] += 1
+                self.figures.in_use_requests[self._channel(self._clock.now())] += 1
 
     def asked(self, life: Life, outcome: str) -> None:
         """It is known what became of a question."""
@@ -139,18 +148,38 @@ class Ledger:
             shown.troubles.add("away" if outcome == "failed" else "stale")
         self.figures.outcomes[outcome] += 1
 
-    def alarm(self, *, is_raised: bool) -> None:
-        """The tracker says that a channel is quiet, or that it is not any more."""
+    def turned(self, condition: Condition) -> None:
+        """The tracker takes a channel for silent, or fears that, or does so no longer."""
         now = self._clock.now()
-        self._is_quiet = is_raised
-        if not is_raised or not self._is_open:
-            return
+        if self._is_open:
+            for name, shown in self._shown.items():
+                self._account(self._lives[name], shown, now)
+        was, self._condition = self._condition, condition
+        self._alarm_is_true = condition.quiet and self._alarm_is_true
+        if self._is_open and condition.quiet and not was.quiet:
+            self._alarm(now)
+        elif self._is_open and condition.probed and not was.probed:
+            self._fear(now)
+
+    def _alarm(self, now: datetime) -> None:
         self.figures.alarms += 1
-        silence = next((s for s in self.figures.silences if s.began <= now and s.noticed_at is None), None)
+        silence = next((s for s in self.figures.silences if s.began <= now and s.alarmed_at is None), None)
         if silence is not None and (now <= silence.ended or silence.found_at is not None):
-            silence.noticed_at = now
-        elif not is_in(self._weather.silent, now):
+            silence.alarmed_at = now
+            self._alarm_is_true = True
+            silence.noticed_at = silence.noticed_at or now
+        elif is_in(self._weather.silent, now):
+            self._alarm_is_true = True
+        else:
             self.figures.false_alarms += 1
+
+    def _fear(self, now: datetime) -> None:
+        self.figures.fears += 1
+        silence = next((s for s in self.figures.silences if s.began <= now <= s.ended), None)
+        if silence is not None:
+            silence.noticed_at = silence.noticed_at or now
+        else:
+            self.figures.false_fears += 1
 
     def close(self) -> Figures:
         """End the account; what comes later is not counted."""
@@ -168,6 +197,10 @@ class Ledger:
 
     # ------------------------------------------------------------------------------------------ adding up
 
+    def _channel(self, now: datetime) -> str:
+        """Whether the provider's channel is silent, or it is not known yet that it is so no longer."""
+        return "silent" if self._alarm_is_true or is_in(self._weather.silent, now) else "open"
+
     def fate(self, life: Life, number: int) -> Fate:
         """What became of the event about a move."""
         move = life.moves[number]
@@ -180,6 +213,12 @@ class Ledger:
         since, shown.since = shown.since, now
         if shown.state:
             self.figures.state_seconds[shown.state] += (now - since).total_seconds()
+        if shown.state in IN_USE:
+            silent = sum((_common(span, (since, now)) for span in self._weather.silent), timedelta())
+            if self._alarm_is_true:
+                silent = now - since
+            self.figures.in_use_seconds["silent"] += silent.total_seconds()
+            self.figures.in_use_seconds["open"] += (now - since - silent).total_seconds()
         if shown.usable_until is None:
             return
         until = min(now, shown.usable_until)
@@ -223,13 +262,13 @@ class Ledger:
         shown.known = found
         trouble = next(iter(sorted(shown.troubles)), "") if channel is Channel.POLL else ""
         shown.troubles.clear()
+        if move.status in {Status.EXPIRED, Status.AWAITING_AUTHORIZATION}:
+            return  # the clock has told the one long ago, and nobody waits for the other, nor for an event of it
         if fate is Fate.SILENT and channel is Channel.POLL:
             for silence in self.figures.silences:
                 if silence.began <= move.at < silence.ended and silence.found_at is None:
                     silence.found_at = now
-                    silence.noticed_at = now if self._is_quiet else silence.noticed_at
-        if move.status in {Status.EXPIRED, Status.AWAITING_AUTHORIZATION}:
-            return  # the clock has told the one long ago, and nobody waits for the other
+                    silence.noticed_at = now if self._condition.quiet else silence.noticed_at
         was_in_use = found > 0 and life.moves[found - 1].status in IN_USE
         lag = (now - max(move.at, life.registered_at)).total_seconds()
         self.figures.lags.append(Lag(max(0.0, lag), fate, channel, trouble, was_in_use))

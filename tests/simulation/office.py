@@ -1,7 +1,7 @@
 """The tracker's own people, hired for one simulated provider. The one place that knows how the product is put together.
 
 What is added to the product is plugged in here: who keeps the budget (`Asker`'s arguments), who decides that a channel is quiet
-(`is_quiet`), what else is done now and then (`chores`), and what makes a question due sooner or later (`due_at`).
+(`condition`), what else is done now and then (`chores`), and what makes a question due sooner or later (`due_at`).
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -14,7 +14,9 @@ from tests.simulation.chance import Options
 from tests.simulation.holders import CLIENT_ID, OneKey, OpenEnvelopes, issuer_of
 from tests.simulation.witness import Notes, Saved
 from tests.usecases.bench import UAE
+from tracker.domain.condition import Condition
 from tracker.domain.consent import ProviderId
+from tracker.domain.hearing import PROBED_FOR
 from tracker.domain.schedule import Pace, Tempo
 from tracker.ports import Clock, HolderApi, Provider
 from tracker.usecases.ask import Asker
@@ -88,7 +90,7 @@ class Staff:
 
     Attributes:
         due_at: When a question is due, by what was saved of its consent.
-        is_quiet: Whether the tracker takes the provider's channel for silent.
+        condition: How the tracker takes the provider to be; `quiet` and `probed` say that it fears its channel silent.
         chores: What is done besides asking and letting the clock speak.
     """
 
@@ -100,7 +102,7 @@ class Staff:
     expiry: Expiry
     ask_bell: Bell
     due_at: Callable[[Saved], datetime | None]
-    is_quiet: Callable[[], bool]
+    condition: Callable[[], Condition]
     chores: Sequence[Chore] = ()
 
 
@@ -135,7 +137,7 @@ def hire(name: str, store: Any, holder: HolderApi, clock: Clock, options: Option
     base = timedelta(seconds=options.base_interval)
     pace = Pace(authorized=base, suspended=base)
     entropy = SeededEntropy(f"{options.seed} {name} jitter")
-    conditions, pulse = Conditions(store), Pulse(store, clock)
+    conditions, pulse = Conditions(store, clock), Pulse(store, clock)
     office = Office(
         providers=providers,
         clock=clock,
@@ -162,7 +164,7 @@ def hire(name: str, store: Any, holder: HolderApi, clock: Clock, options: Option
         expiry=Expiry(store, office, journal, asks),
         ask_bell=asks,
         due_at=lambda saved: earliest_of(saved, office.tempo(provider.id)),
-        is_quiet=lambda: conditions.of(provider.id).quiet,
+        condition=lambda: conditions.of(provider.id),
         chores=(
             Chore(
                 run=look_after,
@@ -179,8 +181,8 @@ _GRACE = timedelta(seconds=300)
 
 
 def _to_be_watched(notes: Notes, now: datetime) -> Iterable[datetime]:
-    """What was told is read at the next look; whether events told of it, too, is decided after the grace."""
-    return (now, now + _GRACE) if notes.entries else ()
+    """What was told is read at the next look; what is decided after the grace, and when a probe is over."""
+    return (now, now + _GRACE, now + PROBED_FOR) if notes.entries else ()
 
 
 def _siblings_wanted(notes: Notes, now: datetime) -> Iterable[datetime]:

@@ -124,6 +124,11 @@ def _requests(figures: Figures) -> dict[str, Any]:
         "total": figures.requests.total(),
         "outcomes": dict(figures.outcomes.most_common()),
         "consents_in_use_each_day": round(sum(figures.requests[s.value] for s in IN_USE) / in_use, 3) if in_use else 0,
+        "consents_in_use_each_day_by_channel": {
+            channel: round(figures.in_use_requests[channel] / seconds * DAY_SECONDS, 3)
+            for channel, seconds in sorted(figures.in_use_seconds.items())
+            if seconds
+        },
         "of_one_consent_in_use_on_one_day": spread([float(n) for n in figures.consent_days.values()]),
         "by_status_each_consent_and_day": {
             state: {"consent_days": round(days[state], 1), "requests": figures.requests[state]}
@@ -135,6 +140,9 @@ def _requests(figures: Figures) -> dict[str, Any]:
 
 def _silences(figures: Figures) -> dict[str, Any]:
     found = [s for s in figures.silences if s.found_at is not None]
+    alarmed = [
+        max(0.0, (s.alarmed_at - s.found_at).total_seconds() / 3600) for s in found if s.alarmed_at and s.found_at
+    ]
     waits = [max(0.0, (s.noticed_at - s.found_at).total_seconds() / 60) for s in found if s.noticed_at and s.found_at]
     return {
         "silences": len(figures.silences),
@@ -144,8 +152,11 @@ def _silences(figures: Figures) -> dict[str, Any]:
         "hours_from_silence_to_first_find": spread(
             [(s.found_at - s.began).total_seconds() / 3600 for s in found if s.found_at]
         ),
+        "hours_from_first_find_to_alarm": spread(alarmed),
         "alarms": figures.alarms,
         "false_alarms": figures.false_alarms,
+        "fears": figures.fears,
+        "false_fears": figures.false_fears,
     }
 
 
@@ -155,7 +166,8 @@ def _targets(told: dict[str, Any], figures: Figures) -> dict[str, Any]:
 
     lost = p95(lag for lag in figures.lags if lag.was_in_use and lag.fate is Fate.LOST)
     others = p95(lag for lag in figures.lags if lag.was_in_use and lag.fate not in {Fate.LOST, Fate.SILENT, Fate.NONE})
-    silences, spent = told["silences"], told["requests"]["consents_in_use_each_day"]
+    silences = told["silences"]
+    spent = told["requests"]["consents_in_use_each_day_by_channel"].get("open", 0)
     longest = silences["minutes_from_first_find_to_notice"].get("max")
     minutes = QUIET_WITHIN.total_seconds() / 60
     all_noticed = silences["noticed"] == silences["in_which_a_poll_found_a_move"]
@@ -167,7 +179,9 @@ def _targets(told: dict[str, Any], figures: Figures) -> dict[str, Any]:
         "other events p95 seconds": _target(
             others, OTHERS_WITHIN_SECONDS, met=others is None or others <= OTHERS_WITHIN_SECONDS
         ),
-        "requests of one in use each day": _target(spent, REQUESTS_EACH_DAY, met=spent <= REQUESTS_EACH_DAY),
+        "requests of one in use each day, its channel not silent": _target(
+            spent, REQUESTS_EACH_DAY, met=spent <= REQUESTS_EACH_DAY
+        ),
         "silence noticed, minutes at most": _target(
             longest, minutes, met=all_noticed and (longest is None or longest <= minutes)
         ),

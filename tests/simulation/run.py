@@ -26,6 +26,7 @@ from tests.usecases.bench import UAE
 from tracker.adapters.clock import SystemIds
 from tracker.adapters.store.sqlite import SqliteDatabase
 from tracker.adapters.store.store import SqlStore
+from tracker.domain.condition import HEALTHY
 from tracker.domain.errors import ConsentApiError
 from tracker.journal.entry import Entry
 from tracker.ports import InboxItem
@@ -106,7 +107,7 @@ class _Run:
         self._staff: Staff = hire(scenario.provider, self._store, self._holder, self._clock, scenario.options)
         self._witness.due_at, self._witness.on_notes = self._staff.due_at, self._note_chores
         self._chores = [(chore, Queue()) for chore in self._staff.chores]
-        self._was_quiet = False
+        self._condition = HEALTHY
         self._ids = CountedIds()
 
     async def whole(self) -> Outcome:
@@ -203,9 +204,9 @@ class _Run:
         while True:
             begun = self._clock.now()
             await chore.run()
-            if self._staff.is_quiet() is not self._was_quiet:
-                self._was_quiet = not self._was_quiet
-                self._ledger.alarm(is_raised=self._was_quiet)
+            if self._staff.condition() != self._condition:
+                self._condition = self._staff.condition()
+                self._ledger.turned(self._condition)
                 self._witness.look_again()
             queue.drop(begun)
             if chore.again_seconds is not None:

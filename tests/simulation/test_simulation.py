@@ -22,6 +22,7 @@ from tests.simulation.simulated_time import SimulatedClock, running_loop, simula
 from tests.simulation.witness import Broken
 from tests.usecases.bench import UAE
 from tracker.domain import decision, lifecycle, schedule
+from tracker.domain.condition import HEALTHY, Condition
 from tracker.domain.consent import Status
 from tracker.domain.schedule import NextAsk
 from tracker.usecases import recording
@@ -228,13 +229,17 @@ def test_an_alarm_is_held_against_the_silences_that_there_were() -> None:
         ledger = Ledger(scenario, SimulatedClock(START))
         for hours in (12, 30, 36, 126):
             await asyncio.sleep(hours * 3600 - running_loop().time())
-            ledger.alarm(is_raised=True)
-            ledger.alarm(is_raised=False)
+            ledger.turned(Condition(probed=True))
+            await asyncio.sleep(600)
+            ledger.turned(Condition(quiet=True))
+            ledger.turned(HEALTHY)
         return ledger
 
     figures = simulate(story).figures
-    assert (figures.alarms, figures.false_alarms) == (4, 1)
-    assert [silence.noticed_at for silence in figures.silences] == [START + 1.25 * DAY, START + 5.25 * DAY]
+    assert (figures.alarms, figures.false_alarms, figures.fears, figures.false_fears) == (4, 1, 4, 1)
+    feared = [START + 1.25 * DAY, START + 5.25 * DAY]
+    assert [silence.noticed_at for silence in figures.silences] == feared
+    assert [silence.alarmed_at for silence in figures.silences] == [at + timedelta(minutes=10) for at in feared]
 
 
 def test_a_chore_is_done_when_it_is_wanted_and_a_quiet_channel_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -246,7 +251,7 @@ def test_a_chore_is_done_when_it_is_wanted_and_a_quiet_channel_is_noted(monkeypa
     def with_a_chore(*args: Any) -> Staff:
         wanted = lambda notes, now: [now + timedelta(minutes=5)] if notes.entries else []
         chore = Chore(run=look, every_seconds=5, wanted=wanted)
-        return replace(hire(*args), chores=(chore,), is_quiet=lambda: len(done) > 3)
+        return replace(hire(*args), chores=(chore,), condition=lambda: Condition(quiet=len(done) > 3))
 
     monkeypatch.setattr("tests.simulation.run.hire", with_a_chore)
     outcome = run(one(replace(SMALL, consents=10, days=5)))

@@ -281,7 +281,12 @@ def a_provider(name: ProviderId, issuer: str, profile: Profile = UAE, **changes:
 
 @asynccontextmanager
 async def open_bench(
-    path: Path, crypto: JwcryptoEventCrypto, *, clock: ManualClock | None = None, profile: Profile = UAE
+    path: Path,
+    crypto: JwcryptoEventCrypto,
+    *,
+    clock: ManualClock | None = None,
+    profile: Profile = UAE,
+    pace: Pace | None = None,
 ) -> AsyncIterator[Bench]:
     clock = clock or ManualClock(NOW)
     providers = Providers(
@@ -292,14 +297,14 @@ async def open_bench(
     )
     ids, entropy = SystemIds(), NoJitter()
     store = SqlStore(SqliteDatabase(path), ids)
-    conditions = Conditions(store)
+    conditions = Conditions(store, clock)
     forced: dict[ProviderId, Condition] = {}
     office = Office(
         providers=providers,
         clock=clock,
         ids=ids,
         entropy=entropy,
-        pace=Pace(),
+        pace=pace or Pace(),
         condition_of=lambda provider: forced.get(provider) or conditions.of(provider),
     )
     keys = ScriptedKeys({DEMOBANK: keys_of("hub", tokens.HUB_KID), OTHERBANK: keys_of("other hub", "other-sig2")})

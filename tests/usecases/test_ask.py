@@ -71,7 +71,7 @@ async def test_a_lost_event_is_found(bench: Bench) -> None:
     await bench.deliver(event(data()))
     bench.holders.answers[CONSENT] = answer("Revoked", "2026-03-02T15:16:00+04:00", RevokedBy="LFI")
     assert await _due_in(bench) is not None
-    bench.advance(seconds=19_900)
+    bench.advance(seconds=21_700)
     assert await bench.asker.run_once(DEMOBANK) == 1
     assert await bench.status() == ("Revoked", False)
     assert (await bench.entries())[-1].leaf["data"]["revoked_by"] == "LFI"
@@ -84,7 +84,7 @@ async def test_an_answer_that_says_what_we_know_moves_confirmed_at_alone(bench: 
     before = await bench.consent()
     bench.holders.answers[CONSENT] = answer()
     for _ in range(3):
-        bench.advance(seconds=19_900)
+        bench.advance(seconds=21_700)
         asked_at = bench.clock.now()
         await bench.asker.run_once(DEMOBANK)
     after = await bench.consent()
@@ -110,7 +110,7 @@ async def test_failures_change_no_status_and_are_tried_again(bench: Bench, error
     await bench.register()
     await bench.deliver(event(data()))
     bench.holders.answers[CONSENT] = error  # type: ignore[assignment]
-    bench.advance(seconds=19_900)
+    bench.advance(seconds=21_700)
     await bench.asker.run_once(DEMOBANK)
     assert await bench.status() == ("Authorized", True)
     assert len(await bench.entries()) == 2
@@ -192,7 +192,7 @@ async def test_an_event_that_comes_while_we_ask_is_not_spoken_for_by_the_answer(
     """Asked, then suspended, then the answer of before: Suspended, and asked again."""
     await bench.register()
     await bench.deliver(event(data()))
-    bench.advance(seconds=19_900)
+    bench.advance(seconds=21_700)
     bench.holders.answers[CONSENT] = answer()
     provider, question = await _claimed(bench)
     await bench.deliver(event(data("Suspended", "2026-03-02T20:51:00+04:00"), exp=1772490000))

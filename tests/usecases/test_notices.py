@@ -341,3 +341,13 @@ async def test_consents_without_a_step_are_not_looked_at(bench: Bench) -> None:
     bench.clock.set(EXPIRY - 30 * DAY)
     assert await bench.notices.run_once() == 1
     assert await bench.notices.run_once() == 0
+
+
+async def test_an_event_dated_at_the_end_of_the_calendar_keeps_no_other_notice_back(bench: Bench) -> None:
+    await bench.register()
+    await hear(bench)
+    await renew(bench, StatusUpdateDateTime="9999-12-31T23:59:59Z")
+    await bench.register(THIRD)
+    await hear(bench, "Authorized", THIRD)
+    await run_to(bench, EXPIRY - 7 * DAY)
+    assert ("third", "in_7_days") in await noticed(bench)

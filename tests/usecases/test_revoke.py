@@ -10,6 +10,7 @@ import pytest_asyncio
 
 from tests.usecases.bench import CONSENT, DEMOBANK, Bench, data, event
 from tests.usecases.test_ask import answer
+from tracker.domain.changed import changed
 from tracker.domain.consent import TrackingId
 from tracker.domain.errors import (
     ConsentApiContractError,
@@ -22,7 +23,9 @@ from tracker.domain.errors import (
     RevocationPendingError,
     RevocationRefusedError,
 )
-from tracker.domain.overlay import Revocation, RevocationState
+from tracker.domain.overlay import Overlay, Revocation, RevocationState
+from tracker.ports import Transaction
+from tracker.usecases.recording import Recording
 from tracker.usecases.revoke_steps import claim_one, count
 
 BY = "TPP.InitiatedByUser"
@@ -390,4 +393,75 @@ async def test_a_request_that_waits_for_long_is_still_open_when_the_clock_ends_t
     await bench.revoker.run_once(DEMOBANK)
     assert (await _revocation(bench)).state is RevocationState.ENDED
     assert await bench.status() == ("Expired", False)
+    assert len(bench.holders.revoked) == 1
+
+
+async def test_a_request_does_not_wait_for_the_time_that_a_clock_was_ahead(
+    bench: Bench, tracking_id: TrackingId
+) -> None:
+    true_time = bench.clock.now()
+    bench.advance(hours=5)
+    bench.holders.said.append(ConsentApiUnavailableError())
+    bench.holders.answers[CONSENT] = answer("Authorized", "2026-03-02T15:13:19+04:00")
+    await _press(bench, tracking_id)
+    bench.clock.set(true_time)
+    bench.advance(seconds=10)
+    bench.holders.said.append(lambda: _revokes(bench))
+    assert await bench.revoker.run_once(DEMOBANK) == 1
+    assert await bench.status() == ("Revoked", False)
+
+
+async def test_one_who_died_while_the_clock_was_ahead_holds_nobody_up(bench: Bench, tracking_id: TrackingId) -> None:
+    true_time = bench.clock.now()
+    bench.advance(hours=5)
+    await bench.revoker.request(tracking_id, BY)
+    assert await bench.store.transact(partial(claim_one, bench.office, tracking_id)) is not None
+    bench.clock.set(true_time)
+    bench.holders.said.append(lambda: _revokes(bench))
+    assert await bench.revoker.run_once(DEMOBANK) == 1
+    assert await bench.status() == ("Revoked", False)
+
+
+async def test_the_journal_tells_each_press_that_has_it_sent_again(bench: Bench, tracking_id: TrackingId) -> None:
+    bench.holders.said.extend(RevocationRefusedError("Consent.BusinessRuleViolation") for _ in range(2))
+    await _press(bench, tracking_id)
+    bench.advance(seconds=1)
+    await _press(bench, tracking_id, "TPP")
+    assert len(bench.holders.revoked) == 2
+    told = [(e.type.rpartition(".")[2], e.data["revoked_by"], e.data["usable"]) for e in (await bench.entries())[2:]]
+    assert told == [("revocation_requested", BY, False), ("revocation_failed", BY, False)] * 2
+
+
+async def test_what_the_holder_accepted_and_has_not_done_is_in_doubt_when_it_is_withdrawn(
+    bench: Bench, tracking_id: TrackingId
+) -> None:
+    """It may do it yet: the holder is asked before it is used."""
+    await _press(bench, tracking_id)
+    bench.advance(seconds=310)
+    await bench.revoker.run_once(DEMOBANK)
+    assert (await _revocation(bench)).state is RevocationState.REFUSED
+    _revokes(bench)
+    await bench.revoker.withdraw(tracking_id)
+    assert await _why(bench) == "in_doubt"
+    assert await bench.asker.run_once(DEMOBANK) == 1
+    assert await bench.status() == ("Revoked", False)
+
+
+async def test_what_was_opened_again_after_its_request_had_ended_can_be_revoked_again(
+    bench: Bench, tracking_id: TrackingId
+) -> None:
+    """Some ecosystems let a holder take an end back."""
+
+    def ended(transaction: Transaction) -> None:
+        held = transaction.lock_tracked([tracking_id])
+        over = Revocation(revoked_by=BY, requested_at=bench.clock.now()).ended()
+        recording = Recording(transaction, bench.office, held.values())
+        recording.change(changed(held[tracking_id], overlay=Overlay(revocation=over)))
+        recording.finish()
+
+    await bench.store.transact(ended)
+    bench.advance(days=1)
+    bench.holders.said.append(lambda: _revokes(bench))
+    await _press(bench, tracking_id)
+    assert await bench.status() == ("Revoked", False)
     assert len(bench.holders.revoked) == 1

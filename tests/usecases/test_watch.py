@@ -142,7 +142,7 @@ async def test_a_damaged_consent_does_not_stand_in_the_way_of_others(bench: Benc
 # ---------------------------------------------------------------------------------------------- quiet
 
 
-async def test_a_silent_provider_is_noticed_by_the_first_move_and_heard_again_by_the_next_event(
+async def test_a_silent_provider_is_noticed_by_the_first_move_and_known_by_the_second(
     bench: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "tracker.usecases.watch")
@@ -157,21 +157,80 @@ async def test_a_silent_provider_is_noticed_by_the_first_move_and_heard_again_by
         if (await hearing(bench)).quiet:
             break
     assert bench.clock.now() - found_at <= timedelta(minutes=15)
+    assert (await hearing(bench)).quiet is Quiet.UNSURE
+    assert bench.conditions.of(DEMOBANK) == Condition(probed=True)
+    assert bench.conditions.of(OTHERBANK) == HEALTHY
+    await find(bench, "Suspended", "b")
+    await pass_the_grace(bench)
     assert (await hearing(bench)).quiet is Quiet.SILENT
     assert bench.conditions.of(DEMOBANK) == Condition(quiet=True)
-    assert bench.conditions.of(OTHERBANK) == HEALTHY
-    await find(bench, "Suspended", "b")  # more of the same is no more news
-    bench.advance(seconds=301)
-    await bench.look_after()
-    assert len(await drifts(bench)) == 2
+    await find(bench, "Revoked", "a")  # more of the same is no more news
+    await pass_the_grace(bench)
+    assert len(await drifts(bench)) == 3
     await bench.deliver(an_event(bench, "Suspended", "c"))
     await bench.look_after()
     await bench.look_after()
     assert bench.conditions.of(DEMOBANK) == HEALTHY
     assert [(record.levelname, record.message.partition(":")[0]) for record in caplog.records] == [
+        ("INFO", "demobank may have gone quiet"),
         ("WARNING", "demobank has gone quiet (silent)"),
         ("INFO", "demobank is heard again"),
     ]
+
+
+async def pass_the_grace(bench: Bench) -> None:
+    await bench.look_after()
+    bench.advance(seconds=301)
+    await bench.look_after()
+
+
+async def test_one_lost_event_is_no_alarm_and_costs_half_an_hour(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "tracker.usecases.watch")
+    await begin(bench, "a", "b")
+    bench.advance(seconds=90)
+    await find(bench, "Suspended", "a")
+    await pass_the_grace(bench)
+    assert bench.conditions.of(DEMOBANK) == Condition(probed=True)
+    bench.advance(minutes=29)
+    await bench.look_after()
+    assert bench.conditions.of(DEMOBANK) == Condition(probed=True)
+    bench.advance(minutes=1)
+    await bench.look_after()
+    assert bench.conditions.of(DEMOBANK) == HEALTHY
+    assert (await hearing(bench)).quiet is Quiet.UNSURE
+    await bench.deliver(an_event(bench, "Suspended", "b"))
+    await bench.look_after()
+    assert (await hearing(bench)).quiet is None
+    assert [(record.levelname, record.message.partition(":")[0]) for record in caplog.records] == [
+        ("INFO", "demobank may have gone quiet"),
+        ("INFO", "demobank is heard"),
+    ]
+
+
+async def test_an_event_that_tells_no_move_ends_the_probe(bench: Bench) -> None:
+    await begin(bench, "a", "b")
+    bench.advance(seconds=90)
+    await find(bench, "Suspended", "a")
+    await pass_the_grace(bench)
+    bench.advance(seconds=10)
+    await bench.deliver(an_event(bench, "Authorized", "b"))  # once more; it moves nothing
+    await bench.look_after()
+    assert bench.conditions.of(DEMOBANK) == HEALTHY
+
+
+async def test_what_was_lost_before_others_came_is_no_silence(bench: Bench) -> None:
+    await begin(bench, "a", "b")
+    bench.advance(seconds=90)
+    bench.holders.answers["a"] = {"Data": data("Suspended", at(bench), ConsentId="a")}
+    bench.advance(hours=1)
+    await bench.deliver(an_event(bench, "Suspended", "b"))
+    bench.advance(hours=1)
+    await bench.asker.ask_now((await bench.consent("a")).tracking_id)
+    await pass_the_grace(bench)
+    assert len(await drifts(bench)) == 1
+    assert (await hearing(bench)).quiet is None
 
 
 async def next_ask(bench: Bench) -> datetime:
@@ -181,28 +240,35 @@ async def next_ask(bench: Bench) -> datetime:
 
 
 async def test_while_it_is_quiet_what_was_due_late_is_asked_about_sooner(bench: Bench) -> None:
-    await begin(bench, "a", "b")
+    await begin(bench, "a", "b", "c")
     await bench.register("elsewhere", provider=OTHERBANK)
+    bench.advance(seconds=90)
     await find(bench, "Suspended", "a")
     await bench.look_after()
     before = await next_ask(bench)
-    bench.advance(seconds=301)
-    await bench.look_after()
+    await pass_the_grace(bench)
+    probed = await next_ask(bench)
+    await find(bench, "Suspended", "c")
+    await pass_the_grace(bench)
     after = await next_ask(bench)
+    base = bench.office.pace.authorized
     assert before - bench.clock.now() > timedelta(hours=5)
-    assert after - bench.clock.now() <= timedelta(seconds=19_800 * (1 / 4 + JITTER))
+    assert before - probed == base / 3
+    assert after - bench.clock.now() <= base * (1 / 4 + JITTER)
 
 
 async def test_a_restart_forgets_nothing(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
     """Another process goes on: with the page that was being read, what is waited for, and an alarm that was given."""
     await begin(bench, "a", "b")
+    bench.advance(seconds=90)
     await find(bench, "Suspended", "a")
+    await find(bench, "Suspended", "b")
     for seconds in (1, 301, 301):
         await bench.pulse.write()
         await Watch(bench.store, bench.office, bench.registrar._journal_bell, grace=timedelta(seconds=300)).run_once()
         bench.advance(seconds=seconds)
-    assert len(await drifts(bench)) == 1
-    assert sum("gone quiet" in record.message for record in caplog.records) == 1
+    assert len(await drifts(bench)) == 2
+    assert sum("has gone quiet" in record.message for record in caplog.records) == 1
 
 
 # ---------------------------------------------------------------------------------------------- what is counted
@@ -253,3 +319,10 @@ def test_base_intervals_stretch_as_what_is_left_of_the_day_asks_for(hour: int, u
     provider = a_provider(DEMOBANK, "https://x", daily_requests=4000)
     now = datetime(2026, 3, 2, hour, tzinfo=UTC)
     assert stretch_for(provider, used, 1000 / 19_800, now) == pytest.approx(stretch)
+
+
+async def test_a_stretch_ends_when_the_provider_has_no_budget_for_a_day_any_more(bench: Bench) -> None:
+    """It was configured away, and the service started anew."""
+    await bench.store.set_stretch(DEMOBANK, 24.0)
+    await bench.look_after()
+    assert bench.conditions.of(DEMOBANK) == HEALTHY

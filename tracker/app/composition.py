@@ -62,6 +62,7 @@ from tracker.usecases.record import Recorder
 from tracker.usecases.recording import Office
 from tracker.usecases.register import Registrar
 from tracker.usecases.reopen import Reopening
+from tracker.usecases.returned_keys import ReturnedKeys
 from tracker.usecases.revoke import Revoker
 from tracker.usecases.shared_asks import SharedAsks, SharedRevocations
 from tracker.usecases.siblings import Siblings
@@ -123,6 +124,7 @@ class Tracker:
     notices: Notices
     siblings: Siblings
     reopening: Reopening
+    returned_keys: ReturnedKeys
     watch: Watch
     pulse: Pulse
     conditions: Conditions
@@ -161,6 +163,7 @@ class Tracker:
 
     def _take(self, keys: OurKeys) -> None:
         self.crypto.use_keys(keys.events)
+        self.returned_keys.look_for(keys.events)
         self.holders.sign_with({provider.id: keys.signing[provider.client_id][0] for provider in self.providers})
         self.exporting.sign_with(keys.signer)
         _log.info("The key files were read: %s", keys.told())
@@ -207,7 +210,7 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
         sender = await stack.enter_async_context(open_sender(networks))
         bells = Bells()
         wakeups = bells.connect(place)
-        conditions = Conditions(store)
+        conditions = Conditions(store, world.clock)
         pulse = Pulse(store, world.clock, holders.tallies)
         office = Office(
             providers=providers,
@@ -330,6 +333,7 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
                 bells.inbox,
                 max_events=settings.receiver.inbox_max_events,
             ),
+            returned_keys=ReturnedKeys(services.quarantine, keys.events),
             shared_asks=shared_asks,
             shared_revocations=SharedRevocations(revoker, shared_asks),
             watch=Watch(store, office, bells.journal, grace=settings.polling.drift_grace),
@@ -367,6 +371,7 @@ def _pace(settings: Settings) -> Pace:
         authorized=polling.authorized,
         suspended=polling.suspended,
         authorization_overdue=polling.authorization_overdue,
+        revoke_abandoned_after=polling.revoke_abandoned_after,
     )
 
 

@@ -154,7 +154,7 @@ def _standing(view: ProviderView) -> ProviderStanding:
         room=view.room.urgent,
         left_today=view.left_today,
         is_tried=view.facts.ledger.breaker.state is not BreakerState.CLOSED,
-        is_quiet=view.facts.health.hearing.quiet is not None,
+        is_quiet=view.facts.health.hearing.is_alarming,
         stretch=view.facts.health.stretch,
         last_event_at=view.facts.health.signs.last_event_at,
         moves={told.value: view.lags(told).count for told in Told},

@@ -82,6 +82,12 @@ def worker_for(tracker: Tracker, roles: Collection[Role] = ALL_ROLES) -> Worker:
             *standing,
             Tick(name="the watch", run=tracker.watch.run_once, every_seconds=_WATCH_EVERY_SECONDS),
             Tick(name="the clock", run=tracker.expiry.run_once, every_seconds=_TICK_EVERY_SECONDS),
+            Tick(
+                name="events for our keys",
+                run=tracker.returned_keys.run_once,
+                every_seconds=_KEYS_EVERY_SECONDS,
+                bell=tracker.returned_keys.bell,
+            ),
             Tick(name="notices", run=tracker.notices.run_once, every_seconds=_TICK_EVERY_SECONDS),
             Tick(name="base groups", run=tracker.siblings.run_once, every_seconds=_TICK_EVERY_SECONDS),
             Tick(

@@ -15,6 +15,7 @@ from tracker.cli import (
     demo,
     journal,
     keys,
+    payments,
     providers,
     quarantine,
     sandbox,
@@ -41,6 +42,7 @@ serve.register(app)
 check.register(app)
 app.add_typer(db.app, name="db")
 app.add_typer(consents.app, name="consents")
+app.add_typer(payments.app, name="payments")
 app.add_typer(providers.app, name="providers")
 app.add_typer(subscriptions.app, name="subscriptions")
 app.add_typer(quarantine.app, name="quarantine")

@@ -111,7 +111,7 @@ def _facts(view: "ProviderView") -> "dict[str, str | Text]":
 
 def _events(view: "ProviderView") -> Text:
     quiet = view.facts.health.hearing.quiet
-    return Text("come", "green") if quiet is None else Text(quiet.value, "red")
+    return Text("come", "green") if quiet is None else Text(quiet.value, "red" if quiet.is_alarming else "yellow")
 
 
 def _share(view: "ProviderView") -> str:

@@ -24,7 +24,9 @@ _TITLES = {
     "consent.authorization_overdue": "nobody finished authorizing",
     "payment.status_changed": "a payment's status",
 }
-_WITHOUT_DOUBT = {"consent.authorization_overdue", "payment.status_changed"}  # their reasons say how, not what is wrong
+_WITHOUT_DOUBT = frozenset(
+    {"consent.authorization_overdue", "consent.revocation_requested", "payment.status_changed"}
+)  # their reasons say how, not what is wrong
 _SAME_STATUS = {
     "consent.status_confirmed": ", confirmed",
     "consent.terms_changed": ", restated",  # with another date, expiry or other terms

@@ -66,7 +66,9 @@ class Allowance:
         taken: When questions were taken in hand, and how many; what is older than a span is left out.
         day: The day of `used`; None before the first question.
         used: How many that day.
+        earlier: How many on the day before that with any: our clock may be set back into it.
         held_until: The provider asked to be left alone until then.
+        held_for: How long that was when it asked.
         share: How many questions those may have who wait for an answer, while the schedule wants more than there is.
         share_at: When that was so.
         waiting: How many wait for their turn, as far as is known.
@@ -77,7 +79,9 @@ class Allowance:
     taken: tuple[tuple[datetime, int], ...] = ()
     day: date | None = None
     used: int = 0
+    earlier: int = 0
     held_until: datetime | None = None
+    held_for: timedelta = _DAY
     share: float | None = None
     share_at: datetime | None = None
     waiting: int = 0
@@ -128,28 +132,44 @@ class Allowance:
 
     def used_on(self, now: datetime) -> int:
         """How many questions were asked on this day; a clock that is stepped back does not give them back."""
-        return self.used if self.day is not None and now.date() <= self.day else 0
+        if self.day is None or now.date() > self.day:
+            return 0
+        return self.used if now.date() == self.day else self.used + self.earlier
 
     # ------------------------------------------------------------------------------------------ what changes it
 
     def settled(self, limits: Limits, now: datetime) -> "Allowance":
-        """The same by this clock: what lies ahead of one that was stepped back counts from now on, as if just sent."""
-        latest = now + limits.span / _SLICES  # as far ahead as slices are written
-        if all(at <= latest for at, _ in self.taken):
-            return self
-        return replace(self, taken=tuple((min(at, latest), count) for at, count in self.taken))
+        """The same by this clock, if it was stepped back: what lies ahead of it was done just now, and lasts from now on.
+
+        A day that comes again is counted as one with the day after it; one that is farther ahead was none at all, and what was
+        asked on it was asked today. Otherwise nothing could be asked until it comes.
+        """
+        settled, latest = self, now + limits.span / _SLICES  # as far ahead as slices are written
+        if any(at > latest for at, _ in self.taken):
+            settled = replace(settled, taken=tuple((min(at, latest), count) for at, count in self.taken))
+        if self.held_until is not None and self._held(now) > self.held_for:
+            settled = replace(settled, held_until=now + self.held_for)
+        if self.day is not None and self.day - now.date() > _DAY:
+            settled = replace(settled, day=now.date(), used=self.used + self.earlier, earlier=0)
+        if self.share_at is not None and self.share_at > now:
+            settled = replace(settled, share_at=now)
+        soon = now + _wanted(limits)
+        if any(until is not None and until > soon for until in (self.waiting_until, self.wanted_until)):
+            settled = replace(settled, waiting_until=None, wanted_until=None)  # who is not gone says so again
+        return settled
 
     def take(self, questions: int, limits: Limits, now: datetime) -> "Allowance":
         """Take questions in hand. Never more than there is room for."""
         if questions < 1:
             return self
-        used = self.used_on(now) + questions
+        is_new_day = self.day is None or now.date() > self.day
         day = now.date() if self.day is None else max(self.day, now.date())
+        used, earlier = (questions, self.used) if is_new_day else (self.used + questions, self.earlier)
         kept = self._within_span(limits, now)
         at = _slice(now, limits)
         same = sum(count for when, count in kept if when == at)
         others = tuple((when, count) for when, count in kept if when != at)
-        return replace(self, taken=(*others, (at, same + questions)), day=day, used=used)
+        return replace(self, taken=(*others, (at, same + questions)), day=day, used=used, earlier=earlier)
 
     def take_turns(self, questions: int, limits: Limits, now: datetime) -> "Allowance":
         """Take questions in hand that somebody waits for."""
@@ -170,8 +190,10 @@ class Allowance:
 
     def held(self, seconds: float, now: datetime) -> "Allowance":
         """The provider asked to be left alone for so long."""
-        until = now + timedelta(seconds=seconds)
-        return replace(self, held_until=until if self.held_until is None else max(until, self.held_until))
+        span = timedelta(seconds=seconds)
+        if self._held(now) >= span:
+            return self
+        return replace(self, held_until=now + span, held_for=span)
 
     # ------------------------------------------------------------------------------------------ inside
 

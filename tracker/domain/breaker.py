@@ -58,9 +58,18 @@ class Breaker:
         """How long nothing may be asked; no time at all when something may."""
         if self.state is BreakerState.CLOSED or self.until is None:
             return timedelta()
-        # Never longer than it can have been meant: the clock may have been stepped back.
-        longest = PROBE_TAKES if self.state is BreakerState.HALF_OPEN else LONGEST_WAIT
-        return min(max(self.until - now, timedelta()), longest)
+        return min(max(self.until - now, timedelta()), self._longest)
+
+    def settled(self, now: datetime) -> "Breaker":
+        """The same by this clock: if that was stepped back, what is waited for is waited for from now on, and no longer."""
+        if self.until is None or self.until - now <= self._longest:
+            return self
+        return replace(self, until=now + self._longest)
+
+    @property
+    def _longest(self) -> timedelta:
+        """No longer than this can it have been meant to be waited for."""
+        return PROBE_TAKES if self.state is BreakerState.HALF_OPEN else LONGEST_WAIT
 
     def room(self, now: datetime) -> int | None:
         """How many questions it lets through; None: any number."""

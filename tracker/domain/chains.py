@@ -82,6 +82,6 @@ def _outlook(link: Link, current: Link | None, now: datetime, grace: timedelta) 
     if link.status is not Status.AUTHORIZED or current.tracking_id in link.overlaps_told:
         return Outlook(is_succeeded=True)
     since = max((t for t in (link.since, current.since) if t is not None), default=now)
-    if now - since < grace:
-        return Outlook(is_succeeded=True, look_at=since + grace)
+    if now - since < grace:  # a holder may date what it says anywhere; it is looked at in time all the same
+        return Outlook(is_succeeded=True, look_at=min(since, now + grace) + grace)
     return Outlook(is_succeeded=True, overlap=current.tracking_id, overlap_since=since)

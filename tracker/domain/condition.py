@@ -12,10 +12,12 @@ class Condition:
 
     Attributes:
         quiet: Its events seem to be lost: what they would have told must be asked for.
+        probed: Its events may be lost: for a while it is asked somewhat more often, to see.
         stretch: Its budget is short: ask more slowly by this factor; 1 or more.
     """
 
     quiet: bool = False
+    probed: bool = False
     stretch: float = 1.0
 
 

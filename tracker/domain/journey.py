@@ -31,6 +31,7 @@ class Journey:
         error_description: What describes it, if that is a code too.
         token_at: When it told of a token that was given for this consent.
         overdue_at: When the journal told that nobody had finished.
+        given_up_at: When the clock asked by itself that the holder revoke it, since nobody had.
     """
 
     pushed_at: datetime | None = None
@@ -42,6 +43,11 @@ class Journey:
     error_description: str | None = None
     token_at: datetime | None = None
     overdue_at: datetime | None = None
+    given_up_at: datetime | None = None
+
+    def is_push_refused(self, status: Status) -> bool:
+        """Whether there is nothing that anybody could authorize: its request was refused, and the holder has none such."""
+        return status is Status.NOT_STAGED and self.push_accepted is False
 
     @property
     def last_heard_at(self) -> datetime | None:
@@ -97,8 +103,8 @@ def overdue_from(
     """
     if status not in WAITING or journey.overdue_at is not None:
         return None
-    if status is Status.NOT_STAGED and journey.push_accepted is False:
-        return None  # there is nothing that anybody could authorize
+    if journey.is_push_refused(status):
+        return None
     due = max(registered_at, journey.last_heard_at or registered_at) + patience
     return due if authorizable_until is None else max(due, authorizable_until)
 
@@ -114,3 +120,17 @@ def is_abandoned(journey: Journey, decision: Decision, vouched_at: datetime | No
     if journey.overdue_at is None or decision.status is not Status.AWAITING_AUTHORIZATION:
         return False
     return vouched_at is not None and vouched_at >= journey.overdue_at
+
+
+def given_up_from(journey: Journey, authorizable_until: datetime | None, patience: timedelta) -> datetime | None:
+    """When a consent that is abandoned is to be revoked; None: that was asked for already.
+
+    Args:
+        journey: What our application saw. It may have come back after that was told that nobody had.
+        authorizable_until: The end of the time that others have who must authorize it too; None if nobody else must.
+        patience: So long after the last that was told or heard.
+    """
+    if journey.given_up_at is not None or journey.overdue_at is None:
+        return None
+    due = max(journey.overdue_at, journey.last_heard_at or journey.overdue_at) + patience
+    return due if authorizable_until is None else max(due, authorizable_until)

@@ -18,6 +18,10 @@ from typing import Final
 
 _READ_AGAIN: Final = (timedelta(seconds=5), timedelta(seconds=30))
 _PAST_SETTLING: Final = timedelta(seconds=10)
+_PUT_OFF: Final = timedelta(minutes=30)
+
+LONGEST_PUT_OFF: Final = timedelta(hours=1)
+"""Nothing is put off for so long, nor leased: what lies farther ahead was written while our clock was ahead."""
 
 ACCEPTED: Final = "accepted"
 """What a holder answered that took a revocation."""
@@ -91,12 +95,16 @@ class Revocation:
 
     def is_free(self, now: datetime) -> bool:
         """Whether it is to be carried out and nobody is at it."""
-        is_leased = self.leased_until is not None and self.leased_until > now
-        return self.state is RevocationState.PENDING and not is_leased
+        return self.state is RevocationState.PENDING and not self.is_leased(now)
+
+    def is_leased(self, now: datetime) -> bool:
+        """Whether somebody is at it."""
+        return self.leased_until is not None and timedelta() < self.leased_until - now <= LONGEST_PUT_OFF
 
     def may_have_arrived(self) -> bool:
         """Whether the holder may have taken a sending, or may yet, though it has not said that the consent is at an end."""
-        return self.sent_at is not None and self.state is RevocationState.PENDING
+        is_refused = self.state is RevocationState.REFUSED and self.answer != ACCEPTED and not self.unanswered
+        return self.sent_at is not None and not is_refused
 
     def pressed_again(self, now: datetime) -> "Revocation":
         """Somebody wants it once more: it is due at once, and one that was refused is tried again."""
@@ -122,10 +130,11 @@ class Revocation:
             leased_until=until,
         )
 
-    def held_up(self, until: datetime, error: str, answer: str | None) -> "Revocation":
+    def held_up(self, now: datetime, until: datetime, error: str, answer: str | None) -> "Revocation":
         """An attempt brought no answer, or none to the question that followed it."""
         failures = self.failures + 1
-        return replace(self._answered(answer), failures=failures, due_at=until, leased_until=None, last_error=error)
+        due_at = min(until, now + _PUT_OFF)  # a provider that asked for longer is left alone by its budget
+        return replace(self._answered(answer), failures=failures, due_at=due_at, leased_until=None, last_error=error)
 
     def read_back(self, now: datetime, settling: timedelta, answer: str | None) -> "Revocation":
         """The holder was asked after the last sending, and the consent goes on.
@@ -139,12 +148,14 @@ class Revocation:
         if self.sent_at is None or read.answer is None:
             return replace(read, due_at=now)
         is_refused = read.answer != ACCEPTED
-        settled_at = self.sent_at + settling + _PAST_SETTLING
+        sent_at = min(self.sent_at, now)  # what lies ahead was sent while our clock was ahead
+        settled_at = sent_at + settling + _PAST_SETTLING
         if (is_refused and not read.unanswered) or now >= settled_at:
             why = read.answer if is_refused else NOT_REVOKED
             return replace(read, state=RevocationState.REFUSED, due_at=None, last_error=why)
-        steps = (self.sent_at + step for step in _READ_AGAIN)
-        return replace(read, due_at=next((at for at in steps if at > now), settled_at))
+        steps = (sent_at + step for step in _READ_AGAIN)
+        due_at = next((at for at in steps if at > now), settled_at)
+        return replace(read, sent_at=sent_at, due_at=min(due_at, now + _PUT_OFF))
 
     def _answered(self, answer: str | None) -> "Revocation":
         return self if answer is None else replace(self, answer=answer, unanswered=self.unanswered - 1)

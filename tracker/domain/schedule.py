@@ -8,8 +8,10 @@ is written.
 * Not staged, or awaiting authorization: at once, then at the base interval while somebody may be at the holder's pages; from
   `authorization_overdue` on ever more slowly, at most 96 times a day, after a day 4 times. When the window for authorizing
   ends: at that instant, and 1, 5 and 30 minutes after it.
-* Authorized or suspended: at the base interval, of which the provider's condition makes more or less.
-* Open, and its expiry has passed: at once, after 1, 5 and 30 minutes, then hourly.
+* Authorized or suspended: at the base interval, of which the provider's condition makes more or less; one for a single use 1, 5
+  and 30 minutes after it was authorized besides: mostly it is used then.
+* Open, and its expiry has passed: at once, after 1, 5 and 30 minutes, then hourly; once it has been alarming for that the holder
+  does not confirm it, four times a day, and after a week of that once a day: some holders never will.
 * In doubt: at once, after 5 and 30 seconds, past the settling time, then hourly; one that has ended not hourly.
 * Ended, as an event alone has said: once, past the settling time.
 
@@ -31,20 +33,25 @@ _MINUTE: Final = timedelta(minutes=1)
 _HOUR: Final = timedelta(hours=1)
 _DAY: Final = timedelta(days=1)
 _AT_EXPIRY: Final = (timedelta(0), _MINUTE, 5 * _MINUTE, 30 * _MINUTE)
+_TO_BE_USED: Final = _AT_EXPIRY[1:]
 # A doubt is mostly a stale read: it is over with the next answer, or with the first one past the settling time.
 _IN_DOUBT: Final = (timedelta(0), timedelta(seconds=5), timedelta(seconds=30))
 _AFTER_SETTLING: Final = timedelta(seconds=10)
 _OVERDUE_LEAST: Final = 15 * _MINUTE  # 96 times a day
 _ABANDONED_LEAST: Final = 6 * _HOUR  # 4 times a day
+_UNCONFIRMED_LEAST: Final = 6 * _HOUR  # 4 times a day
+_FOR_A_WEEK: Final = 7 * _DAY
 _AGE_PART: Final = 8  # one that is overdue is asked about when it has become older by an eighth
 _FIRST_BACKOFF: Final = timedelta(seconds=5)
 _LONGEST_BACKOFF: Final = 15 * _MINUTE
+_BACKOFF_JITTER: Final = 0.1
 _TRIES_AFTER_THE_END: Final = 30  # some six hours; then nobody wants to know any more
 _QUIET: Final = 0.25
+_PROBED: Final = 2 / 3
 _MOST_STRETCHED: Final = 1_000.0
 _CLOCKS_AGREE: Final = _MINUTE
 
-JITTER: Final = 0.1
+JITTER: Final = 0.05
 """By this part of them base intervals are spread at random."""
 CONFIRMED_WITHIN: Final = _DAY
 """A holder that has not confirmed an expiry after so long is alarming."""
@@ -62,12 +69,14 @@ class Pace:
         authorized: While it is in use.
         suspended: While the holder has stopped it.
         authorization_overdue: After so long nobody is expected back, and asking slows down.
+        revoke_abandoned_after: So long after that the holder is asked to revoke what it still waits for; None: never.
     """
 
     awaiting_authorization: timedelta = timedelta(seconds=30)
     authorized: timedelta = timedelta(seconds=19_800)
     suspended: timedelta = timedelta(seconds=19_800)
     authorization_overdue: timedelta = timedelta(seconds=900)
+    revoke_abandoned_after: timedelta | None = None
 
     def base(self, status: Status) -> timedelta:
         """The base interval of a status among `STEADY`."""
@@ -93,10 +102,11 @@ class Tempo:
 def tempo(pace: Pace, condition: Condition) -> Tempo:
     """How a provider's condition moves what is scheduled.
 
-    A quiet provider is asked in a quarter of the base interval, one whose budget is short in `stretch` times as much. The jitter
-    stays that of the base interval, a tenth of it.
+    A quiet provider is asked in a quarter of the base interval, one that may be quiet in half of it, one whose budget is short in
+    `stretch` times as much. The jitter stays that of the base interval, a twentieth of it.
     """
-    factor = min(max(1.0, condition.stretch), _MOST_STRETCHED) * (_QUIET if condition.quiet else 1)
+    sooner = _QUIET if condition.quiet else _PROBED if condition.probed else 1
+    factor = min(max(1.0, condition.stretch), _MOST_STRETCHED) * sooner
     farthest = {status: pace.base(status) * (1 + JITTER) + _CLOCKS_AGREE for status in STEADY}
     awaiting = pace.awaiting_authorization * (1 + JITTER)
     return Tempo(
@@ -131,7 +141,14 @@ class NextAsk:
 
 
 def next_ask(
-    consent: TrackedConsent, decision: Decision, pace: Pace, *, now: datetime, settling: timedelta, fraction: float
+    consent: TrackedConsent,
+    decision: Decision,
+    pace: Pace,
+    *,
+    now: datetime,
+    settling: timedelta,
+    fraction: float,
+    is_single: bool = False,
 ) -> NextAsk:
     """When to ask about a consent next.
 
@@ -141,7 +158,8 @@ def next_ask(
         pace: The base intervals.
         now: Our clock, which may have been stepped back.
         settling: How long the holder's reads may lag, by its rules.
-        fraction: A random number from 0 up to 1, which spreads the base intervals by a tenth.
+        fraction: A random number from 0 up to 1, which spreads the base intervals by a twentieth.
+        is_single: It is for one use, soon.
     """
     asking = consent.asking
     if decision.status.is_terminal and asking.failures >= _TRIES_AFTER_THE_END:
@@ -151,14 +169,22 @@ def next_ask(
     ordinary = [times.known(asking.leased_until, _HOUR)]
     urgent: list[datetime | None] = []
     steady: datetime | None = None
-    if decision.status in STEADY:
+    # After its expiry all that there is to ask is whether the holder has noticed.
+    is_over = decision.status.is_open and times.is_past(decision.expiration_date_time)
+    if decision.status in STEADY and not is_over:
         steady = _steady(times, pace.base(decision.status) * (1 + JITTER * fraction))
-    elif not decision.status.is_terminal:
+        if is_single and decision.status is Status.AUTHORIZED:
+            ordinary.append(
+                _on_ladder(times.known(consent.learned_at, _CLOCKS_AGREE), _TO_BE_USED, times.asked_at, None)
+            )
+    elif not decision.status.is_terminal and not is_over and not consent.journey.is_push_refused(decision.status):
         awaiting = _awaiting(times, decision, pace, fraction)
         ordinary.append(awaiting)
         urgent.append(awaiting if _is_somebody_there(times, decision, pace) else None)
     if decision.status.is_open:
-        urgent.append(_on_ladder(decision.expiration_date_time, _AT_EXPIRY, times.asked_at, _HOUR))
+        urgent_expiry, ordinary_expiry = _expiry(times, decision)
+        urgent.append(urgent_expiry)
+        ordinary.append(ordinary_expiry)
     if decision.status is Status.AWAITING_AUTHORIZATION:
         ordinary.append(_on_ladder(consent.authorization_expiration_date_time, _AT_EXPIRY, times.asked_at, None))
     ladder = (*_IN_DOUBT, settling + _AFTER_SETTLING, 3 * settling)
@@ -194,6 +220,9 @@ class _Times:
     def known(self, time: datetime | None, ahead: timedelta) -> datetime | None:
         """A time of ours that is never further ahead than that; one that is means now."""
         return self.now if time is not None and time > self.now + ahead else time
+
+    def is_past(self, time: datetime | None) -> bool:
+        return time is not None and time <= self.now
 
     def is_queued(self, decision: Decision) -> bool:
         is_new = self.consent.asking.asked_at is None and decision.status is Status.NOT_STAGED
@@ -244,6 +273,17 @@ def _awaiting(times: _Times, decision: Decision, pace: Pace, fraction: float) ->
     return since + interval * (1 + JITTER * fraction)
 
 
+def _expiry(times: _Times, decision: Decision) -> tuple[datetime | None, datetime | None]:
+    """When to ask whether an open consent has expired: while that is urgent, and once the holder has not said so for long."""
+    asked_at, alarm_at = times.asked_at, overdue_from(times.consent)
+    step = _on_ladder(decision.expiration_date_time, _AT_EXPIRY, asked_at, None)
+    if step is not None or decision.expiration_date_time is None or asked_at is None:
+        return step, None
+    if alarm_at is None or asked_at < alarm_at:
+        return asked_at + _HOUR, None
+    return None, asked_at + (_UNCONFIRMED_LEAST if asked_at < alarm_at + _FOR_A_WEEK else _DAY)
+
+
 def _confirmation(times: _Times, decision: Decision, settling: timedelta) -> datetime | None:
     """When to ask whether an end that came as an event is so."""
     end = decision.report
@@ -278,7 +318,7 @@ def hold_back(failures: int, fraction: float) -> timedelta:
     """How long to hold back after so many questions in a row without an answer."""
     doubled: int = 2 ** min(failures - 1, 10)
     backoff = min(_LONGEST_BACKOFF, _FIRST_BACKOFF * doubled)
-    return backoff * (1 + JITTER * fraction)
+    return backoff * (1 + _BACKOFF_JITTER * fraction)
 
 
 def siblings_again_at(learned_at: datetime, settling: timedelta) -> datetime:
@@ -298,13 +338,23 @@ def overdue_from(consent: TrackedConsent) -> datetime | None:
 def next_tick(consent: TrackedConsent, decision: Decision, pace: Pace) -> datetime | None:
     """When the clock alone will have something to tell.
 
-    At the expiry, and when the holder should have confirmed it; and when nobody has finished authorizing the consent.
+    At the expiry, and when the holder should have confirmed it; when nobody has finished authorizing the consent, and when it
+    is to be given up for that.
     """
     not_finished = consent.overdue_from(decision, pace.authorization_overdue)
     if not decision.status.is_open:
         return not_finished
     if consent.told.status is not Status.EXPIRED:
-        return _earliest((not_finished, decision.expiration_date_time))
+        return _earliest((not_finished, _given_up_tick(consent, decision, pace), decision.expiration_date_time))
     alarm_at = overdue_from(consent)
     is_told = alarm_at is None or (consent.judged_at is not None and consent.judged_at >= alarm_at)
     return _earliest((not_finished, None if is_told else alarm_at))
+
+
+def _given_up_tick(consent: TrackedConsent, decision: Decision, pace: Pace) -> datetime | None:
+    """When a consent is to be given up, or the holder to be asked for that; not while an answer is waited for."""
+    due = consent.given_up_from(decision, pace.revoke_abandoned_after)
+    if due is None or consent.confirmed_at is None or consent.confirmed_at >= due:
+        return due
+    wanted_at = consent.asking.requested_at
+    return due if wanted_at is None or wanted_at < due else None

@@ -7,7 +7,7 @@ from typing import Any
 
 from tracker.domain.consent import Channel, ConsentId, ProviderId, Status, TrackingId
 from tracker.domain.decision import Decision
-from tracker.domain.journey import Authorizers, Journey, is_abandoned, overdue_from
+from tracker.domain.journey import Authorizers, Journey, given_up_from, is_abandoned, overdue_from
 from tracker.domain.lifecycle import Position, Told
 from tracker.domain.moves import Rules
 from tracker.domain.noticed import Noticing
@@ -135,13 +135,30 @@ class TrackedConsent:
         """When it is to be told that nobody has finished authorizing it; None: not at all, or told already."""
         if self.imported or self.told.status is Status.EXPIRED:
             return None
-        others_may = self.journey.code_received and self.authorizers is not None and self.authorizers.is_waiting
-        until = (self.authorization_expiration_date_time or decision.expiration_date_time) if others_may else None
+        until = self._others_may_until(decision)
         return overdue_from(self.journey, decision.status, self.registered_at, until, patience)
 
     def is_abandoned(self, decision: Decision) -> bool:
         """Whether nobody came back, and the holder was asked since and still waits."""
         return is_abandoned(self.journey, decision, self.confirmed_at)
+
+    def given_up_from(self, decision: Decision, patience: timedelta | None) -> datetime | None:
+        """When the holder is to be asked to revoke it, since it is abandoned; None: not at all, or that was done once."""
+        is_ours = self.overlay.revocation is not None or decision.is_in_doubt or self.told.status is Status.EXPIRED
+        if patience is None or is_ours or not self.is_abandoned(decision):
+            return None
+        return given_up_from(self.journey, self._others_may_until(decision), patience)
+
+    @property
+    def is_given_up(self) -> bool:
+        """Whether the request to revoke it is the clock's."""
+        revocation = self.overlay.revocation
+        return revocation is not None and revocation.requested_at == self.journey.given_up_at
+
+    def _others_may_until(self, decision: Decision) -> datetime | None:
+        """Until when others have time who must authorize it too, once the first has come back; None if nobody must."""
+        others_may = self.journey.code_received and self.authorizers is not None and self.authorizers.is_waiting
+        return (self.authorization_expiration_date_time or decision.expiration_date_time) if others_may else None
 
     def is_shown_by(self, payment: Payment) -> bool:
         """Whether a word on a payment is the latest on any payment under it."""

@@ -53,7 +53,7 @@ from tracker.ports.records import (
 )
 from tracker.ports.spans import Place, Span, Spans
 from tracker.ports.store import Inbox, Store
-from tracker.ports.survey import DueAsks, HolderTally, Standing, Survey
+from tracker.ports.survey import Due, DueAsks, HolderTally, Standing, Survey
 from tracker.ports.transaction import AS_IT_IS, AskLine, RevokedGroups, Transaction
 from tracker.ports.world import Clock, Entropy, Ids
 
@@ -72,6 +72,7 @@ __all__ = [
     "ConsentQuery",
     "Decrypted",
     "Delivery",
+    "Due",
     "DueAsks",
     "Entropy",
     "EventCrypto",

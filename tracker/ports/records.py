@@ -175,12 +175,21 @@ MOST_KEYS_SHOWN = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuarantineFilter:
-    """Which events of the quarantine are meant; what is None does not narrow it."""
+    """Which events of the quarantine are meant; what is None does not narrow it.
+
+    Attributes:
+        reason: Why they are there.
+        step: At which step they failed.
+        provider: Whose they said to be.
+        verified: Whether they had been verified.
+        our_kids: For which keys of ours they are.
+    """
 
     reason: str | None = None
     step: str | None = None
     provider: str | None = None
     verified: bool | None = None
+    our_kids: frozenset[str] | None = None
 
 
 EVERYTHING_ASIDE = QuarantineFilter()

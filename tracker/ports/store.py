@@ -19,6 +19,7 @@ from tracker.ports.records import (
     InboxItem,
     LackedKey,
     Name,
+    PaymentKey,
     Progress,
     Quarantined,
     QuarantineFilter,
@@ -114,6 +115,9 @@ class Store(Inbox, Protocol):
 
     async def payments_of(self, name: Name, limit: int, after: str = "") -> list[Payment]:
         """Payments under a consent, in order of their ids; `after` is one of these."""
+
+    async def get_payment(self, key: PaymentKey) -> Payment | None:
+        """One payment."""
 
     # journal
 

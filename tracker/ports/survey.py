@@ -21,6 +21,19 @@ class DueAsks:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """What the calendar wants told, of all providers that are configured.
+
+    Attributes:
+        count: How many consents it is due of.
+        since: Since when the longest overdue is; None if there is none.
+    """
+
+    count: int
+    since: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """How far a subscription has come.
 
@@ -49,6 +62,8 @@ class Survey:
         quarantine_unverified: How many others.
         asks: What is due to be asked, by provider: by the base intervals, whatever the provider's condition makes of them.
         expired_unconfirmed: How many consents' expiry the holder has not confirmed for a day, by provider.
+        clock: Expiries to be told, and authorizations that nobody finished.
+        notices: Deadlines to be told of.
         subscriptions: All of them, the furthest behind first.
         parked: How many entries wait to be told again, over all subscriptions.
         dead_letters: How many were given up.
@@ -63,6 +78,8 @@ class Survey:
     quarantine_unverified: int
     asks: Mapping[str, DueAsks]
     expired_unconfirmed: Mapping[str, int]
+    clock: Due
+    notices: Due
     subscriptions: tuple[Standing, ...]
     parked: int
     dead_letters: int

@@ -56,6 +56,7 @@ class Kind:
         read_limits: The limits that terms set, and how much of them is used. Never fails, whatever they are.
         is_single: Whether terms are those of a consent for one use. Never fails, whatever they are.
         revokers: What the holder may be told of who revokes, when we do; empty: we cannot revoke such a consent.
+        revoked_by_us: What it is told when that is our own decision; one of these, or None if there is none such.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Kind:
     is_single: Callable[[Mapping[str, Any]], bool] = _never
     read_limits: Callable[[Mapping[str, Any]], tuple[Limit, ...]] = _unlimited
     revokers: frozenset[str] = frozenset()
+    revoked_by_us: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,7 +28,7 @@ from tracker.profiles import uae_v2_1_around as around
 from tracker.profiles.around import Granted, Labels, Shown
 from tracker.profiles.profile import Event, Kind, Profile, Push, Refusal, RevokeCall, Snapshot
 from tracker.profiles.uae_v2_1_limits import is_single, read_limits
-from tracker.profiles.uae_v2_1_revoke import REVOKERS, may_be_paused, revoke_call
+from tracker.profiles.uae_v2_1_revoke import REVOKED_BY_US, REVOKERS, may_be_paused, revoke_call
 from tracker.profiles.uae_v2_1_wire import consent_id_of, open_answer, read_consent, read_event, read_refusal
 
 _SHARING_MOVES: Final[Mapping[Status, frozenset[Status]]] = {
@@ -72,6 +72,7 @@ _KINDS: Final = MappingProxyType(
                 status_members=_STATUS_MEMBERS,
                 attest_within=_ATTEST_WITHIN,
                 revokers=REVOKERS,
+                revoked_by_us=REVOKED_BY_US,
             ),
             Kind(
                 name="payment",
@@ -84,6 +85,7 @@ _KINDS: Final = MappingProxyType(
                 is_single=is_single,
                 read_limits=read_limits,
                 revokers=REVOKERS,
+                revoked_by_us=REVOKED_BY_US,
             ),
             Kind(
                 name="insurance",
@@ -95,6 +97,7 @@ _KINDS: Final = MappingProxyType(
                 status_members=_STATUS_MEMBERS,
                 attest_within=_ATTEST_WITHIN,
                 revokers=REVOKERS,
+                revoked_by_us=REVOKED_BY_US,
             ),
         )
     }

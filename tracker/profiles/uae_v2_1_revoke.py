@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from tracker.profiles.profile import RevokeCall
 
-REVOKERS: Final = frozenset({"TPP", "TPP.InitiatedByUser"})
+REVOKED_BY_US: Final = "TPP"
+REVOKERS: Final = frozenset({REVOKED_BY_US, "TPP.InitiatedByUser"})
 """By our own decision, and by the customer's, told to us. Spec: `AERevokedByPatchConsent`."""
 
 

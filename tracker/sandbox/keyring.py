@@ -39,6 +39,10 @@ class Keyring:
         if self._published.pop(kid, None) is None:
             raise UnusableInputError(f"no key {kid} is published")
 
+    def publish(self, key: SigningKey) -> None:
+        """Put a key into the JWK Set, such as one that signed before it was there."""
+        self._published[key.kid] = key
+
     @cached_property
     def stranger(self) -> SigningKey:
         """A key that nobody publishes, to play a forger; made when first needed."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
+from tracker.domain.changed import changed
 from tracker.domain.consent import ConsentId, ProviderId, Status, TrackingId, is_consent_id
 from tracker.domain.decision import Decision
 from tracker.domain.errors import ConsentNotFoundError, InvalidRequestError
@@ -16,6 +17,7 @@ from tracker.domain.tracked import TrackedConsent
 from tracker.ports import AS_IT_IS, Clock, ConsentQuery, Name, Store, Watched
 from tracker.profiles.around import Labels, Shown
 from tracker.profiles.profile import Kind, Profile
+from tracker.usecases.back_then import overlay_at
 from tracker.usecases.foresight import notice_rules
 from tracker.usecases.providers import Providers
 
@@ -208,7 +210,7 @@ class Consulting:
         return self._view(await self._store.get_watched(TrackingId(tracking_id)))
 
     async def as_of(self, found: ConsentView, instant: datetime) -> ConsentView:
-        """What it was at an instant, as we know today.
+        """What it was at an instant, as we know today; and whether we ourselves were against using it then.
 
         Raises:
             InvalidRequestError: The instant has not come: nobody knows what will be then.
@@ -222,7 +224,10 @@ class Consulting:
         # All that we know: by our clock some of it may lie ahead, if the clock was stepped back since.
         today = max((self._clock.now(), *(report.recorded_at for report in reports)))
         decision, _ = view(reports, rules, instant, today, consent.registered_expiry)
-        return replace(found, decision=decision, at=instant)
+        overlay = consent.overlay  # of today whatever the time of it: our clock may have been stepped back
+        if instant < self._clock.now():
+            overlay = overlay_at(overlay, await self._store.entries_of(consent.tracking_id), instant)
+        return replace(found, consent=changed(consent, overlay=overlay), decision=decision, at=instant)
 
     async def search(self, query: ConsentQuery) -> Sequence[ConsentView]:
         """Search among the consents of the providers that are configured, in order of tracking id."""

@@ -1,6 +1,7 @@
 """Let the clock speak: consents whose expiry has passed are told so at that instant, whatever their holders repeat.
 
-And consents that nobody has finished authorizing: that is told once, and the holder is asked.
+And consents that nobody has finished authorizing: that is told once, and the holder is asked; later, if that is wanted, it is
+asked to revoke them.
 """
 
 from functools import partial
@@ -11,6 +12,7 @@ from tracker.domain.consent import Channel, TrackingId
 from tracker.domain.tracked import TrackedConsent
 from tracker.journal.entry import Entry
 from tracker.ports import Store, Transaction
+from tracker.usecases.abandoned import give_up
 from tracker.usecases.drafting import draft_of
 from tracker.usecases.overdue import alarm
 from tracker.usecases.recording import Office, Recording
@@ -57,6 +59,7 @@ def _tick_due(office: Office, transaction: Transaction) -> tuple[int, list[Entry
     for consent in due:
         recording.tick(consent.tracking_id)
         _tell_overdue(office, recording, consent.tracking_id)
+        give_up(office, recording, consent.tracking_id)
     return len(due), recording.finish(), recording.overdue
 
 

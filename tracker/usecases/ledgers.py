@@ -42,7 +42,7 @@ def _opened(
     return written, changed(
         written,
         allowance=written.allowance.settled(provider.limits, written.at),
-        breaker=written.breaker.heard(outcomes, written.at),
+        breaker=written.breaker.settled(written.at).heard(outcomes, written.at),
     )
 
 

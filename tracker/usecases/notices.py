@@ -66,7 +66,7 @@ def _tell_due(office: Office, transaction: Transaction) -> tuple[int, _Chains, l
         if look_at is not None and look_at <= recording.now:
             chains[consent.provider, root_of(consent)].add(consent.tracking_id)
         else:
-            _tell_step(office, recording, consent)
+            _tell_step(office, recording, recording.told_by_now(consent.tracking_id))
     return len(due), chains, recording.finish()
 
 
@@ -75,6 +75,7 @@ def _look_at_chain(office: Office, root: Name, due: set[TrackingId], transaction
     held = transaction.lock_chain(root, due)
     chain = {one.tracking_id: one for one in held if (one.provider, root_of(one)) == root}
     recording = Recording(transaction, office, chain.values())
+    chain = {tracking_id: recording.told_by_now(tracking_id) for tracking_id in chain}
     links = [_link(office, recording, consent) for consent in chain.values()]
     looks = look_around(links, recording.now, office.notices.overlap_grace)
     has_renewals = any(one.consent_id != root[1] for one in chain.values())

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from tracker.domain.changed import changed
-from tracker.domain.consent import Channel, ConsentId, TrackingId
+from tracker.domain.consent import Channel, ConsentId, ProviderId, TrackingId
+from tracker.domain.errors import NotFoundError
 from tracker.domain.payment import Payment
 from tracker.journal.entry import Evidence as EntryEvidence
 from tracker.ports import Name, PaymentKey, Store, Transaction
@@ -28,6 +29,17 @@ class Payments:
     async def under(self, name: Name, limit: int, after: str = "") -> list[Payment]:
         """Payments under a consent, in order of their ids."""
         return await self._store.payments_of(name, limit, after)
+
+    async def get(self, provider: str, payment_id: str) -> Payment:
+        """One payment.
+
+        Raises:
+            NotFoundError: Its holder has told us of none such.
+        """
+        found = await self._store.get_payment((ProviderId(provider), payment_id))
+        if found is None:
+            raise NotFoundError(f"{provider} has told of no payment {payment_id}.")
+        return found
 
 
 class PaymentBook:
@@ -68,7 +80,7 @@ def tell_payment(
 
     Of several payments under one consent, the latest word of all is shown there.
     """
-    consent = recording.current(tracking_id)
+    consent = recording.told_by_now(tracking_id)
     if consent.is_shown_by(payment):
         shown = changed(consent, payment_outcome=payment.outcome, payment_date_time=payment.status_date_time)
         recording.change(shown)

@@ -85,8 +85,9 @@ _NOTHING = HolderTally(tokens_fetched=0, tokens_failed=0, keys_fetched=0, keys_f
 class Conditions:
     """The providers' condition, read now and then, and at hand for whoever schedules."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
+        self._clock = clock
         self._known: dict[ProviderId, Condition] = {}
 
     def of(self, provider: ProviderId) -> Condition:
@@ -100,7 +101,12 @@ class Conditions:
             StorageError: What was known stands.
         """
         health = await self._store.provider_health()
+        now = self._clock.now()
         self._known = {
-            provider: Condition(quiet=known.hearing.quiet is not None, stretch=known.stretch)
+            provider: Condition(
+                quiet=known.hearing.is_alarming,
+                probed=known.hearing.is_probed(now, known.signs.last_event_at),
+                stretch=known.stretch,
+            )
             for provider, known in health.items()
         }

@@ -6,6 +6,7 @@ ours mended), and does no harm anywhere else.
 """
 
 import logging
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -24,7 +25,7 @@ class Retried:
 
     Attributes:
         count: How many events went back into the inbox.
-        is_complete: Whether that was all; if not, the inbox is full.
+        is_complete: Whether that was all; if not, the inbox is full, or no more were wanted.
     """
 
     count: int
@@ -88,13 +89,22 @@ class Quarantine:
 
         It goes through them once: what fails again meanwhile is not retried in the same breath.
         """
+        retried = await self.release_all(only)
+        _log.info("%d quarantined events (%s) go back into the inbox", retried.count, only)
+        return retried
+
+    async def release_all(self, only: QuarantineFilter, most: float = math.inf) -> Retried:
+        """Put back into the inbox what a filter lets pass, as `retry_all` does, and no more than so many.
+
+        Raises:
+            StorageError: The database is away; what was put back by then is in the inbox, the rest here.
+        """
         count, last = 0, ""
         while True:
             waiting, _ = await self._store.inbox_depth()
-            room = self._max_events - waiting
-            ids = await self._store.quarantined_ids(max(1, min(_AT_ONCE, room)), last, only)
+            room = min(self._max_events - waiting, most - count)
+            ids = await self._store.quarantined_ids(int(max(1, min(_AT_ONCE, room))), last, only)
             if not ids or room <= 0:
-                _log.info("%d quarantined events (%s) go back into the inbox", count, only)
                 return Retried(count=count, is_complete=not ids)
             count += len(await self._release(ids))
             last = ids[-1]

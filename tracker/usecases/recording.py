@@ -108,12 +108,26 @@ class Recording:
         rules = self._office.providers.kind_of(consent).rules
         self._take(consent, tick(consent.position(rules), self.now), report=None)
 
+    def told_by_now(self, tracking_id: TrackingId) -> TrackedConsent:
+        """A held consent for an entry that does not judge: if the clock takes its use away, that is told before."""
+        consent = self.current(tracking_id)
+        rules = self._office.providers.kind_of(consent).rules
+        if consent.told.usable and not consent.position(rules).is_usable(self.now):
+            self.tick(tracking_id)
+        return self.current(tracking_id)
+
     def plan_anew(self, tracking_id: TrackingId) -> None:
         """Write a held consent whether or not it changes, so that what is due of it is found out anew."""
         self._planned_anew.add(tracking_id)
 
     def deed(
-        self, consent: TrackedConsent, deed: Deed, *, revoked_by: str | None = None, reason: str | None = None
+        self,
+        consent: TrackedConsent,
+        deed: Deed,
+        *,
+        revoked_by: str | None = None,
+        reason: str | None = None,
+        channel: Channel = Channel.OPERATOR,
     ) -> None:
         """Put in place what we ourselves did to a consent, and tell it. The clock must have spoken about it before."""
         position = consent.position(self._office.providers.kind_of(consent).rules)
@@ -126,7 +140,7 @@ class Recording:
             to_status=told.status,
             confirmed=told.confirmed,
             usable=told.usable,
-            channel=Channel.OPERATOR,
+            channel=channel,
             reasons=() if reason is None else (reason,),
             revoked_by=revoked_by,
         )
@@ -191,7 +205,13 @@ class Recording:
             consent = changed(consent, version=before.version + 1, updated_at=self.now)
         fraction = self._office.entropy.fraction()
         ask = schedule.next_ask(
-            consent, decision, self._office.pace, now=self.now, settling=rules.settling, fraction=fraction
+            consent,
+            decision,
+            self._office.pace,
+            now=self.now,
+            settling=rules.settling,
+            fraction=fraction,
+            is_single=kind.is_single(consent.terms or {}),
         )
         due_at = ask.due_at(decision.status, self._office.tempo(consent.provider))
         self.is_asking_due |= due_at is not None and due_at <= self.now

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from tracker.domain import schedule
 from tracker.domain.changed import changed
-from tracker.domain.consent import TrackingId
+from tracker.domain.consent import Channel, TrackingId
 from tracker.domain.errors import (
     ConsentApiError,
     ConsentApiUnavailableError,
@@ -62,15 +62,18 @@ def request(
     if revoked_by not in known:
         raise InvalidRequestError(f"revoked_by is one of {', '.join(sorted(known))}.")
     first = consent.overlay.revocation
-    if first is not None:
-        again = replace(consent.overlay, revocation=first.pressed_again(recording.now))
-        recording.change(changed(consent, overlay=again))
-    elif not consent.told.status.is_open:
-        raise NotRevocableError(f"It is {consent.told.status}: there is nothing to revoke.")
-    else:
+    if first is not None and first.is_open:
+        again = changed(consent, overlay=replace(consent.overlay, revocation=first.pressed_again(recording.now)))
+        if first.state is RevocationState.REFUSED:  # it will be sent once more, and the journal tells on whose word
+            recording.deed(again, Deed.REVOCATION_REQUESTED, revoked_by=first.revoked_by)
+        else:
+            recording.change(again)
+    elif consent.told.status.is_open:
         made = Revocation(revoked_by=revoked_by, requested_at=recording.now, due_at=recording.now)
         asked_for = changed(consent, overlay=replace(consent.overlay, revocation=made))
         recording.deed(asked_for, Deed.REVOCATION_REQUESTED, revoked_by=revoked_by)
+    elif first is None:
+        raise NotRevocableError(f"It is {consent.told.status}: there is nothing to revoke.")
     return recording.finish()
 
 
@@ -82,7 +85,7 @@ def withdraw(
     revocation = consent.overlay.revocation
     if revocation is None or not revocation.is_open:
         raise NotRevocableError("There is no request to revoke it that could be withdrawn.")
-    if revocation.leased_until is not None and revocation.leased_until > recording.now:
+    if revocation.is_leased(recording.now):
         raise RevocationPendingError("It is being sent to the holder at this moment; try again in a minute.")
     asking = changed(consent.asking, requested_at=consent.asking.requested_at or recording.now)
     summary = consent.summary
@@ -144,7 +147,9 @@ def decide(
         read = read.claimed(recording.now + _LEASE)
     decided = changed(consent, overlay=replace(consent.overlay, revocation=read))
     if read.state is RevocationState.REFUSED:
-        recording.deed(decided, Deed.REVOCATION_FAILED, revoked_by=read.revoked_by, reason=read.last_error)
+        channel = Channel.CLOCK if consent.is_given_up else Channel.OPERATOR
+        failed = Deed.REVOCATION_FAILED
+        recording.deed(decided, failed, revoked_by=read.revoked_by, reason=read.last_error, channel=channel)
     else:
         recording.change(decided)
     return replace(attempt, revocation=read) if is_due else None, recording.finish()
@@ -159,7 +164,7 @@ def hold_up(
         wait = schedule.hold_back(revocation.failures + 1, office.entropy.fraction())
         asked_to_wait = error.retry_after_seconds if isinstance(error, ConsentApiUnavailableError) else None
         wait = max(wait, timedelta(seconds=asked_to_wait or 0))
-        held_up = revocation.held_up(recording.now + wait, error.code, answer)
+        held_up = revocation.held_up(recording.now, recording.now + wait, error.code, answer)
         recording.change(changed(consent, overlay=replace(consent.overlay, revocation=held_up)))
     recording.finish()
 

@@ -14,7 +14,7 @@ from functools import partial
 
 from tracker.domain.consent import Channel, ProviderId, Status, TrackingId
 from tracker.domain.errors import InconsistentRowError
-from tracker.domain.hearing import Hearing
+from tracker.domain.hearing import Hearing, Quiet
 from tracker.domain.lags import Lags
 from tracker.journal.entry import Entry
 from tracker.ports import HEALTH_READING, Provider, Store, Told, Transaction
@@ -27,6 +27,7 @@ _log = logging.getLogger(__name__)
 _AT_ONCE = 64  # whoever wants to write meanwhile waits for as many: acknowledgements too
 _STRETCH_EVERY_SECONDS = 300.0
 _LONGEST_STRETCH = 24.0
+_UNSTRETCHED = 1.0
 _FOR_THE_SCHEDULE = 0.8
 """The part of what is left of a day's budget that base intervals may count on."""
 _DAY_SECONDS = 86_400.0
@@ -34,9 +35,10 @@ _DAY_SECONDS = 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class _Turn:
-    """A provider that has gone quiet, or is heard again."""
+    """A provider that has gone quiet, or may have, or is heard again."""
 
     provider: ProviderId
+    was: Quiet | None
     hearing: Hearing
 
 
@@ -115,15 +117,13 @@ class Watch:
         if self._stretched_at is not None and monotonic - self._stretched_at < _STRETCH_EVERY_SECONDS:
             return
         self._stretched_at = monotonic
-        limited = [provider for provider in self._office.providers if provider.daily_requests]
-        if not limited:
-            return
-        facts = await self._store.provider_facts([provider.id for provider in limited], now, now)
-        for provider in limited:
-            found = facts[provider.id]
-            wanted = await self._store.scheduled(provider.id) / self._office.pace.authorized.total_seconds()
-            stretch = stretch_for(provider, found.ledger.allowance.used_on(now), wanted, now)
-            if stretch != found.health.stretch:
+        facts = await self._store.provider_facts([provider.id for provider in self._office.providers], now, now)
+        for provider in self._office.providers:
+            found, stretch = facts[provider.id], _UNSTRETCHED
+            if provider.daily_requests:
+                wanted = await self._store.scheduled(provider.id) / self._office.pace.authorized.total_seconds()
+                stretch = stretch_for(provider, found.ledger.allowance.used_on(now), wanted, now)
+            if stretch != found.health.stretch:  # of one that had a day's budget before, too
                 await self._store.set_stretch(provider.id, stretch)
 
 
@@ -189,7 +189,7 @@ def _decide(office: Office, most: int, transaction: Transaction) -> tuple[int, l
             told.append(entry)
         elif key in known:
             missed[entry.sequence] = entry
-            recording.tell(drift(known[key], entry, office.ids))
+            recording.tell(drift(recording.told_by_now(key), entry, office.ids))
     book.settle([entry.sequence for entry in found])
     lags: dict[tuple[str, Told, datetime], list[float]] = defaultdict(list)
     for entry in missed.values():
@@ -211,12 +211,11 @@ def _hear(office: Office, missed: dict[int, Entry], decided: Sequence[Entry], tr
         for entry in by_provider[provider]:
             was = hearing.quiet
             if entry.sequence in missed:
-                in_silence = heard_at is None or heard_at <= entry.recorded_at
-                hearing = hearing.missed(now, in_silence=in_silence)
+                hearing = hearing.missed(now, moved_at=moved_at(entry), heard_at=heard_at)
             else:
                 hearing = hearing.told(now)
             if hearing.quiet is not was:
-                turns.append(_Turn(provider, hearing))
+                turns.append(_Turn(provider, was, hearing))
         transaction.providers.save_hearing(provider, hearing)
     return turns
 
@@ -224,16 +223,20 @@ def _hear(office: Office, missed: dict[int, Entry], decided: Sequence[Entry], tr
 def _tell_of(turns: Sequence[_Turn]) -> None:
     """Say it once: this is after the commit, and no other process gets to decide the same."""
     for turn in turns:
-        known = {"provider": turn.provider}
-        if turn.hearing.quiet is not None:
+        provider, quiet, known = turn.provider, turn.hearing.quiet, {"provider": turn.provider}
+        if quiet is None and turn.was is Quiet.UNSURE:
+            _log.info("%s is heard: no more than one event was lost", provider, extra=known)
+        elif quiet is None:
+            _log.info("%s is heard again", provider, extra=known)
+        elif quiet is Quiet.UNSURE:
+            _log.info("%s may have gone quiet: no event told of a move, and none came since", provider, extra=known)
+        else:
             _log.warning(
                 "%s has gone quiet (%s): polls find moves of which its events should have told",
-                turn.provider,
-                turn.hearing.quiet.value,
+                provider,
+                quiet.value,
                 extra=known,
             )
-        else:
-            _log.info("%s is heard again", turn.provider, extra=known)
 
 
 def _lag(entry: Entry) -> float:

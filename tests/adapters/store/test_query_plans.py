@@ -29,7 +29,7 @@ from tracker.domain.condition import Condition
 from tracker.domain.consent import ConsentId, Status, TrackingId
 from tracker.domain.schedule import Pace, tempo
 from tracker.domain.tracked import Asking
-from tracker.ports import AskLine, ConsentQuery, Transaction
+from tracker.ports import AskLine, ConsentQuery, QuarantineFilter, Transaction
 
 Statement = tuple[str, Any]
 
@@ -149,6 +149,7 @@ async def test_siblings_and_what_is_opened_again_are_found_by_index(
     assert (len(found.revoked), len(found.siblings[revoked.tracking_id])) == (1, 1)
     await store.lacked_keys("demobank", ["a", "b"], 10, "")
     await store.transact(lambda transaction: transaction.release_claimed([CONSENT_1], 5, START))
+    await store.quarantined_ids(10, "a", QuarantineFilter(reason="kid_unknown", our_kids=frozenset({"a", "b"})))
     steps = await plans(sqlite, executed)
     assert whole_tables(steps) == []
     whole = str(steps)
@@ -156,6 +157,7 @@ async def test_siblings_and_what_is_opened_again_are_found_by_index(
     assert "ix_consent_base_consent_id" in whole
     assert "ix_quarantine_key (provider=? AND kid=? AND id>?)" in whole
     assert "ix_quarantine_provider_consent_id (provider=? AND consent_id=?)" in whole
+    assert "ix_quarantine_reason_id (reason=? AND id>?)" in whole
 
 
 async def test_notices_and_chains_are_found_by_index(
@@ -265,7 +267,12 @@ async def test_watching_reads_what_is_due_and_not_what_there_is(
 ) -> None:
     await store.survey(START, [DEMOBANK])
     steps = [step for found in (await plans(sqlite, executed)).values() for step in found]
-    due = [step for step in steps if "consent" in step and "expiration" not in step]
+    clock = [step for step in steps if "next_tick_at" in step or "next_notice_at" in step]
+    assert clock == [
+        "SEARCH consent USING INDEX ix_consent_next_tick_at (next_tick_at>? AND next_tick_at<?)",
+        "SEARCH consent USING INDEX ix_consent_next_notice_at (next_notice_at>? AND next_notice_at<?)",
+    ]
+    due = [step for step in steps if "consent" in step and "expiration" not in step and step not in clock]
     indexes = ["doubted_ask_at", "urgent_ask_at", "next_ask_at", "steady_ask_at"]
     assert [
         step for index, step in zip(indexes, due, strict=True) if f"ix_consent_{index} (provider=?" not in step
@@ -285,7 +292,8 @@ async def test_payments_are_found_by_their_ids_and_by_their_consent_in_order(
     await store.transact(lambda transaction: transaction.lock_payments([(DEMOBANK, "a"), (DEMOBANK, "b")]))
     await store.transact(lambda transaction: transaction.payments_under([CONSENT_1]))
     await store.payments_of(CONSENT_1, 100, "a")
+    await store.get_payment((DEMOBANK, "a"))
     steps = await plans(sqlite, executed)
-    assert len(steps) == 3
+    assert len(steps) == 4
     assert whole_tables(steps) == []
     assert not [step for found in steps.values() for step in found if "TEMP B-TREE" in step and "IN" not in step], steps

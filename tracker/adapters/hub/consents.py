@@ -12,6 +12,7 @@ from tracker.adapters.hub.refusals import consent_refused, revocation_refused
 from tracker.adapters.hub.session import HolderSession, Reply
 from tracker.adapters.hub.tokens import AccessTokens
 from tracker.adapters.hub.urls import consent_url
+from tracker.adapters.hub.validity import validity
 from tracker.adapters.jose import SigningKey, sign_ps256
 from tracker.domain.consent import ConsentId
 from tracker.ports import Answer, Clock, Provider
@@ -19,10 +20,6 @@ from tracker.profiles.profile import Kind, RevokeCall
 
 MAX_ANSWER_BYTES: Final = 256 * 1024
 """A consent has some kilobytes. Answers are read in the event loop: a megabyte of empty objects would stop it for 0.3 s."""
-
-
-_REQUEST_SECONDS: Final = 120
-_REQUEST_LEEWAY_SECONDS: Final = 10
 
 
 class ConsentEndpoint:
@@ -76,7 +73,10 @@ class ConsentEndpoint:
         interaction_id: str,
         key: SigningKey,
     ) -> None:
-        """Have one consent revoked. A 401 was not carried out, and may mean an old token: one more is fetched and tried.
+        """Have one consent revoked.
+
+        A 401 was not carried out, and may mean an old token: one more is fetched and tried, if one more request may be sent. Any
+        other success than the standard's 204 is a success too: what came of it, the consent itself says.
 
         Raises:
             RevocationRefusedError: 400.
@@ -92,8 +92,10 @@ class ConsentEndpoint:
         if reply.status == HTTPStatus.UNAUTHORIZED:
             tokens.invalidate(token)
             token = await tokens.get()
+            if self._before_repeat is not None:
+                await self._before_repeat(self._provider)
             reply = await self._send(url, kind, call, token.value, interaction_id, key)
-        if reply.status != HTTPStatus.NO_CONTENT:
+        if not HTTPStatus.OK <= reply.status < HTTPStatus.MULTIPLE_CHOICES:
             raise revocation_refused(reply, self._provider.profile, self._clock.now())
 
     async def try_address(self, kind: Kind, consent_id: ConsentId, interaction_id: str) -> tuple[str, int]:
@@ -128,13 +130,10 @@ class ConsentEndpoint:
         Spec: UAE Open Finance v2.1, `AEJwt`: `iss`, `exp` and `nbf` are required, `aud` is a list. What they say is not
         spelt out: as in every token of ours, who we are, for whom it is, and a short life.
         """
-        now = int(self._clock.now().timestamp())
         claims = {
             "iss": self._provider.client_id,
             "aud": [self._provider.issuer],
-            "iat": now,
-            "nbf": now - _REQUEST_LEEWAY_SECONDS,
-            "exp": now + _REQUEST_SECONDS,
+            **validity(self._clock.now()),
             **call.content,
         }
         return sign_ps256(claims, key, typ="JWT").encode()

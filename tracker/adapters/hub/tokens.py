@@ -10,6 +10,7 @@ from tracker.adapters.hub.discovery import Discovery, Metadata
 from tracker.adapters.hub.refusals import token_refused
 from tracker.adapters.hub.session import HolderSession, Reply
 from tracker.adapters.hub.single_flight import SingleFlight
+from tracker.adapters.hub.validity import validity
 from tracker.adapters.jose import SigningKey, sign_ps256
 from tracker.domain import strict_json
 from tracker.domain.errors import ConsentApiContractError, ConsentApiError, ConsentApiUnavailableError
@@ -17,8 +18,6 @@ from tracker.ports import Clock, Ids
 
 _MAX_BYTES: Final = 64 * 1024
 _ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-_ASSERTION_SECONDS: Final = 120
-_ASSERTION_LEEWAY_SECONDS: Final = 10
 _RENEW_EARLY_SECONDS: Final = 45.0
 _UNSTATED_SECONDS: Final = 60.0
 _LONGEST_SECONDS: Final = 3_600.0
@@ -144,15 +143,12 @@ class AccessTokens:
         }
 
     def _assertion(self, issuer: str) -> str:
-        now = int(self._clock.now().timestamp())
         claims = {
             "iss": self._client.client_id,
             "sub": self._client.client_id,
             "aud": issuer,
             "jti": self._ids.random(),
-            "iat": now,
-            "nbf": now - _ASSERTION_LEEWAY_SECONDS,
-            "exp": now + _ASSERTION_SECONDS,
+            **validity(self._clock.now()),
         }
         return sign_ps256(claims, self._client.signing_key, typ="JWT")
 

@@ -141,6 +141,12 @@ def _of_asks(survey: Survey) -> Iterable[Metric]:
     yield _by("tracker_asks_overdue_seconds", "For how long the most overdue of them is.", "provider", oldest)
     told = "Consents whose expiry the holder has not confirmed for a day."
     yield _by("tracker_consents_expired_unconfirmed", told, "provider", survey.expired_unconfirmed)
+    told = "Consents of which the clock has something to tell: expiries, and authorizations that nobody finished."
+    yield _one("tracker_clock_due", told, survey.clock.count)
+    late = "For how long the most overdue of them is."
+    yield _one("tracker_clock_overdue_seconds", late, _seconds_since(survey.clock.since, survey.at))
+    yield _one("tracker_notices_due", "Consents of which a deadline is to be told.", survey.notices.count)
+    yield _one("tracker_notices_overdue_seconds", late, _seconds_since(survey.notices.since, survey.at))
 
 
 def _of_subscriptions(survey: Survey) -> Iterable[Metric]:

@@ -121,4 +121,6 @@ def _only(query: Select[Any], only: QuarantineFilter) -> Select[Any]:
     for column, value in wanted.items():
         if value is not None:
             query = query.where(column == value)
+    if only.our_kids is not None:
+        query = query.where(quarantine.c.our_kid.in_(sorted(only.our_kids)))
     return query if only.verified is None else query.where(quarantine.c.verified.is_(only.verified))

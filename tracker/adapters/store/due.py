@@ -16,6 +16,7 @@ from tracker.adapters.store.differences import by_no_index
 from tracker.adapters.store.many import texts
 from tracker.adapters.store.tables import consent, identity
 from tracker.domain.consent import OPEN, ProviderId, TrackingId
+from tracker.domain.overlay import LONGEST_PUT_OFF
 from tracker.domain.schedule import Tempo
 from tracker.domain.tracked import TrackedConsent
 from tracker.ports import AskLine
@@ -71,7 +72,9 @@ class Due:
 
     def revocations(self, provider: ProviderId, limit: int) -> list[TrackedConsent]:
         """Hold a provider's consents about whose revocation something is to be done."""
-        return _only(self._until_now(consent.c.revocation_due_at, limit, consent.c.provider == provider))
+        due = consent.c.revocation_due_at
+        is_due = or_(due <= self.now, due > self._after(LONGEST_PUT_OFF))
+        return _only(self._look(due, is_due, limit, consent.c.provider == provider))
 
     def _of(self, providers: Collection[ProviderId] | None) -> Conditions:
         theirs = by_no_index(self.connection, consent.c.provider)

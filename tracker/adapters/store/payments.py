@@ -8,7 +8,7 @@ from tracker.adapters.store import rows
 from tracker.adapters.store.differences import upsert
 from tracker.adapters.store.tables import payment
 from tracker.domain.payment import Payment
-from tracker.ports import Name
+from tracker.ports import Name, PaymentKey
 
 _KEY = ("provider", "payment_id")
 
@@ -30,3 +30,11 @@ def listed(connection: Connection, name: Name, limit: int, after: str) -> Sequen
     theirs = and_(payment.c.provider == provider, payment.c.consent_id == consent_id, payment.c.payment_id > after)
     query = select(payment).where(theirs).order_by(payment.c.payment_id).limit(limit)
     return [rows.to_payment(row) for row in connection.execute(query)]
+
+
+def get(connection: Connection, key: PaymentKey) -> Payment | None:
+    """One payment."""
+    provider, payment_id = key
+    query = select(payment).where(payment.c.provider == provider, payment.c.payment_id == payment_id)
+    row = connection.execute(query).one_or_none()
+    return None if row is None else rows.to_payment(row)

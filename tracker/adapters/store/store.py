@@ -40,6 +40,7 @@ from tracker.ports import (
     InboxItem,
     LackedKey,
     Name,
+    PaymentKey,
     Progress,
     ProviderFacts,
     Quarantined,
@@ -207,6 +208,10 @@ class SqlStore:
     async def payments_of(self, name: Name, limit: int, after: str = "") -> list[Payment]:
         """Payments under a consent, in order of their ids."""
         return list(await self._database.read(partial(payments.listed, name=name, limit=limit, after=after)))
+
+    async def get_payment(self, key: PaymentKey) -> Payment | None:
+        """One payment."""
+        return await self._database.read(partial(payments.get, key=key))
 
     # ------------------------------------------------------------------------------------------ journal
 

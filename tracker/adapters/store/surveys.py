@@ -7,11 +7,12 @@ from typing import Any
 from sqlalchemy import Column, ColumnElement, Connection, func, or_, select
 
 from tracker.adapters.store import readings
+from tracker.adapters.store.differences import by_no_index
 from tracker.adapters.store.tables import consent, dead_letter, inbox, parked, quarantine, subscription
 from tracker.domain.consent import OPEN
 from tracker.domain.schedule import CONFIRMED_WITHIN, STEADY
 from tracker.domain.subscription import SubscriptionState
-from tracker.ports import DueAsks, Standing, Survey
+from tracker.ports import Due, DueAsks, Standing, Survey
 
 
 def survey(connection: Connection, now: datetime, providers: Collection[str]) -> Survey:
@@ -28,6 +29,8 @@ def survey(connection: Connection, now: datetime, providers: Collection[str]) ->
         quarantine_unverified=_put_aside(connection, verified=False),
         asks={provider: _due_asks(connection, provider, now) for provider in providers},
         expired_unconfirmed=_unconfirmed(connection, now, providers),
+        clock=_due(connection, consent.c.next_tick_at, now, providers),
+        notices=_due(connection, consent.c.next_notice_at, now, providers),
         subscriptions=_standings(connection),
         parked=connection.execute(select(func.count()).select_from(parked)).scalar_one(),
         dead_letters=connection.execute(select(func.count()).select_from(dead_letter)).scalar_one(),
@@ -64,6 +67,14 @@ def _due_asks(connection: Connection, provider: str, now: datetime) -> DueAsks:
         )
     times = [time for _, time in found if isinstance(time, datetime)]
     return DueAsks(count=sum(count for count, _ in found), since=min(times, default=None))
+
+
+def _due(connection: Connection, due: Column[Any], now: datetime, providers: Collection[str]) -> Due:
+    """What is due by one of the clock's times. That of providers who are not configured rests."""
+    theirs = by_no_index(connection, consent.c.provider).in_(sorted(providers))
+    query = select(func.count(), func.min(due)).where(due.is_not(None), due <= now, theirs)
+    count, since = connection.execute(query).one()
+    return Due(count=count, since=_instant(since))
 
 
 def _unconfirmed(connection: Connection, now: datetime, providers: Collection[str]) -> dict[str, int]:

@@ -9,14 +9,15 @@ from tracker.web.api.operation import Operation, answer, query_of
 from tracker.web.api.shapes.payments import PaymentOut, PaymentsOut, PaymentsQuery
 from tracker.web.services import Services
 
-_PAYMENT_ID = re.compile(r"[!-~]{1,128}")
+PAYMENT_ID = re.compile(r"[!-~]{1,128}")
+"""What a cursor of payments stands for."""
 
 
 async def listing(request: web.Request, services: Services) -> web.Response:
     """List the payments under a consent."""
     query = query_of(request, PaymentsQuery)
     seen = await services.consulting.get(request.match_info["provider"], request.match_info["consent_id"])
-    after = "" if query.cursor is None else key_of(query.cursor, query, _PAYMENT_ID)
+    after = "" if query.cursor is None else key_of(query.cursor, query, PAYMENT_ID)
     found = await services.payments.under((seen.consent.provider, seen.consent.consent_id), query.limit + 1, after)
     page = found[: query.limit]
     next_cursor = cursor_after(page[-1].payment_id, query) if len(found) > len(page) else None

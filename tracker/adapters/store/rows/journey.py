@@ -25,6 +25,7 @@ def journey_to_json(journey: Journey) -> Values | None:
         "error_description": journey.error_description,
         "token_at": instant_text(journey.token_at),
         "overdue_at": instant_text(journey.overdue_at),
+        "given_up_at": instant_text(journey.given_up_at),
     }
 
 
@@ -42,6 +43,7 @@ def journey_from_json(value: Mapping[str, Any] | None) -> Journey:
         error_description=value["error_description"],
         token_at=_time(value["token_at"]),
         overdue_at=_time(value["overdue_at"]),
+        given_up_at=_time(value.get("given_up_at")),  # older rows have none
     )
 
 

@@ -1,7 +1,7 @@
 """Rows of `provider_ledger`, `provider_health` and `provider_moves`."""
 
 from dataclasses import fields
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Row
@@ -13,6 +13,7 @@ from tracker.domain.hearing import Hearing, Quiet
 from tracker.domain.lags import Lags
 from tracker.ports import Health, Ledger, Signs
 
+_A_DAY_SECONDS = 86_400.0
 SIGNS = tuple(field.name for field in fields(Signs))
 
 
@@ -24,7 +25,9 @@ def ledger_values(ledger: Ledger) -> Values:
             "taken": [[at.isoformat(), count] for at, count in allowance.taken],
             "day": None if allowance.day is None else allowance.day.isoformat(),
             "used": allowance.used,
+            "earlier": allowance.earlier,
             "held_until": _text(allowance.held_until),
+            "held_for": allowance.held_for.total_seconds(),
             "share": allowance.share,
             "share_at": _text(allowance.share_at),
             "waiting": allowance.waiting,
@@ -53,7 +56,9 @@ def to_ledger(row: Row[Any], at: datetime) -> Ledger:
             taken=tuple((datetime.fromisoformat(when), int(count)) for when, count in told["taken"]),
             day=None if told["day"] is None else date.fromisoformat(told["day"]),
             used=int(told["used"]),
+            earlier=int(told.get("earlier", 0)),  # rows that were written before there was this have neither
             held_until=_time(told["held_until"]),
+            held_for=timedelta(seconds=float(told.get("held_for", _A_DAY_SECONDS))),
             share=None if told["share"] is None else float(told["share"]),
             share_at=_time(told["share_at"]),
             waiting=int(told["waiting"]),

@@ -60,10 +60,13 @@ class EventsOut(Out):
 
     last_event_at: TimeOut | None = Field(description="When a verified one last came.")
     quiet: Quiet | None = Field(
-        description="`silent`: nothing comes. `losing`: more moves are missed than told. Null: all is well."
+        description="`unsure`: a move was missed and nothing came since; one event was lost, or nothing comes. "
+        "`silent`: nothing comes. `losing`: more moves are missed than told. Null: all is well."
     )
     quiet_since: TimeOut | None
-    heard_again_at: TimeOut | None = Field(description="When it last was heard again after it had been quiet.")
+    heard_again_at: TimeOut | None = Field(
+        description="When it last was heard again after it had been silent or losing."
+    )
 
 
 class FetchedOut(Out):

@@ -1,6 +1,7 @@
 """When to ask, played through simulated days: whenever the schedule says so the holder is asked, and says the same again."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise, takewhile
 from typing import Any

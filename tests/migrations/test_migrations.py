@@ -17,6 +17,7 @@ from sqlalchemy import create_engine
 from tests.contract.facts import DEMOBANK, START, a_consent, a_decision, at
 from tests.migrations.chained import BEFORE_0010, PLANNED_AT_0010, planned_for_0010, save_some_for_0010
 from tests.migrations.filled import counts
+from tests.migrations.paused import BEFORE_0011, add_some_for_0011, after_the_way_down_and_up
 from tracker.adapters.clock import SystemIds
 from tracker.adapters.store import migrate
 from tracker.adapters.store.sqlite import SqliteDatabase, one_transaction
@@ -249,6 +250,18 @@ async def test_what_ended_lately_and_what_is_in_a_chain_is_planned_above_0010(da
             migrate.upgrade(connection)
     store = SqlStore(SqliteDatabase(database), SystemIds())
     assert await planned_for_0010(store, now) == PLANNED_AT_0010
+    await store.close()
+
+
+async def test_what_is_paused_is_disabled_below_0011(database: Path) -> None:
+    store = SqlStore(SqliteDatabase(database), SystemIds())
+    paused, told = await add_some_for_0011(store)
+    await store.close()
+    with one_transaction(database) as connection:
+        migrate.downgrade(connection, BEFORE_0011)
+        migrate.upgrade(connection)
+    store = SqlStore(SqliteDatabase(database), SystemIds())
+    assert await store.subscriptions() == [after_the_way_down_and_up(paused), told]
     await store.close()
 
 

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, inspect
 from tests.contract.facts import DEMOBANK, START
 from tests.migrations.chained import BEFORE_0010, PLANNED_AT_0010, planned_for_0010, save_some_for_0010
 from tests.migrations.filled import fill
+from tests.migrations.paused import BEFORE_0011, add_some_for_0011, after_the_way_down_and_up
 from tests.migrations.test_migrations import REVISIONS
 from tests.postgres import PostgresServer, query
 from tracker.adapters.clock import SystemIds
@@ -125,6 +126,18 @@ async def test_what_ended_lately_and_what_is_in_a_chain_is_planned_above_0010(
         await in_one_transaction(url, migrate.upgrade)
     store = SqlStore(PostgresDatabase(url), SystemIds())
     assert await planned_for_0010(store, now) == PLANNED_AT_0010
+    await store.close()
+
+
+async def test_what_is_paused_is_disabled_below_0011(another_postgres: Callable[[], str]) -> None:
+    url = another_postgres()
+    store = SqlStore(PostgresDatabase(url), SystemIds())
+    paused, told = await add_some_for_0011(store)
+    await store.close()
+    await in_one_transaction(url, lambda connection: migrate.downgrade(connection, BEFORE_0011))
+    await in_one_transaction(url, migrate.upgrade)
+    store = SqlStore(PostgresDatabase(url), SystemIds())
+    assert await store.subscriptions() == [after_the_way_down_and_up(paused), told]
     await store.close()
 
 

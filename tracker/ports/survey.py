@@ -41,11 +41,13 @@ class Standing:
         id: Which one.
         state: Whether it is being told.
         cursor: Up to this sequence everything is settled.
+        is_paused: Somebody wants it not to be told for now.
     """
 
     id: str
     state: SubscriptionState
     cursor: int
+    is_paused: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

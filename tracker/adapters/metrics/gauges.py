@@ -149,11 +149,18 @@ def _of_asks(survey: Survey) -> Iterable[Metric]:
     yield _one("tracker_notices_overdue_seconds", late, _seconds_since(survey.notices.since, survey.at))
 
 
+_PAUSED = "paused"
+
+
 def _of_subscriptions(survey: Survey) -> Iterable[Metric]:
-    states = Tally(standing.state.value for standing in survey.subscriptions)
-    counts = {state.value: states[state.value] for state in SubscriptionState}
+    states = Tally(_PAUSED if standing.is_paused else standing.state.value for standing in survey.subscriptions)
+    counts = {state: states[state] for state in (*(state.value for state in SubscriptionState), _PAUSED)}
     yield _by("tracker_subscriptions", "Subscriptions.", "state", counts)
-    told = [standing for standing in survey.subscriptions if standing.state is not SubscriptionState.DISABLED]
+    told = [
+        standing
+        for standing in survey.subscriptions
+        if standing.state is not SubscriptionState.DISABLED and not standing.is_paused
+    ]
     lags = {standing.id: max(0, survey.journal_head - standing.cursor) for standing in told[:MOST_SUBSCRIPTIONS]}
     yield _by("tracker_subscription_lag_entries", "Entries behind the journal's head.", "subscription", lags)
     largest = max(lags.values(), default=0)

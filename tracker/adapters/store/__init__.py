@@ -7,4 +7,7 @@ synchronous connection, so that another database needs a driver module of its ow
 
 from tracker.adapters.store import (
     provider_tables as provider_tables,
+)
+from tracker.adapters.store import (
+    subscription_tables as subscription_tables,
 )  # so that the schema is whole, whoever asks for it

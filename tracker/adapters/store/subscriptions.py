@@ -4,7 +4,8 @@ from sqlalchemy import Connection, delete, insert, or_, select, update
 
 from tracker.adapters.store import leases, rows
 from tracker.adapters.store.differences import upsert
-from tracker.adapters.store.tables import dead_letter, journal, lease, parked, subscription
+from tracker.adapters.store.subscription_tables import dead_letter, parked, subscription
+from tracker.adapters.store.tables import journal, lease
 from tracker.domain.subscription import Parked, Subscription
 from tracker.ports import Progress, Undelivered, subscription_lease
 

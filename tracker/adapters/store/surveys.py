@@ -8,7 +8,8 @@ from sqlalchemy import Column, ColumnElement, Connection, func, or_, select
 
 from tracker.adapters.store import readings
 from tracker.adapters.store.differences import by_no_index
-from tracker.adapters.store.tables import consent, dead_letter, inbox, parked, quarantine, subscription
+from tracker.adapters.store.subscription_tables import dead_letter, parked, subscription
+from tracker.adapters.store.tables import consent, inbox, quarantine
 from tracker.domain.consent import OPEN
 from tracker.domain.schedule import CONFIRMED_WITHIN, STEADY
 from tracker.domain.subscription import SubscriptionState
@@ -90,12 +91,13 @@ def _unconfirmed(connection: Connection, now: datetime, providers: Collection[st
 
 
 def _standings(connection: Connection) -> tuple[Standing, ...]:
-    query = select(subscription.c.id, subscription.c.state, subscription.c.cursor).order_by(subscription.c.cursor)
+    columns = (subscription.c.id, subscription.c.state, subscription.c.cursor, subscription.c.paused_at)
+    query = select(*columns).order_by(subscription.c.cursor)
     known = {state.value: state for state in SubscriptionState}
     found = connection.execute(query).all()
     # A damaged row is told of by those who need it; here it is only not counted.
     return tuple(
-        Standing(id=row.id, state=known[row.state], cursor=row.cursor)
+        Standing(id=row.id, state=known[row.state], cursor=row.cursor, is_paused=row.paused_at is not None)
         for row in found
         if row.state in known and isinstance(row.cursor, int)
     )

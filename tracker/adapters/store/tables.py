@@ -346,48 +346,6 @@ lease = Table(
     Column("leased_until", Instant, nullable=False),
 )
 
-subscription = Table(
-    "subscription",
-    metadata,
-    Column("id", String(36), primary_key=True),
-    Column("url", Text, nullable=False),
-    Column("entry_filter", Json, nullable=False),
-    Column("secret", String(128), nullable=False),
-    Column("description", Text, nullable=False),
-    Column("include_private", Boolean, nullable=False),
-    Column("cursor", BigInteger, nullable=False),
-    Column("state", String(16), nullable=False),
-    Column("failing_since", Instant),
-    Column("failures", Integer, nullable=False),
-    Column("next_attempt_at", Instant),
-    Column("last_delivered_at", Instant),
-    Column("last_error", Text),
-    Column("created_at", Instant, nullable=False),
-    Column("version", Integer, nullable=False, server_default="1"),
-    Column("paused_at", Instant),
-    Column("retired_secrets", Json),
-)
-parked = Table(
-    "parked",
-    metadata,
-    Column("subscription_id", String(36), primary_key=True),
-    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
-    Column("tracking_id", String(36), nullable=False),
-    Column("attempts", Integer, nullable=False),
-    Column("next_attempt_at", Instant, nullable=False),
-    Column("last_error", Text),
-)
-dead_letter = Table(
-    "dead_letter",
-    metadata,
-    Column("subscription_id", String(36), primary_key=True),
-    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
-    Column("tracking_id", String(36), nullable=False),
-    Column("attempts", Integer, nullable=False),
-    Column("last_error", Text),
-    Column("given_up_at", Instant, nullable=False),
-)
-
 api_key = Table(
     "api_key",
     metadata,

@@ -145,6 +145,10 @@ ENTRY: Final[dict[str, Any]] = {
 
 STREAM: Final = f"id: 41\n\nid: 42\ndata: {json.dumps(ENTRY)}\n\nid: 45\n\n"
 
+SUBSCRIPTION_CHANGES: Final[dict[str, Any]] = {"types": ["consent.*"], "filter": {"to": ["Revoked", "Expired"]}}
+
+ROTATION: Final[dict[str, Any]] = {"overlap_seconds": 86_400}
+
 OF_MODELS: Final[dict[str, dict[str, Any]]] = {
     "RegistrationIn": REGISTRATION,
     "BatchIn": BATCH,
@@ -156,6 +160,8 @@ OF_MODELS: Final[dict[str, dict[str, Any]]] = {
     "TokenResultIn": TOKEN_RESULT,
     "RefreshIn": REFRESH,
     "SubscriptionIn": SUBSCRIPTION,
+    "SubscriptionChangesIn": SUBSCRIPTION_CHANGES,
+    "RotationIn": ROTATION,
     "RetryIn": RETRY,
     "EntryOut": ENTRY,
 }

@@ -61,10 +61,12 @@ class SubscriptionIn(In):
 class SubscriptionChangesIn(In):
     """What is to be other than it is; what is left out stays."""
 
+    # What stands for one that was left out fits no schema, and is not looked at.
     url: _Url = Field(
-        "", description="Where notifications are posted; begins with a clean slate, also if it was disabled."
+        default_factory=str,
+        description="Where notifications are posted; another one begins with a clean slate, also if it was disabled.",
     )
-    types: _Types = Field((), description="Exact types, `prefix.*` or `*`; all of them.")
+    types: _Types = Field(default_factory=tuple, description="Exact types, `prefix.*` or `*`; all of them.")
     filter: FilterIn = Field(FilterIn(), description="The whole of it.")
     description: _Description = Field("", description="For people.")
     include_private: bool = Field(

@@ -151,7 +151,7 @@ async def test_a_body_that_does_not_unpack_is_no_json(shared_site: Site) -> None
         ("DELETE /v1/consents/demobank/c", {"GET", "HEAD"}),
         ("GET /v1/consents/demobank/c/refresh", {"POST"}),
         ("POST /v1/journal", {"GET", "HEAD"}),
-        ("PATCH /v1/subscriptions/x", {"GET", "HEAD", "DELETE"}),
+        ("PUT /v1/subscriptions/x", {"GET", "HEAD", "DELETE", "PATCH"}),
         ("POST /livez", {"GET", "HEAD"}),
     ],
 )

@@ -56,6 +56,15 @@ def test_the_lag_is_what_is_left_to_settle_and_disabled_ones_have_none():
     assert states == {"active": 2, "failing": 0, "disabled": 1}
 
 
+def test_a_subscription_that_is_paused_is_not_behind():
+    paused = Standing(id="s-1", state=SubscriptionState.FAILING, cursor=1, is_paused=True)
+    registry = shown(a_survey(subscriptions=(paused, *standings(990))))
+    found = {s: registry.get_sample_value("tracker_subscriptions", {"state": s}) for s in ("failing", "paused")}
+    assert found == {"failing": 0, "paused": 1}
+    assert registry.get_sample_value("tracker_subscription_lag_entries", {"subscription": "s-1"}) is None
+    assert registry.get_sample_value("tracker_subscription_lag_entries_max") == 10
+
+
 def test_so_many_subscriptions_are_shown_and_no_more(monkeypatch):
     monkeypatch.setattr(gauges, "MOST_SUBSCRIPTIONS", 3)
     registry = shown(a_survey(subscriptions=standings(*range(10))))

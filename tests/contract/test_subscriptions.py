@@ -65,6 +65,13 @@ async def test_what_was_not_told_is_listed_page_by_page(store: SqlStore) -> None
     assert await store.undelivered("none", 0, 10) == []
 
 
+async def test_the_survey_tells_which_are_paused(store: SqlStore) -> None:
+    for one in (a_subscription(cursor=1), a_subscription(cursor=0, paused_at=at(5))):
+        await store.add_subscription(one)
+    found = (await store.survey(at(9), [])).subscriptions
+    assert [(standing.cursor, standing.is_paused) for standing in found] == [(0, True), (1, False)]
+
+
 async def test_progress_never_changes_what_was_fixed_when_a_subscription_was_made(store: SqlStore) -> None:
     made = a_subscription()
     await store.add_subscription(made)

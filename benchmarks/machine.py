@@ -119,7 +119,7 @@ def description() -> dict[str, object]:
     return {"cpus": os.cpu_count(), "system": platform.platform(), "python": sys.version.split()[0]}
 
 
-def flush_milliseconds(folder: Path, rounds: int = 1000) -> dict[str, float]:
+def flush_milliseconds(folder: Path, rounds: int = 300) -> dict[str, float]:
     """How long the disk takes to flush 12 KiB at the end of a file, with nothing else going on: no answer comes sooner."""
     took = []
     with tempfile.TemporaryFile(dir=folder) as file:

@@ -37,6 +37,7 @@ def reader(tmp_path: Path) -> Iterator[Reader]:
 @pytest.mark.skipif(
     not (shutil.which("curl") and shutil.which("bash")), reason="The README's commands need bash and curl"
 )
+@pytest.mark.timeout(400)  # some thirty programs, one after another, on a machine that may be busy
 def test_the_readme_can_be_followed(reader: Reader) -> None:
     unseen = dict(SHOWN_IN_THE_END)
     for block in BLOCKS:

@@ -131,7 +131,7 @@ async def test_two_who_deadlock_are_both_served(open_store: Open) -> None:
         return script
 
     await asyncio.gather(stores[0].transact(crosswise(*consents)), stores[1].transact(crosswise(*reversed(consents))))
-    assert len(runs) == 3
+    assert len(runs) > 2  # on a busy machine they may cross again, without being made to
     assert sequences(await stores[0].entries_after(0, 10)) == [1, 2]
 
 

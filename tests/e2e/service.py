@@ -42,6 +42,10 @@ async def issuer() -> AsyncIterator[str]:
         await runner.cleanup()
 
 
+_NOBODY = "http://127.0.0.1:1"
+"""Where nothing listens."""
+
+
 class Service:
     """`tracker serve` on a database in a folder, or on a PostgreSQL; it can be killed and started again."""
 
@@ -100,6 +104,8 @@ resource_url = "{issuer_url}"
     async def kill(self) -> None:
         """Kill it, if it is not dead yet."""
         assert self.process is not None
+        # Its port is anybody's from now on: another's server on it would answer for us.
+        self.url = _NOBODY
         if self.process.returncode is None:
             self.process.kill()
             await self.process.wait()

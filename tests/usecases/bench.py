@@ -1,5 +1,6 @@
 """The tracker's deeds on a real database, with keys, holders and clock in the hands of the test."""
 
+import asyncio
 import sqlite3
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -361,3 +362,11 @@ async def open_bench(
         finally:
             await key_wait.close()
             await store.close()
+
+
+class Desk:
+    """A bench that stays open for all examples."""
+
+    def __init__(self, run: asyncio.Runner, bench: Bench) -> None:
+        self.run = run
+        self.bench = bench

@@ -4,24 +4,19 @@ What stands against use is kept beside the tracker, by the simplest of accounts:
 which ends were heard, which our own application saw and no answer has denied since, and when it expires.
 """
 
-import asyncio
 import os
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import count
-from pathlib import Path
 from typing import Any
 
-import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.contract.facts import IDS, an_item
-from tests.usecases.bench import DEMOBANK, NOW, UAE, Bench, data, open_bench
+from tests.usecases.bench import DEMOBANK, NOW, UAE, Bench, Desk, data
 from tests.usecases.chain import time_text
-from tracker.adapters.jose import JwcryptoEventCrypto
 from tracker.domain.consent import Channel, Status
 from tracker.domain.errors import (
     ConsentApiUnavailableError,
@@ -79,29 +74,6 @@ bounded = settings(
 
 class KilledError(Exception):
     """The process died here."""
-
-
-class Desk:
-    """A bench that stays open for all examples."""
-
-    def __init__(self, run: asyncio.Runner, bench: Bench) -> None:
-        self.run = run
-        self.bench = bench
-
-
-@pytest.fixture(scope="module")
-def desk(
-    template_database: Path, tmp_path_factory: pytest.TempPathFactory, crypto: JwcryptoEventCrypto
-) -> Iterator[Desk]:
-    path = tmp_path_factory.mktemp("random") / "tracker.db"
-    path.write_bytes(template_database.read_bytes())
-    with asyncio.Runner() as run:
-        opened = open_bench(path, crypto)
-        bench = run.run(opened.__aenter__())
-        try:
-            yield Desk(run, bench)
-        finally:
-            run.run(opened.__aexit__(None, None, None))
 
 
 @dataclass

@@ -6,17 +6,13 @@ are those of the model's worlds. After every step three readers must stand where
 who judges all reports anew, and one who knows nothing but `to` and `usable` of the journal's entries in sequence.
 """
 
-import asyncio
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from itertools import count, groupby
-from pathlib import Path
 from typing import Any
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -32,8 +28,7 @@ from tests.domain.test_judge_agrees_with_model import (
     perhaps,
     report,
 )
-from tests.usecases.bench import DEMOBANK, Bench, open_bench
-from tracker.adapters.jose import JwcryptoEventCrypto
+from tests.usecases.bench import DEMOBANK, Bench, Desk
 from tracker.domain.consent import ConsentId, Status
 from tracker.domain.decision import decide
 from tracker.domain.moves import Rules
@@ -56,29 +51,6 @@ bounded = settings(
 )
 """Each example is some dozen transactions, flushed to the disk. `HYPOTHESIS_EXAMPLES` tries as many, and fresh ones."""
 _NUMBERS = count()
-
-
-class Desk:
-    """A bench that stays open for all examples."""
-
-    def __init__(self, run: asyncio.Runner, bench: Bench) -> None:
-        self.run = run
-        self.bench = bench
-
-
-@pytest.fixture(scope="module")
-def desk(
-    template_database: Path, tmp_path_factory: pytest.TempPathFactory, crypto: JwcryptoEventCrypto
-) -> Iterator[Desk]:
-    path = tmp_path_factory.mktemp("random") / "tracker.db"
-    path.write_bytes(template_database.read_bytes())
-    with asyncio.Runner() as run:
-        opened = open_bench(path, crypto)
-        bench = run.run(opened.__aenter__())
-        try:
-            yield Desk(run, bench)
-        finally:
-            run.run(opened.__aexit__(None, None, None))
 
 
 @dataclass

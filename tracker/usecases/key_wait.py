@@ -26,6 +26,8 @@ _FIRST_WAIT = timedelta(seconds=5)
 _LONGEST_PAUSE = timedelta(minutes=10)
 _UNKNOWN_KEY_TRIES = 2  # of this process: what another one asked for is not at hand here
 _UNKNOWN_KEY_PAUSE = timedelta(seconds=31)  # a holder's keys are fetched again at most once in 30 s
+_SOUGHT_SECONDS = 3600.0
+"""So long a key that was given up is still looked for: its holder may publish it late, and say that its set is good for hours."""
 _TAKEN_ELSEWHERE_SECONDS = 2 * _LONGEST_PAUSE.total_seconds()
 """What was not seen again for so long was recorded by another process: nobody else would tell us."""
 
@@ -87,6 +89,9 @@ class KeyWait:
         self._fetching: dict[ProviderId, asyncio.Task[None]] = {}
         self._had_keys: dict[ProviderId, bool] = {}  # whether its keys could be had when last asked for
         self._found: dict[ProviderId, deque[str]] = {}  # those whose key has come
+        self._sought: dict[
+            ProviderId, tuple[str, float]
+        ] = {}  # the key that was last given up, and until when it is sought
 
     def still_needs(self, item: InboxItem) -> NeedsKey | None:
         """Say what an event still waits for, without opening it; None: nothing is known against opening it."""
@@ -124,6 +129,7 @@ class KeyWait:
             elif provider.id in self._had_keys and (too_many > 0 or self._has_waited_enough(item, now)):
                 reason = "key_unknown" if self._had_keys[provider.id] else "keys_unavailable"
                 given_up.append(GivenUp(item, needs, reason))
+                self._sought[provider.id] = (needs.kid, self._clock.monotonic() + _SOUGHT_SECONDS)
                 too_many -= 1
             else:
                 self._waiting[item.id].tries += 1
@@ -146,6 +152,7 @@ class KeyWait:
             KeysUnavailableError: They cannot be had now.
         """
         self._forget_what_was_taken_elsewhere()
+        self._seek(provider)
         try:
             await self._keys.refresh(provider)
         except KeysUnavailableError:
@@ -154,6 +161,13 @@ class KeyWait:
             raise
         self._had_keys[provider.id] = True
         self._note_found(provider)
+
+    def _seek(self, provider: Provider) -> None:
+        kid, until = self._sought.get(provider.id, ("", 0.0))
+        if (
+            self._clock.monotonic() >= until or self._keys.find(provider, kid) is not None
+        ):  # not to find it has it fetched
+            self._sought.pop(provider.id, None)
 
     def _note_found(self, provider: Provider) -> None:
         # A holder is not asked again at once, so the key may still be missing. Looking again then would be a try wasted.

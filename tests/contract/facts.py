@@ -253,7 +253,7 @@ async def append(store: Store, *drafts: Draft, now: datetime = START) -> list[En
     """Append drafts about consents that are held."""
 
     def script(transaction: Transaction) -> list[Entry]:
-        transaction.lock_tracked([TrackingId(draft.tracking_id) for draft in drafts])
+        transaction.lock_tracked([TrackingId(draft.tracking_id) for draft in drafts if draft.tracking_id])
         return transaction.append(drafts, now)
 
     return await store.transact(script)

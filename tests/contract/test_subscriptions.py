@@ -1,6 +1,7 @@
 """Subscriptions and the keys of our API's callers."""
 
 from dataclasses import replace
+from uuid import uuid4
 
 import pytest
 
@@ -8,7 +9,8 @@ from tests.contract.facts import a_consent, a_subscription, append, at, digest, 
 from tracker.adapters.store.store import SqlStore
 from tracker.domain.errors import StorageError
 from tracker.domain.subscription import EntryFilter, SubscriptionState
-from tracker.ports import ApiKey, Progress
+from tracker.journal.entry import Draft
+from tracker.ports import ApiKey, Progress, Telling
 
 
 async def test_subscriptions_are_read_in_order_of_id(store: SqlStore) -> None:
@@ -132,3 +134,40 @@ async def test_a_key_is_revoked_once_and_for_good(store: SqlStore) -> None:
     assert await store.get_api_key("a") == replace(a_key("a"), revoked_at=at(1))
     assert await store.get_api_key("b") == a_key("b")
     assert await store.revoke_api_key("nobody", at(3)) is False
+
+
+def told_of(subscription_id: str) -> Draft:
+    states = {"from_status": "active", "to_status": "failing"}
+    return Draft(id=str(uuid4()), type="subscription.failing", subscription_id=subscription_id, **states)
+
+
+async def test_what_became_of_the_endpoint_is_told_with_it(store: SqlStore) -> None:
+    mine, other, consent = a_subscription(), a_subscription(), a_consent()
+    for one in (mine, other):
+        await store.add_subscription(one)
+    await save(store, consent)
+    await append(store, draft_about(consent))
+    for one in (mine, other, mine):
+        failing = replace(one, state=SubscriptionState.FAILING)
+        progress = Progress(subscription=failing, telling=Telling((told_of(one.id), told_of(one.id)), at(5)))
+        assert await store.save_progress(progress)
+    entries = await store.entries_after(1, 10)
+    assert [entry.previous for entry in entries] == [None, 2, None, 4, 3, 6]
+    assert [entry.subject.partition("/")[2] for entry in entries] == [
+        i for i in (mine.id, other.id, mine.id) for _ in "12"
+    ]
+    assert await store.head() == 7
+    await append(store, draft_about(consent))
+    assert (await store.entries_after(7, 10))[0].previous == 1
+
+
+async def test_what_was_found_out_by_old_terms_is_not_told(store: SqlStore) -> None:
+    before = a_subscription()
+    await store.add_subscription(before)
+    assert await store.change_subscription(replace(before, url="https://other.example/"), before.version)
+    failing = replace(before, state=SubscriptionState.FAILING)
+    assert await store.save_progress(Progress(subscription=failing, telling=Telling((told_of(before.id),), at(5))))
+    assert await store.head() == 0
+    await store.delete_subscription(before.id)
+    assert not await store.save_progress(Progress(subscription=failing, telling=Telling((told_of(before.id),), at(5))))
+    assert await store.head() == 0

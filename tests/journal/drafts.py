@@ -64,10 +64,10 @@ def sealed(drafts: Iterable[Draft], source: str = SOURCE) -> list[Entry]:
     entries: list[Entry] = []
     last_of: dict[str, int] = {}
     for sequence, draft in enumerate(drafts, start=1):
-        previous = last_of.get(draft.tracking_id)
+        previous = last_of.get(draft.lane)
         recorded_at = START + timedelta(seconds=sequence)
         entries.append(seal(draft, sequence=sequence, previous=previous, recorded_at=recorded_at, source=source))
-        last_of[draft.tracking_id] = sequence
+        last_of[draft.lane] = sequence
     return entries
 
 

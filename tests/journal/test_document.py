@@ -160,11 +160,12 @@ LEAF: dict[str, Form] = {
     "data": lambda value: isinstance(value, dict),
 }
 DATA: dict[str, Form] = {
-    **dict.fromkeys(("provider", "kind"), ANY_TEXT),
-    **dict.fromkeys(("consent_id", "from", "to", "channel", "revoked_by", "reason"), or_null(ANY_TEXT)),
+    **dict.fromkeys(
+        ("provider", "kind", "consent_id", "from", "to", "channel", "revoked_by", "reason"), or_null(ANY_TEXT)
+    ),
     **dict.fromkeys(("late", "corrected", "inferred", "confirmed", "usable"), is_bool),
     **dict.fromkeys(("status_date_time", "received_at"), or_null(is_time)),
-    "tracking_id": like(UUID),
+    "tracking_id": or_null(like(UUID)),
     "previous": or_null(is_whole),
     "judge": is_whole,
     "evidence": lambda value: isinstance(value, list),
@@ -262,7 +263,15 @@ def require_leaf(entry: Any) -> None:
     for item in said["evidence"]:
         require_form(item, EVIDENCE)
         require(item["jws_sha256"] is not None or not item["signed"], "signed")
-    require(entry["subject"] == f"{said['provider']}/{said['tracking_id']}", "subject")
+    if said["tracking_id"] is not None:
+        require(None not in (said["provider"], said["kind"]), "no provider or kind")
+        require(entry["subject"] == f"{said['provider']}/{said['tracking_id']}", "subject")
+        return
+    require(said["kind"] is None and said["consent_id"] is None, "a consent's members")
+    flags = ("late", "corrected", "inferred", "confirmed", "usable")
+    require(not any(said[flag] for flag in flags) and not said["evidence"], "says something of a consent")
+    is_provider = said["provider"] is not None and entry["subject"] == f"provider/{said['provider']}"
+    require(is_provider or (said["provider"] is None and like(f"subscription/{UUID}")(entry["subject"])), "subject")
 
 
 def require_private(members: dict[str, Any]) -> None:

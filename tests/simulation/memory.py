@@ -103,6 +103,7 @@ class MemoryStore:
         self.waiting: dict[Name, dict[str, StoredReport]] = defaultdict(dict)
         self.inbox: set[str] = set()
         self.entries: list[Entry] = []
+        self.last_of: dict[str, int] = {}
         self.asks: dict[tuple[ProviderId, str], Line] = defaultdict(Line)
         self.wanting: set[TrackingId] = set()
         self.groups: dict[str, set[TrackingId]] = defaultdict(set)
@@ -365,11 +366,13 @@ class MemoryTransaction:
         """Seal the drafts in order."""
         store, sealed = self._store, []
         for draft in drafts:
-            key = TrackingId(draft.tracking_id)
             sequence = len(store.entries) + 1
-            previous = store.consents[key].last_sequence
+            previous = store.last_of.get(draft.lane)
             entry = seal(draft, sequence=sequence, previous=previous, recorded_at=now, source=SOURCE)
-            store.consents[key] = changed(store.consents[key], last_sequence=sequence)
+            store.last_of[draft.lane] = sequence
+            if draft.tracking_id is not None:
+                key = TrackingId(draft.tracking_id)
+                store.consents[key] = changed(store.consents[key], last_sequence=sequence)
             store.entries.append(entry)
             sealed.append(entry)
         return sealed

@@ -46,6 +46,12 @@ async def drifts(bench: Bench) -> list[tuple[str, str, str, bool]]:
     return [(e.data["consent_id"], e.data["reason"], e.data["to"], e.data["usable"]) for e in found]
 
 
+async def alarms(bench: Bench) -> list[tuple[str, str, str, bool]]:
+    found = [entry for entry in await bench.entries() if entry.type.startswith("provider.")]
+    assert {entry.subject for entry in found} <= {f"provider/{DEMOBANK}"}
+    return [(e.type, e.data["from"], e.data["to"], e.data["status_date_time"] is not None) for e in found]
+
+
 async def hearing(bench: Bench) -> Any:
     return (await bench.store.provider_health())[DEMOBANK].hearing
 
@@ -164,6 +170,7 @@ async def test_a_silent_provider_is_noticed_by_the_first_move_and_known_by_the_s
     await pass_the_grace(bench)
     assert (await hearing(bench)).quiet is Quiet.SILENT
     assert bench.conditions.of(DEMOBANK) == Condition(quiet=True)
+    assert await alarms(bench) == [("provider.quiet", "heard", "silent", True)]
     await find(bench, "Revoked", "a")  # more of the same is no more news
     await pass_the_grace(bench)
     assert len(await drifts(bench)) == 3
@@ -171,6 +178,8 @@ async def test_a_silent_provider_is_noticed_by_the_first_move_and_known_by_the_s
     await bench.look_after()
     await bench.look_after()
     assert bench.conditions.of(DEMOBANK) == HEALTHY
+    quiet, heard = ("provider.quiet", "heard", "silent", True), ("provider.heard", "silent", "heard", False)
+    assert await alarms(bench) == [quiet, heard]
     assert [(record.levelname, record.message.partition(":")[0]) for record in caplog.records] == [
         ("INFO", "demobank may have gone quiet"),
         ("WARNING", "demobank has gone quiet (silent)"),
@@ -269,6 +278,7 @@ async def test_a_restart_forgets_nothing(bench: Bench, caplog: pytest.LogCapture
         bench.advance(seconds=seconds)
     assert len(await drifts(bench)) == 2
     assert sum("has gone quiet" in record.message for record in caplog.records) == 1
+    assert len(await alarms(bench)) == 1
 
 
 # ---------------------------------------------------------------------------------------------- what is counted

@@ -4,9 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from uuid import UUID, uuid5
 
 from tracker.journal.leaf import is_base64url_sha256, is_hex_sha256, is_type, is_uuid
 from tracker.journal.private import private_digest
+
+_NAMESPACE = UUID("1d0d1f6c-6e0b-5b8e-9c0e-5f5a3c1b7a42")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +50,9 @@ class Draft:
         id: UUID of the entry, the same wherever it goes.
         type: What happened, such as `consent.status_changed`.
         provider: The data holder as the configuration names it.
-        tracking_id: Our own key of the consent, a UUID.
+        tracking_id: Our own key of the consent, a UUID; None where the entry is about no consent, but about a subscription or
+            else the provider itself. Then there is no kind, no consent id and no evidence, and no flag is set.
+        subscription_id: The subscription that the entry is about, a UUID; such an entry has no provider.
         consent_id: What the holder calls it; None while it has no name.
         kind: Its kind, in the profile's words.
         from_status: The effective status told before; None where the entry tells of no status.
@@ -75,30 +80,32 @@ class Draft:
 
     id: str
     type: str
-    provider: str
-    tracking_id: str
-    consent_id: str | None
-    kind: str
-    from_status: str | None
-    to_status: str | None
-    status_date_time: datetime | None
-    received_at: datetime | None
-    channel: str | None
+    provider: str | None = None
+    tracking_id: str | None = None
+    subscription_id: str | None = None
+    consent_id: str | None = None
+    kind: str | None = None
+    from_status: str | None = None
+    to_status: str | None = None
+    status_date_time: datetime | None = None
+    received_at: datetime | None = None
+    channel: str | None = None
     late: bool = False
     corrected: bool = False
     inferred: bool = False
-    confirmed: bool
+    confirmed: bool = False
     revoked_by: str | None = None
     reason: str | None = None
-    usable: bool
+    usable: bool = False
     evidence: tuple[Evidence, ...] = ()
     private: Mapping[str, Any] | None = None
     private_salt: bytes | None = field(default=None, repr=False)
     private_digest: str | None = field(init=False)
 
     def __post_init__(self) -> None:
-        if not is_uuid(self.id) or not is_uuid(self.tracking_id):
-            raise ValueError("An entry's id and its tracking id are UUIDs in lower case.")
+        if not is_uuid(self.id):
+            raise ValueError("An entry's id is a UUID in lower case.")
+        self._check_subject()
         if not is_type(self.type):
             raise ValueError("An entry's type is lower-case words with dots between.")
         digest = None
@@ -107,3 +114,33 @@ class Draft:
         elif self.private is not None or self.private_salt is not None:
             raise ValueError("A private value needs a salt, and a salt a private value.")
         object.__setattr__(self, "private_digest", digest)  # the one way to compute a field of a frozen dataclass
+
+    def _check_subject(self) -> None:
+        if self.tracking_id is not None:
+            if not is_uuid(self.tracking_id) or self.provider is None or self.kind is None:
+                raise ValueError("A consent has a tracking id, which is a UUID in lower case, a provider and a kind.")
+            return
+        if (self.provider is None) is (self.subscription_id is None) or not is_uuid(self.subscription_id or self.id):
+            raise ValueError(
+                "What is about no consent is about a subscription, whose id is a UUID, or about a provider."
+            )
+        flags = (self.late, self.corrected, self.inferred, self.confirmed, self.usable)
+        if any(flags) or self.consent_id is not None or self.kind is not None or self.evidence:
+            raise ValueError("What is about no consent says nothing of one.")
+
+    @property
+    def subject(self) -> str:
+        """What the entry is about."""
+        if self.tracking_id is not None:
+            return f"{self.provider}/{self.tracking_id}"
+        return f"provider/{self.provider}" if self.subscription_id is None else f"subscription/{self.subscription_id}"
+
+    @property
+    def lane(self) -> str:
+        """See `lane_of`."""
+        return lane_of(self.tracking_id, self.subject)
+
+
+def lane_of(tracking_id: str | None, subject: str) -> str:
+    """Whose order an entry keeps, as a UUID: that of its consent, or else one made of the subject."""
+    return str(uuid5(_NAMESPACE, subject)) if tracking_id is None else tracking_id

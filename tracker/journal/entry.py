@@ -14,7 +14,7 @@ from typing import Any
 from tracker.domain.errors import TrackerError
 from tracker.journal import tree
 from tracker.journal.canonical import canonical
-from tracker.journal.draft import Draft, Evidence
+from tracker.journal.draft import Draft, Evidence, lane_of
 from tracker.journal.instant import parse_rfc3339, rfc3339
 from tracker.journal.leaf import JUDGE, MAX_SEQUENCE, is_source
 from tracker.journal.private import base64url, from_base64url, private_digest
@@ -88,33 +88,41 @@ class Entry:
 
     @property
     def subject(self) -> str:
-        """Provider and tracking id, with a slash between."""
+        """What it is about: provider and tracking id of a consent, `subscription/…`, or `provider/…`."""
         return str(self.leaf["subject"])
 
     @property
     def data(self) -> Mapping[str, Any]:
-        """What is said of the consent."""
+        """What is said of the consent, or of what else it is about."""
         data: Mapping[str, Any] = self.leaf["data"]
         return data
 
     @property
-    def provider(self) -> str:
-        """The data holder."""
-        return str(self.data["provider"])
+    def provider(self) -> str | None:
+        """The data holder; None where it is about a subscription."""
+        provider: str | None = self.data["provider"]
+        return provider
 
     @property
-    def tracking_id(self) -> str:
-        """Our own key of the consent."""
-        return str(self.data["tracking_id"])
+    def tracking_id(self) -> str | None:
+        """Our own key of the consent; None where it is about none."""
+        tracking_id: str | None = self.data["tracking_id"]
+        return tracking_id
 
     @property
-    def kind(self) -> str:
-        """The consent's kind."""
-        return str(self.data["kind"])
+    def lane(self) -> str:
+        """Whose order it keeps: the tracking id of its consent, or another UUID that all entries about the same have."""
+        return lane_of(self.tracking_id, self.subject)
+
+    @property
+    def kind(self) -> str | None:
+        """The consent's kind; None where it is about none."""
+        kind: str | None = self.data["kind"]
+        return kind
 
     @property
     def previous(self) -> int | None:
-        """The sequence of the consent's entry before; None for its first."""
+        """The sequence of the entry before about the same; None for its first."""
         previous: int | None = self.data["previous"]
         return previous
 
@@ -136,7 +144,7 @@ def seal(draft: Draft, *, sequence: int, previous: int | None, recorded_at: date
     Args:
         draft: What is known.
         sequence: The number that the journal's head gave.
-        previous: The sequence of the same consent's entry before; None for its first.
+        previous: The sequence of the entry before about the same consent, or whatever else it is about; None for the first.
         recorded_at: Now; not earlier than the entry before.
         source: The journal as a URN, `urn:uuid:…`.
 
@@ -147,7 +155,7 @@ def seal(draft: Draft, *, sequence: int, previous: int | None, recorded_at: date
     if not 1 <= sequence <= MAX_SEQUENCE:
         raise ValueError("Sequences start at 1.")
     if previous is not None and not 1 <= previous < sequence:
-        raise ValueError("The consent's entry before has a lower sequence.")
+        raise ValueError("The entry before about the same has a lower sequence.")
     if not is_source(source):
         raise ValueError("A journal's source is urn:uuid: and a UUID in lower case.")
     leaf = {
@@ -155,7 +163,7 @@ def seal(draft: Draft, *, sequence: int, previous: int | None, recorded_at: date
         "id": draft.id,
         "source": source,
         "type": draft.type,
-        "subject": f"{draft.provider}/{draft.tracking_id}",
+        "subject": draft.subject,
         "time": rfc3339(recorded_at),
         "sequence": f"{sequence:020d}",
         "datacontenttype": "application/json",

@@ -65,6 +65,7 @@ def is_time(value: Any) -> bool:
 
 is_uuid = _text_like(_UUID)
 is_source = _text_like("urn:uuid:" + _UUID)
+is_subscription = _text_like("subscription/" + _UUID)
 is_type = _text_like(r"[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)+")
 is_sequence = _text_like(r"[0-9]{20}")
 is_hex_sha256 = _text_like(r"[0-9a-f]{64}")
@@ -83,10 +84,10 @@ LEAF: Final[Mapping[str, Form]] = {
 }
 
 DATA: Final[Mapping[str, Form]] = {
-    "tracking_id": is_uuid,
-    "provider": is_text,
+    "tracking_id": _or_null(is_uuid),
+    "provider": _or_null(is_text),
     "consent_id": _or_null(is_text),
-    "kind": is_text,
+    "kind": _or_null(is_text),
     "previous": _or_null(is_count),
     "from": _or_null(is_text),
     "to": _or_null(is_text),
@@ -127,11 +128,32 @@ def leaf_fault(leaf: Any) -> str | None:
             return fault
         if item["signed"] and item["jws_sha256"] is None:
             return "evidence that is called signed names no token"
-    if leaf["subject"] != f"{data['provider']}/{data['tracking_id']}":
-        return "subject is not provider and tracking id"
+    fault = _subject_fault(leaf)
+    if fault is not None:
+        return fault
     if not 1 <= int(leaf["sequence"]) <= MAX_SEQUENCE:
         return "sequence is out of range"
     return None
+
+
+def _subject_fault(leaf: Mapping[str, Any]) -> str | None:
+    """Say what keeps the subject from being what the entry is about: a consent, or else a subscription or a provider."""
+    data, subject = leaf["data"], leaf["subject"]
+    if data["tracking_id"] is not None:
+        if data["provider"] is None or data["kind"] is None:
+            return "a consent has a provider and a kind"
+        return (
+            None
+            if subject == f"{data['provider']}/{data['tracking_id']}"
+            else "subject is not provider and tracking id"
+        )
+    if data["consent_id"] is not None or data["kind"] is not None:
+        return "what is about no consent names none"
+    if any(data[flag] for flag in ("late", "corrected", "inferred", "confirmed", "usable")) or data["evidence"]:
+        return "what is about no consent says nothing of one"
+    if data["provider"] is None:
+        return None if is_subscription(subject) else "subject is not a subscription"
+    return None if subject == f"provider/{data['provider']}" else "subject is not the provider"
 
 
 def form_fault(value: Any, forms: Mapping[str, Form], name: str) -> str | None:

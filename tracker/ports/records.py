@@ -12,6 +12,7 @@ from tracker.domain.report import Report
 from tracker.domain.schedule import NextAsk
 from tracker.domain.subscription import Parked, Subscription
 from tracker.domain.tracked import TrackedConsent
+from tracker.journal.entry import Draft
 from tracker.ports.holders import Token
 
 Name = tuple[ProviderId, ConsentId]
@@ -267,6 +268,19 @@ def subscription_lease(subscription_id: str) -> str:
     return f"subscription {subscription_id}"
 
 
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """What the journal is to tell; at least one draft.
+
+    Attributes:
+        drafts: In order.
+        at: When it is, by our clock.
+    """
+
+    drafts: tuple[Draft, ...]
+    at: datetime
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
     """How far a subscription has come.
@@ -277,6 +291,8 @@ class Progress:
         park: Entries to park, or parked ones with a new time.
         settled: Parked entries that were delivered.
         given_up: Parked entries that became dead letters.
+        telling: What the journal is to tell of the endpoint. If the terms are others by now, it is not told: what was found
+            out of the endpoint is not written either.
     """
 
     subscription: Subscription
@@ -284,6 +300,7 @@ class Progress:
     park: tuple[Parked, ...] = ()
     settled: tuple[int, ...] = ()
     given_up: tuple[Parked, ...] = ()
+    telling: Telling | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

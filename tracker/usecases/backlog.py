@@ -90,17 +90,17 @@ class Backlog:
     def take(self, entry: Entry, now: datetime) -> None:
         """Take the next entry of the journal that is to be told."""
         self.scanned = entry.sequence
-        lane = self._lanes.get(entry.tracking_id)
+        lane = self._lanes.get(entry.lane)
         if lane and lane[0].parked is not None:
             # What does not come after the lane's end is the lane's own, or was settled before its first was parked: it
             # is read again because other consents hold the cursor back.
             if entry.sequence > lane[-1].sequence:
-                self._park_behind(Waiting(entry.sequence, entry.tracking_id), now)
+                self._park_behind(Waiting(entry.sequence, entry.lane), now)
             return
-        self._join(Waiting(entry.sequence, entry.tracking_id, entry=entry))
+        self._join(Waiting(entry.sequence, entry.lane, entry=entry))
         self._fresh.add(entry.sequence)
         if lane is None:
-            self._proceed(entry.tracking_id)
+            self._proceed(entry.lane)
 
     def skip(self, sequence: int) -> None:
         """Pass over an entry that is not heard."""

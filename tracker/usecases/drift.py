@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Final
 
-from tracker.domain.consent import Channel, Status
+from tracker.domain.consent import Channel, ProviderId, Status, TrackingId
 from tracker.domain.tracked import TrackedConsent
 from tracker.journal.entry import Draft, Entry, Evidence, parse_rfc3339
 from tracker.ports import Ids
@@ -29,6 +29,16 @@ def is_move(entry: Entry) -> bool:
     data = entry.data
     is_holders = data["channel"] in {Channel.WEBHOOK.value, Channel.POLL.value} and not data["inferred"]
     return entry.type == _MOVED and is_holders and data["to"] in _CODES and data["status_date_time"] is not None
+
+
+def mover(entry: Entry) -> ProviderId:
+    """Whose consent moved."""
+    return ProviderId(str(entry.provider))
+
+
+def moved_one(entry: Entry) -> TrackingId:
+    """Which consent moved."""
+    return TrackingId(str(entry.tracking_id))
 
 
 def moved_at(entry: Entry) -> datetime:

@@ -239,9 +239,12 @@ class Traces:
             "tracker.entry_id": entry.id,
             "tracker.entry_type": entry.type,
             "tracker.sequence": entry.sequence,
-            "tracker.provider": entry.provider,
-            "tracker.tracking_id": entry.tracking_id,
+            "tracker.subject": entry.subject,
         }
+        if entry.provider is not None:
+            facts = {**facts, "tracker.provider": entry.provider}
+        if entry.tracking_id is not None:
+            facts = {**facts, "tracker.tracking_id": entry.tracking_id}
         self._tell("append entry", place, parent, self._ago(seconds), facts)
 
     def _tell(

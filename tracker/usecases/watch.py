@@ -11,19 +11,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Final
 
-from tracker.domain.consent import Channel, ProviderId, Status, TrackingId
+from tracker.domain.consent import Channel, ProviderId, Status
 from tracker.domain.errors import InconsistentRowError
 from tracker.domain.hearing import Hearing, Quiet
 from tracker.domain.lags import Lags
-from tracker.journal.entry import Entry
+from tracker.journal.entry import Draft, Entry
 from tracker.ports import HEALTH_READING, Provider, Store, Told, Transaction
-from tracker.usecases.drift import drift, is_move, moved_at
+from tracker.usecases.drift import drift, is_move, moved_at, moved_one, mover
 from tracker.usecases.recording import Office, Recording
 from tracker.usecases.wake import Bell
 
 _log = logging.getLogger(__name__)
 
+WENT_QUIET: Final = "provider.quiet"
+HEARD_AGAIN: Final = "provider.heard"
+_HEARD = "heard"
 _AT_ONCE = 64  # whoever wants to write meanwhile waits for as many: acknowledgements too
 _STRETCH_EVERY_SECONDS = 300.0
 _LONGEST_STRETCH = 24.0
@@ -41,13 +45,19 @@ class _Turn:
     was: Quiet | None
     hearing: Hearing
 
+    @property
+    def was_alarming(self) -> bool:
+        """Whether it was known before that its events do not come."""
+        return self.was is not None and self.was.is_alarming
+
 
 @dataclass(frozen=True, slots=True)
 class _Page:
-    """What came of a page of the journal: the last sequence in it, 0 if there was nothing new; and who turned."""
+    """What came of a page of the journal: the last sequence in it, 0 if there was nothing new; who turned; if that was told."""
 
     read_up_to: int
     turns: list[_Turn]
+    has_told: bool
 
 
 class Watch:
@@ -85,6 +95,8 @@ class Watch:
             if page is None:
                 return  # another process is at it
             _tell_of(page.turns)
+            if page.has_told:
+                self._journal_bell.ring()
             self._read_up_to = page.read_up_to or head
 
     async def _decide(self) -> int:
@@ -149,18 +161,19 @@ def _read(office: Office, grace: timedelta, transaction: Transaction) -> _Page |
     if entries is None:
         return None
     moves = [entry for entry in entries if is_move(entry)]
-    began = book.registered_at({TrackingId(move.tracking_id) for move in moves})
+    began = book.registered_at({moved_one(move) for move in moves})
     # Of what was before we began to track it, nobody had to tell us.
-    moves = [move for move in moves if moved_at(move) >= began.get(TrackingId(move.tracking_id), move.recorded_at)]
+    moves = [move for move in moves if moved_at(move) >= began.get(moved_one(move), move.recorded_at)]
     lags: dict[tuple[str, Told, datetime], list[float]] = defaultdict(list)
     for move in moves:
-        lags[move.provider, Told(move.data["channel"]), _hour(move.recorded_at)].append(_lag(move))
+        lags[mover(move), Told(move.data["channel"]), _hour(move.recorded_at)].append(_lag(move))
     book.count_moves({key: Lags.of(found) for key, found in lags.items()})
     polled = [move for move in moves if move.data["channel"] == Channel.POLL.value]
     book.await_events({move.sequence: move.recorded_at + grace for move in polled})
     told = [move for move in moves if move.data["channel"] == Channel.WEBHOOK.value]
     turns = _hear(office, {}, told, transaction)
-    return _Page(entries[-1].sequence if entries else 0, turns)
+    alarms = transaction.append(_alarms(office, turns), office.clock.now())
+    return _Page(entries[-1].sequence if entries else 0, turns, has_told=bool(alarms))
 
 
 def _give_up(office: Office, transaction: Transaction) -> int:
@@ -178,13 +191,13 @@ def _decide(office: Office, most: int, transaction: Transaction) -> tuple[int, l
     found = book.overdue(office.clock.now(), most)
     if not found:
         return 0, [], []
-    held = transaction.lock_tracked({TrackingId(entry.tracking_id) for entry in found})
+    held = transaction.lock_tracked({moved_one(entry) for entry in found})
     known = {key: consent for key, consent in held.items() if office.providers.get(consent.provider) is not None}
     recording = Recording(transaction, office, known.values())
     told: list[Entry] = []
     missed: dict[int, Entry] = {}
     for entry in found:
-        key = TrackingId(entry.tracking_id)
+        key = moved_one(entry)
         if book.is_told(key, Status(entry.data["to"]), moved_at(entry)):
             told.append(entry)
         elif key in known:
@@ -193,9 +206,11 @@ def _decide(office: Office, most: int, transaction: Transaction) -> tuple[int, l
     book.settle([entry.sequence for entry in found])
     lags: dict[tuple[str, Told, datetime], list[float]] = defaultdict(list)
     for entry in missed.values():
-        lags[entry.provider, Told.MISSED, _hour(recording.now)].append(_lag(entry))
+        lags[mover(entry), Told.MISSED, _hour(recording.now)].append(_lag(entry))
     book.count_moves({key: Lags.of(each) for key, each in lags.items()})
     turns = _hear(office, missed, [*told, *missed.values()], transaction)
+    for alarm in _alarms(office, turns):
+        recording.tell(alarm)
     return len(found), recording.finish(), turns
 
 
@@ -203,7 +218,7 @@ def _hear(office: Office, missed: dict[int, Entry], decided: Sequence[Entry], tr
     """Note for each provider which moves were told and which were missed, in their order; give those that turned."""
     by_provider: dict[ProviderId, list[Entry]] = defaultdict(list)
     for entry in sorted(decided, key=lambda entry: entry.sequence):
-        by_provider[ProviderId(entry.provider)].append(entry)
+        by_provider[mover(entry)].append(entry)
     now, turns = office.clock.now(), []
     for provider in sorted(by_provider):
         health = transaction.providers.lock_health(provider)
@@ -218,6 +233,27 @@ def _hear(office: Office, missed: dict[int, Entry], decided: Sequence[Entry], tr
                 turns.append(_Turn(provider, was, hearing))
         transaction.providers.save_hearing(provider, hearing)
     return turns
+
+
+def _alarms(office: Office, turns: Sequence[_Turn]) -> list[Draft]:
+    """Tell who has gone quiet, and who is heard again; of a mere fear nothing."""
+    return [
+        Draft(
+            id=office.ids.ordered(),
+            type=WENT_QUIET if turn.hearing.is_alarming else HEARD_AGAIN,
+            provider=turn.provider,
+            from_status=_word(turn.was),
+            to_status=_word(turn.hearing.quiet),
+            status_date_time=turn.hearing.quiet_since,
+            channel=Channel.CLOCK.value,
+        )
+        for turn in turns
+        if turn.was_alarming is not turn.hearing.is_alarming
+    ]
+
+
+def _word(quiet: Quiet | None) -> str:
+    return quiet.value if quiet is not None and quiet.is_alarming else _HEARD
 
 
 def _tell_of(turns: Sequence[_Turn]) -> None:

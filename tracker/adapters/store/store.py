@@ -264,7 +264,8 @@ class SqlStore:
 
     async def save_progress(self, progress: Progress) -> bool:
         """Write how far a subscription has come, all in one."""
-        return await self._write(partial(subscriptions.save_progress, progress=progress))
+        save = partial(subscriptions.save_progress, progress=progress, batch_id=self._ids.ordered())
+        return await self._database.write(save)
 
     # ------------------------------------------------------------------------------------------ leases
 

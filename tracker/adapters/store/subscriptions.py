@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection, delete, insert, or_, select, update
 
-from tracker.adapters.store import leases, rows
+from tracker.adapters.store import appending, leases, rows
 from tracker.adapters.store.differences import upsert
 from tracker.adapters.store.subscription_tables import dead_letter, parked, subscription
 from tracker.adapters.store.tables import journal, lease
@@ -74,8 +74,8 @@ def change(connection: Connection, changed: Subscription, at_version: int) -> bo
     return connection.execute(there.values(values)).rowcount > 0
 
 
-def save_progress(connection: Connection, progress: Progress) -> bool:
-    """Write how far a subscription has come, all in one."""
+def save_progress(connection: Connection, progress: Progress, batch_id: str) -> tuple[bool, str | None]:
+    """Write how far a subscription has come, all in one. Whether it is there; the batch's id if the journal has grown."""
     mine = progress.subscription
     if progress.held is not None:
         leases.require(connection, progress.held)
@@ -84,13 +84,17 @@ def save_progress(connection: Connection, progress: Progress) -> bool:
     may_move = or_(subscription.c.cursor >= mine.cursor, is_in_journal)
     moved = update(subscription).where(subscription.c.id == mine.id, may_move)
     known = moved.where(subscription.c.version == mine.version).values(_all_but(mine, _TERMS | _FIXED))
-    if not connection.execute(known).rowcount:
+    is_known = connection.execute(known).rowcount > 0
+    if not is_known:
         # What was found out about the endpoint of before says nothing of the one that there is now.
         place = {name: value for name, value in rows.subscription_values(mine).items() if name in _PLACE}
         if not connection.execute(moved.values(place)).rowcount:
-            return False
+            return False, None
     _write_parked(connection, progress)
-    return True
+    if not is_known or progress.telling is None:
+        return True, None
+    appending.append(connection, batch_id, progress.telling.drafts, progress.telling.at)
+    return True, batch_id
 
 
 def _all_but(one: Subscription, names: frozenset[str]) -> rows.Values:

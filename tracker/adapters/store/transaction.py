@@ -7,17 +7,14 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, update
 
-from tracker.adapters.store import aside, lookups, payments, rows
-from tracker.adapters.store.columns import UNREADABLE
+from tracker.adapters.store import appending, aside, lookups, payments, rows
 from tracker.adapters.store.differences import hold_names
 from tracker.adapters.store.due import Due
 from tracker.adapters.store.many import insert_rows, texts, update_rows
 from tracker.adapters.store.provider_book import SqlProviderBook
 from tracker.adapters.store.tables import (
-    batch,
     confirmation,
     consent,
-    entry,
     evidence,
     holder_key,
     identity,
@@ -26,12 +23,11 @@ from tracker.adapters.store.tables import (
 )
 from tracker.domain.consent import ConsentId, ProviderId, TrackingId
 from tracker.domain.decision import Decision
-from tracker.domain.errors import InconsistentRowError
 from tracker.domain.payment import Payment
 from tracker.domain.report import Claim
 from tracker.domain.schedule import Tempo
 from tracker.domain.tracked import TrackedConsent
-from tracker.journal.entry import Draft, Entry, seal
+from tracker.journal.entry import Draft, Entry
 from tracker.ports import (
     AS_IT_IS,
     AskLine,
@@ -306,22 +302,10 @@ class SqlTransaction:
         if not drafts:
             return []
         self.appended = True
-        count = len(drafts)
-        head = self._connection.execute(lookups.TAKE_HEAD, {"count": count, "now": now}).one()
-        if head.recorded_at is UNREADABLE:
-            raise InconsistentRowError("journal", "1", "recorded_at cannot be read")
-        recorded_at = head.recorded_at
-        first, source, last = head.next_sequence - count, f"urn:uuid:{head.journal_id}", dict(self._held)
-        sealed: list[Entry] = []
-        for sequence, draft in enumerate(drafts, start=first):
-            tracking_id = TrackingId(draft.tracking_id)
-            previous = last.get(tracking_id)
-            sealed.append(seal(draft, sequence=sequence, previous=previous, recorded_at=recorded_at, source=source))
-            last[tracking_id] = sequence
-        insert_rows(self._connection, entry, [rows.entry_values(e) for e in sealed])
-        moved = [{"tracking_id": key, "last_sequence": at} for key, at in last.items() if at != self._held.get(key)]
-        update_rows(self._connection, consent, "tracking_id", moved)
-        insert_rows(self._connection, batch, [{"id": self._batch_id, "recorded_at": recorded_at}])
+        sealed = appending.append(self._connection, self._batch_id, drafts, now, self._held)
+        moved = {one.tracking_id: one.sequence for one in sealed if one.tracking_id is not None}
+        last = [{"tracking_id": key, "last_sequence": sequence} for key, sequence in moved.items()]
+        update_rows(self._connection, consent, "tracking_id", last)
         return sealed
 
     def finish(self) -> None:

@@ -14,7 +14,7 @@ def entry_values(entry: Entry) -> Values:
     return {
         "sequence": entry.sequence,
         "id": entry.leaf["id"],
-        "tracking_id": entry.tracking_id,
+        "tracking_id": entry.lane,
         "recorded_at": entry.recorded_at,
         "leaf": entry.leaf_bytes,
         "leaf_hash": entry.leaf_hash,

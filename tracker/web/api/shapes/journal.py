@@ -51,13 +51,13 @@ class EvidenceOut(_Described):
 
 
 class EntryDataOut(_Described):
-    """What an entry says of a consent."""
+    """What an entry says of a consent, or else of a subscription or a provider."""
 
-    tracking_id: str
-    provider: str
+    tracking_id: str | None = Field(description="Null where the entry is about no consent.")
+    provider: str | None = Field(description="Null where the entry is about a subscription.")
     consent_id: str | None
-    kind: str
-    previous: int | None = Field(description="The sequence of this consent's entry before; null for its first.")
+    kind: str | None = Field(description="Null where the entry is about no consent.")
+    previous: int | None = Field(description="The sequence of the entry before about the same; null for its first.")
     from_status: str | None = Field(alias="from", description="The effective status told before.")
     to_status: str | None = Field(alias="to", description="The effective status told by this.")
     status_date_time: str | None = Field(description="Since when, by the holder.")
@@ -85,7 +85,9 @@ class EntryOut(_Described):
     id: str = Field(description="The same on every attempt to tell it: drop what you have seen.")
     source: str = Field(description="This journal, as a URN.")
     type: str = Field(description="Such as `consent.status_changed`.")
-    subject: str = Field(description="Provider and tracking id, with a slash between.")
+    subject: str = Field(
+        description="A consent's provider and tracking id with a slash between; or `subscription/`, `provider/` and an id."
+    )
     time: str = Field(description="When it was recorded.", json_schema_extra={"format": "date-time"})
     sequence: str = Field(description="20 digits, from 1 without gaps.", pattern=r"^[0-9]{20}$")
     datacontenttype: Literal["application/json"]

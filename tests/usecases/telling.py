@@ -139,6 +139,7 @@ class Telling:
             store=cast("Store", self.store),
             sender=self.sender,
             clock=self.clock,
+            ids=SystemIds(),
             entropy=NoJitter(),
             news=self.news,
             most_parked=self.most_parked,

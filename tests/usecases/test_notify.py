@@ -219,10 +219,11 @@ class MostJitter(NoJitter):
         return 0.999
 
 
-@pytest.mark.parametrize(("status", "others"), [(422, 0), (500, 3)])
+@pytest.mark.parametrize(("status", "others", "ping"), [(422, 0, 500), (500, 3, 204), (500, 0, 204), (401, 0, 400)])
 async def test_a_revocation_behind_an_entry_that_is_always_refused_arrives_within_ten_minutes_and_shows_the_hole(
-    world: Telling, status: int, others: int
+    world: Telling, status: int, others: int, ping: int
 ) -> None:
+    world.subscriber.answer_to_ping = ping
     world.subscriber.answer = only(2, status=status)
     await world.append(1, 1)
     await world.append(1, to_status="Revoked")
@@ -235,6 +236,32 @@ async def test_a_revocation_behind_an_entry_that_is_always_refused_arrives_withi
     revoked = json.loads(world.subscriber.bodies[3])
     assert (revoked["data"]["to"], revoked["data"]["previous"]) == ("Revoked", 2)  # which it never took
     assert await world.parked() == {}
+
+
+@pytest.mark.parametrize(("status", "ping"), [(500, 500), (500, 429), (500, 410), (503, 204), (0, 204), (429, 204)])
+async def test_an_endpoint_that_takes_no_ping_either_or_does_not_answer_is_waited_for(
+    world: Telling, status: int, ping: int
+) -> None:
+    world.subscriber.answer, world.subscriber.answer_to_ping = only(1, status=status), ping
+    await world.append(1, 1)
+    await world.subscribe()
+    await world.turns(7_200)
+    assert await world.parked() == {}
+    assert (await world.saved()).state is SubscriptionState.FAILING
+    assert (world.subscriber.pings > 0) is (status == 500)
+
+
+async def test_no_ping_is_posted_for_an_entry_that_holds_nothing_back_or_where_another_can_be_tried(
+    world: Telling,
+) -> None:
+    world.subscriber.answer, world.subscriber.answer_to_ping = only(1, 2, 3, status=500), 204
+    await world.append(1)
+    await world.subscribe()
+    await world.turns(3_600)
+    await world.append(1, 2)
+    await world.turns(3_600)
+    assert world.subscriber.pings == 0
+    assert world.dead_letters() == {}
 
 
 async def test_where_no_order_is_kept_nothing_waits_for_a_refused_entry(world: Telling) -> None:

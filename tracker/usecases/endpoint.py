@@ -5,6 +5,8 @@ goes wrong is about the endpoint, until another entry passes: then it was the en
 wrong with none passing, or one and nothing to compare it with, make the endpoint *failing*: from then on only its
 foremost entry is tried, and one other beside it for comparison, at the pace of the endpoint's own ladder. So do ten
 consents' entries whose bodies were refused with none passing: a receiver that lost its secret refuses in those words too.
+Where there is no other to compare with, and others of its consent wait behind it, a ping is posted for comparison: on a
+quiet stream an end would else wait for days behind an entry that its receiver stumbles over.
 
 An entry that was refused alone before says nothing about the endpoint any more. It is tried again whatever else goes on;
 that counts as one of its few attempts if anything passed since the last one, or if others wait behind it and the
@@ -164,6 +166,21 @@ class Endpoint:
                 return []
             others = [new] if new is not foremost else others
         return [foremost] if not others else [foremost, others[self.subscription.failures % len(others)]]
+
+    def is_unclear(self, waiting: Waiting, delivery: Delivery) -> bool:
+        """Whether only a ping can show whose fault it was that the one entry that could be tried went wrong."""
+        is_new = not waiting.is_known_bad and not self._refuses_all
+        answers = _about(delivery) is _About.ENDPOINT and delivery.status not in _NOBODY_HOME
+        return is_new and answers and self._backlog.has_followers(waiting)
+
+    def hear_ping(self, waiting: Waiting, delivery: Delivery, pong: Delivery) -> bool:
+        """Take in what a ping was answered, for comparison with an entry; whether that shows that it was the entry."""
+        if _about(pong) not in {_About.TAKEN, _About.ENTRY}:
+            return False
+        self._become(domain.reachable(self.subscription))
+        self._refuse(waiting, delivery)
+        self.in_flight.begin_anew()
+        return True
 
     def hear_tries(self, answers: list[tuple[Waiting, Delivery]], *, are_enough: bool) -> bool:
         """Take in the answers to what was tried, as far as they are there; whether it is settled how it stands.

@@ -18,6 +18,7 @@ from tracker.usecases.announcing import announcement, is_about
 from tracker.usecases.backlog import MOST_PARKED, Backlog, Waiting
 from tracker.usecases.endpoint import Endpoint
 from tracker.usecases.flight import Flight
+from tracker.usecases.ping import ping_body
 from tracker.usecases.wake import Bell
 
 _log = logging.getLogger(__name__)
@@ -250,10 +251,20 @@ class Stream:
         answers: list[tuple[Waiting, Delivery]] = []
         for waiting, entry in pair:
             answers.append((waiting, await self._post(entry)))
+            if len(pair) == 1 and await self._is_shown_by_ping(*answers[0], entry.source):
+                break
             if self._endpoint.hear_tries(answers, are_enough=len(answers) == len(pair)):
                 break
         for waiting, _ in pair[len(answers) :]:
             self._backlog.release(waiting)
+
+    async def _is_shown_by_ping(self, waiting: Waiting, delivery: Delivery, source: str) -> bool:
+        """Whether a ping, where it takes one, shows that it was the entry that went wrong, and not the endpoint."""
+        if not self._endpoint.is_unclear(waiting, delivery):
+            return False
+        to, ping_id, now = self._endpoint.subscription, self._ports.ids.ordered(), self._ports.clock.now()
+        pong = await self._ports.sender.send(to, ping_id, ping_body(to.id, ping_id, source, now), now)
+        return self._endpoint.hear_ping(waiting, delivery, pong)
 
     # ------------------------------------------------------------------------------------------ writing down
 

@@ -98,7 +98,7 @@ def test_what_a_subscriber_was_not_told_is_listed(run, filled):
     with closing(sqlite3.connect("tracker.db")) as connection, connection:
         rows = ("'{}', 1, 't-1', 6, 'The endpoint answered 400.', '2026-03-02T11:20:00.000000Z'", "'{}', 2, 't-2', 0, ")
         connection.execute(f"INSERT INTO dead_letter VALUES ({rows[0].format(one)})")
-        connection.execute(f"INSERT INTO parked VALUES ({rows[1].format(one)} '2026-03-02T11:20:30.000000Z', NULL)")
+        connection.execute(f"INSERT INTO parked VALUES ({rows[1].format(one)} '2026-03-02T11:20:30.000000Z', NULL, 0)")
     lost, waits = (re.split(r"\s{2,}", line) for line in run("subscriptions", "failures", one).lines[1:])
     # This journal has no such entries, so nobody knows their types.
     assert lost == ["1", "t-1", "given_up", "6", "2026-03-02 11:20:00", "The endpoint answered 400."]
@@ -128,3 +128,19 @@ def test_a_ping_that_does_not_arrive_is_an_error(run, filled):
     one = json.loads(run("subscriptions", "add", "https://hooks.invalid/", "--json").out)["id"]
     done = run("subscriptions", "test", one)
     assert (done.status, done.lines) == (1, ["The endpoint could not be reached: its name cannot be resolved."])
+
+
+def test_in_what_manner_it_is_told_is_said_when_it_is_added(run, filled):
+    given = "--order none --most-in-flight 4 --retry-alone 10 --retry-alone 20 --retry-down 60 --disable-after 3600"
+    made = json.loads(run("subscriptions", "add", URL, *given.split(), "--json").out)
+    assert (made["order"], made["most_in_flight"]) == ("none", 4)
+    assert made["attempts"] == {"alone_seconds": [10, 20], "down_seconds": [60], "disable_after_seconds": 3_600}
+    usual = json.loads(run("subscriptions", "add", URL, "--json").out)
+    assert (usual["order"], usual["most_in_flight"]) == ("consent", 16)
+    assert len(usual["attempts"]["alone_seconds"]) == 6
+
+
+def test_a_manner_that_cannot_be_is_refused_in_one_sentence(run, filled):
+    refused = run("subscriptions", "add", URL, "--retry-alone", "0")
+    assert refused.status == 2
+    assert "alone_seconds" in refused.err

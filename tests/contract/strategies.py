@@ -6,10 +6,12 @@ from typing import Any
 from hypothesis import strategies as st
 
 from tests.contract.facts import IDS, digest
+from tracker.domain.announced import NOTHING, Announced
 from tracker.domain.consent import Channel, ConsentId, ProviderId, Status, TrackingId
 from tracker.domain.decision import Decision
 from tracker.domain.journey import Authorization, Authorizers, Journey
 from tracker.domain.lifecycle import Told, Verdict
+from tracker.domain.manner import Attempts, Manner, Order
 from tracker.domain.noticed import Deadline, Noticed, Noticing
 from tracker.domain.overlay import Overlay, Revocation, RevocationState
 from tracker.domain.payment import Payment, PaymentOutcome
@@ -272,6 +274,18 @@ subscriptions = st.builds(
     version=st.integers(1, 3),
     paused_at=maybe_times,
     retired_secrets=st.lists(st.builds(RetiredSecret, secret=texts, until=times), max_size=3).map(tuple),
+    manner=st.builds(
+        Manner,
+        order=st.sampled_from(Order),
+        most_in_flight=st.integers(1, 64),
+        attempts=st.builds(
+            Attempts,
+            alone_seconds=st.lists(counts, max_size=3).map(tuple),
+            down_seconds=st.lists(counts, max_size=3).map(tuple),
+            disable_after_seconds=counts,
+        ),
+    ),
+    announced=st.just(NOTHING) | st.builds(Announced, percent=st.sampled_from([50, 100]), failing_since=maybe_times),
 )
 
 parked_entries = st.builds(
@@ -281,6 +295,7 @@ parked_entries = st.builds(
     attempts=counts,
     next_attempt_at=times,
     last_error=maybe_texts,
+    is_unordered=st.booleans(),
 )
 
 api_keys = st.builds(

@@ -99,7 +99,7 @@ async def test_the_progress_of_a_subscription(
     await store.add_subscription(subscription)
     assert await store.save_progress(Progress(subscription=later, park=tuple(parked)))
     place = {"cursor", "last_delivered_at"}
-    endpoint = {"state", "failing_since", "failures", "next_attempt_at", "last_error"}
+    endpoint = {"state", "failing_since", "failures", "next_attempt_at", "last_error", "announced"}
     known = place | endpoint if later.version == subscription.version else place
     expected = replace(subscription, **{name: getattr(later, name) for name in known})
     assert await store.get_subscription(subscription.id) == expected
@@ -115,9 +115,13 @@ async def test_changed_terms_of_a_subscription(
     later = replace(later, id=subscription.id, created_at=subscription.created_at)
     assert not await store.change_subscription(later, subscription.version + 1)
     assert await store.get_subscription(subscription.id) == subscription
-    assert await store.change_subscription(later, subscription.version)
-    place = {"cursor": subscription.cursor, "last_delivered_at": subscription.last_delivered_at}
-    assert await store.get_subscription(subscription.id) == replace(later, **place, version=subscription.version + 1)
+    place = {"cursor", "last_delivered_at", "announced"}
+    endpoint = {"state", "failing_since", "failures", "next_attempt_at", "last_error"}
+    for more, is_anew in enumerate((False, True)):
+        at_version = subscription.version + more
+        assert await store.change_subscription(later, at_version, is_anew=is_anew)
+        kept = {name: getattr(subscription, name) for name in (place if is_anew else place | endpoint)}
+        assert await store.get_subscription(subscription.id) == replace(later, **kept, version=at_version + 1)
 
 
 @some_examples

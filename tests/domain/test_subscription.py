@@ -3,11 +3,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tracker.domain.subscription import (
-    DISABLED_AFTER,
     EntryFilter,
     Subscription,
     SubscriptionState,
@@ -15,10 +12,9 @@ from tracker.domain.subscription import (
     disabled,
     failing,
     reachable,
-    retry_alone,
-    retry_endpoint,
 )
 
+THREE_DAYS = timedelta(days=3)
 NOW = datetime(2026, 3, 2, 11, 13, 21, tzinfo=UTC)
 NEW = Subscription(id="s", url="https://hooks.example.com", secret="whsec_c2VjcmV0", cursor=7, created_at=NOW)
 
@@ -79,26 +75,6 @@ def test_all_parts_must_agree() -> None:
     assert not passes(entry_filter, to="Expired", provider="other")
 
 
-def test_an_entry_alone_gets_a_few_attempts_over_minutes() -> None:
-    waits: list[timedelta] = []
-    while (wait := retry_alone(len(waits) + 1)) is not None:
-        waits.append(wait)
-    assert waits == sorted(waits)
-    assert waits[0] == timedelta(seconds=5)
-    assert 4 <= len(waits) <= 8
-    assert timedelta(minutes=5) <= sum(waits, timedelta()) <= timedelta(minutes=15)
-    assert retry_alone(100) is None
-
-
-@given(st.integers(1, 500), st.floats(0, 1, exclude_max=True))
-def test_an_endpoint_is_waited_for_longer_each_time_up_to_an_hour_and_jitter_only_adds(
-    failures: int, fraction: float
-) -> None:
-    plain = retry_endpoint(failures, fraction=0.0)
-    assert timedelta(seconds=1) <= plain <= retry_endpoint(failures + 1, fraction=0.0) <= timedelta(hours=1)
-    assert plain <= retry_endpoint(failures, fraction=fraction) <= plain * 1.1
-
-
 def test_the_first_failure_is_tried_again_after_a_second() -> None:
     failed = failing(NEW, NOW, error="The endpoint answered 500.", fraction=0.0)
     assert failed == replace(
@@ -123,10 +99,10 @@ def test_what_the_endpoint_asks_for_is_obeyed_but_never_shortens_the_ladder() ->
 
 def test_failing_for_three_days_disables_and_keeps_the_cursor() -> None:
     subscription = failing(NEW, NOW, error="x", fraction=0.0)
-    almost = failing(subscription, NOW + DISABLED_AFTER - timedelta(seconds=1), error="x", fraction=0.0)
+    almost = failing(subscription, NOW + THREE_DAYS - timedelta(seconds=1), error="x", fraction=0.0)
     assert almost.state is SubscriptionState.FAILING
     assert almost.failing_since == NOW
-    over = failing(almost, NOW + DISABLED_AFTER, error="still", fraction=0.0)
+    over = failing(almost, NOW + THREE_DAYS, error="still", fraction=0.0)
     assert over.state is SubscriptionState.DISABLED
     assert (over.cursor, over.failing_since, over.next_attempt_at, over.last_error) == (7, NOW, None, "still")
 

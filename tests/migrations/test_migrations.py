@@ -15,6 +15,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
 from tests.contract.facts import DEMOBANK, START, a_consent, a_decision, at
+from tests.migrations import manners
 from tests.migrations.chained import BEFORE_0010, PLANNED_AT_0010, planned_for_0010, save_some_for_0010
 from tests.migrations.filled import counts
 from tests.migrations.paused import BEFORE_0011, add_some_for_0011, after_the_way_down_and_up
@@ -262,6 +263,19 @@ async def test_what_is_paused_is_disabled_below_0011(database: Path) -> None:
         migrate.upgrade(connection)
     store = SqlStore(SqliteDatabase(database), SystemIds())
     assert await store.subscriptions() == [after_the_way_down_and_up(paused), told]
+    await store.close()
+
+
+async def test_what_has_no_order_is_told_in_order_below_0012_and_nothing_is_lost(database: Path) -> None:
+    store = SqlStore(SqliteDatabase(database), SystemIds())
+    told = await manners.add_some_for_0012(store)
+    await store.close()
+    with one_transaction(database) as connection:
+        migrate.downgrade(connection, manners.BEFORE_0012)
+        migrate.upgrade(connection)
+    store = SqlStore(SqliteDatabase(database), SystemIds())
+    expected, rows = manners.after_the_way_down_and_up(told)
+    assert (await store.subscriptions(), await store.parked(told.id)) == ([expected], rows)
     await store.close()
 
 

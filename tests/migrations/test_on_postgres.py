@@ -13,6 +13,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, inspect
 
 from tests.contract.facts import DEMOBANK, START
+from tests.migrations import manners
 from tests.migrations.chained import BEFORE_0010, PLANNED_AT_0010, planned_for_0010, save_some_for_0010
 from tests.migrations.filled import fill
 from tests.migrations.paused import BEFORE_0011, add_some_for_0011, after_the_way_down_and_up
@@ -138,6 +139,21 @@ async def test_what_is_paused_is_disabled_below_0011(another_postgres: Callable[
     await in_one_transaction(url, migrate.upgrade)
     store = SqlStore(PostgresDatabase(url), SystemIds())
     assert await store.subscriptions() == [after_the_way_down_and_up(paused), told]
+    await store.close()
+
+
+async def test_what_has_no_order_is_told_in_order_below_0012_and_nothing_is_lost(
+    another_postgres: Callable[[], str],
+) -> None:
+    url = another_postgres()
+    store = SqlStore(PostgresDatabase(url), SystemIds())
+    told = await manners.add_some_for_0012(store)
+    await store.close()
+    await in_one_transaction(url, lambda connection: migrate.downgrade(connection, manners.BEFORE_0012))
+    await in_one_transaction(url, migrate.upgrade)
+    store = SqlStore(PostgresDatabase(url), SystemIds())
+    expected, rows = manners.after_the_way_down_and_up(told)
+    assert (await store.subscriptions(), await store.parked(told.id)) == ([expected], rows)
     await store.close()
 
 

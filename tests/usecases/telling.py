@@ -22,6 +22,7 @@ from tracker.adapters.store.store import SqlStore
 from tracker.domain.subscription import EntryFilter, Subscription
 from tracker.journal.entry import Entry
 from tracker.ports import Sender, Store
+from tracker.usecases import ping
 from tracker.usecases.notify import Notifier
 from tracker.usecases.stream import StreamPorts, Turn
 from tracker.usecases.wake import Bell
@@ -46,6 +47,7 @@ class Subscriber:
 
     Attributes:
         answer: Gives the status for an entry; a string is a status with Retry-After behind a colon; 0 hangs up.
+        answer_to_ping: The status for a ping; `pings` counts them.
         posts: Every (sequence, status), in order of arrival.
         bodies: What was posted last for each sequence.
         headers: Likewise.
@@ -55,6 +57,8 @@ class Subscriber:
     def __init__(self) -> None:
         self.answer: Callable[[dict[str, Any]], int | str] = lambda _: 204
         self.before_answer: Callable[[], Any] | None = None
+        self.answer_to_ping = 500
+        self.pings = 0
         self.posts: list[tuple[int, int]] = []
         self.bodies: dict[int, bytes] = {}
         self.headers: dict[int, dict[str, str]] = {}
@@ -76,6 +80,9 @@ class Subscriber:
     async def handle(self, request: web.Request) -> web.Response:
         body = await request.read()
         entry = json.loads(body)
+        if entry["type"] == ping.TYPE:
+            self.pings += 1
+            return web.Response(status=self.answer_to_ping)
         sequence, consent = int(entry["sequence"]), entry["data"]["tracking_id"]
         self.bodies[sequence], self.headers[sequence] = body, dict(request.headers)
         self.under_way[consent] += 1
@@ -139,6 +146,7 @@ class Telling:
             store=cast("Store", self.store),
             sender=self.sender,
             clock=self.clock,
+            ids=SystemIds(),
             entropy=NoJitter(),
             news=self.news,
             most_parked=self.most_parked,

@@ -192,10 +192,10 @@ async def test_who_is_slower_changes_what_the_other_made_of_it(world: Telling, s
 
     real = world.real_store.change_subscription
 
-    async def meanwhile(changed: Subscription, at_version: int) -> bool:
+    async def meanwhile(changed: Subscription, at_version: int, *, is_anew: bool) -> bool:
         for other in others:
             await other()
-        return await real(changed, at_version)
+        return await real(changed, at_version, is_anew=is_anew)
 
     world.store.change_subscription = meanwhile  # type: ignore[attr-defined]
     changed = await subscriptions.change(SUBSCRIPTION, SubscriptionChanges(description="CRM"), seen.append)

@@ -10,7 +10,7 @@ from tests.usecases.telling import NoJitter
 from tracker.domain.subscription import REFUSED_BY_ALL, Subscription, SubscriptionState
 from tracker.ports import Delivery
 from tracker.usecases.backlog import Backlog, Waiting
-from tracker.usecases.endpoint import MOST_AT_ONCE, Endpoint
+from tracker.usecases.endpoint import Endpoint
 
 TAKEN = Delivery(status=204)
 DAY = 86_400.0
@@ -48,7 +48,7 @@ class Desk:
             self._try(bad, says, otherwise)
         if self.state() is SubscriptionState.ACTIVE:
             while self.endpoint.may_start and (waiting := self.backlog.next(self.clock.now())) is not None:
-                self.endpoint.hear(waiting, self._answer(waiting, bad, says, otherwise))
+                self.endpoint.hear(waiting, self._answer(waiting, bad, says, otherwise), 0.1)
             self.endpoint.conclude()
         self.backlog.saved()
 
@@ -122,7 +122,7 @@ def test_a_comparison_that_passes_blames_the_foremost() -> None:
     desk.run(1, says=refusal(503))
     assert desk.state() is SubscriptionState.ACTIVE
     assert desk.attempts() == {1: 1}
-    assert desk.endpoint.most_at_once <= MOST_AT_ONCE
+    assert desk.endpoint.in_flight.places == 1
 
 
 def test_a_failing_endpoint_that_refuses_a_body_works_again() -> None:
@@ -230,8 +230,8 @@ def test_a_wait_is_obeyed_even_if_others_pass() -> None:
     first, second = desk.backlog.next(desk.clock.now()), desk.backlog.next(desk.clock.now())
     assert first is not None
     assert second is not None
-    desk.endpoint.hear(first, refusal(429, 30.0))
-    desk.endpoint.hear(second, TAKEN)
+    desk.endpoint.hear(first, refusal(429, 30.0), 0.1)
+    desk.endpoint.hear(second, TAKEN, 0.1)
     desk.endpoint.conclude()
     assert desk.state() is SubscriptionState.FAILING
     assert desk.endpoint.subscription.next_attempt_at == desk.clock.now() + timedelta(seconds=30)

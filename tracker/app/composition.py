@@ -309,7 +309,12 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
         )
         shared_asks = SharedAsks(asker, providers, asking)
         ports = StreamPorts(
-            store=store, sender=watched_sender, clock=world.clock, entropy=world.entropy, news=bells.journal
+            store=store,
+            sender=watched_sender,
+            clock=world.clock,
+            ids=world.ids,
+            entropy=world.entropy,
+            news=bells.journal,
         )
         yield Tracker(
             settings=settings,

@@ -6,11 +6,13 @@ import typer
 from rich.text import Text
 
 from tracker.cli.completion import kinds, providers, statuses
+from tracker.cli.manner import DisableAfter, MostInFlight, OrderOption, RetryAlone, RetryDown, chosen
 from tracker.cli.output import Json, print_json, print_line, print_table, time_text
 from tracker.cli.running import do
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
+    from datetime import datetime
 
     from tracker.app import Tracker
     from tracker.domain.subscription import EntryFilter, Subscription
@@ -37,6 +39,11 @@ def add(
     ] = None,
     description: Annotated[str, typer.Option(help="For people.")] = "",
     from_sequence: Annotated[int | None, typer.Option(min=1, help="Begin with this entry.")] = None,
+    order: OrderOption = "consent",
+    most_in_flight: MostInFlight = 16,
+    retry_alone: RetryAlone = None,
+    retry_down: RetryDown = None,
+    disable_after: DisableAfter = 259_200,
     json: Json = False,
 ) -> None:
     """Subscribe a URL. The secret for its signatures is printed this once."""
@@ -50,16 +57,19 @@ def add(
         to=frozenset(to or ()),
     )
 
-    async def deed(tracker: "Tracker") -> "Subscription":
-        return await tracker.services.subscriptions.add(
-            SubscriptionRequest(url=url, entry_filter=wanted, description=description, from_sequence=from_sequence)
-        )
+    manner = chosen(order, most_in_flight, retry_alone, retry_down, disable_after)
 
-    made = do(deed, may_begin=True)
+    async def deed(tracker: "Tracker") -> "tuple[Subscription, datetime]":
+        request = SubscriptionRequest(
+            url=url, entry_filter=wanted, description=description, from_sequence=from_sequence, manner=manner
+        )
+        return await tracker.services.subscriptions.add(request), tracker.world.clock.now()
+
+    made, now = do(deed, may_begin=True)
     if json:
         from tracker.web.api.shapes.subscriptions import NewSubscriptionOut  # noqa: PLC0415
 
-        print_json(NewSubscriptionOut.made(made))
+        print_json(NewSubscriptionOut.made(made, now))
         return
     print(f"id      {made.id}\nsecret  {made.secret}")
 
@@ -68,14 +78,14 @@ def add(
 def listing(json: Json = False) -> None:
     """List subscriptions and how far they are."""
 
-    async def deed(tracker: "Tracker") -> "tuple[list[Subscription], int]":
-        return await tracker.services.subscriptions.list(), await tracker.store.head()
+    async def deed(tracker: "Tracker") -> "tuple[list[Subscription], int, datetime]":
+        return await tracker.services.subscriptions.list(), await tracker.store.head(), tracker.world.clock.now()
 
-    found, head = do(deed)
+    found, head, now = do(deed)
     if json:
         from tracker.web.api.shapes.subscriptions import SubscriptionOut, SubscriptionsOut  # noqa: PLC0415
 
-        print_json(SubscriptionsOut(items=tuple(SubscriptionOut.of(one) for one in found), next_cursor=None))
+        print_json(SubscriptionsOut(items=tuple(SubscriptionOut.of(one, now) for one in found), next_cursor=None))
         return
     rows = (
         (

@@ -11,6 +11,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+from tracker.domain.announced import DISABLED, NOTHING, Announced, next_step_at, step
+from tracker.domain.breaker import BreakerState
+from tracker.domain.manner import Manner
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntryFilter:
@@ -73,9 +77,9 @@ class RetiredSecret:
 class Subscription:
     """One subscription.
 
-    Its *terms* are changed by whoever made it: `url`, `entry_filter`, the secrets, `description`, `include_private`, `paused_at`;
-    each change raises `version`. Its *progress* is written by who tells it: the others. What is found out about the endpoint by
-    who does not know the latest terms does not count.
+    Its *terms* are changed by whoever made it: `url`, `entry_filter`, the secrets, `description`, `include_private`, `paused_at`,
+    `manner`; each change raises `version`. Its *progress* is written by who tells it: the others. What is found out about the
+    endpoint by who does not know the latest terms does not count.
 
     Attributes:
         id: UUIDv7.
@@ -95,6 +99,8 @@ class Subscription:
         version: Rises with each change of the terms.
         paused_at: Since when nothing is sent because somebody wants it so; the cursor stays.
         retired_secrets: Those that sign too, for a while.
+        manner: In what order, how much at a time, how often again.
+        announced: What others were told of its failing.
     """
 
     id: str
@@ -114,11 +120,27 @@ class Subscription:
     version: int = 1
     paused_at: datetime | None = None
     retired_secrets: tuple[RetiredSecret, ...] = ()
+    manner: Manner = field(default_factory=Manner)
+    announced: Announced = NOTHING
 
     @property
     def is_told(self) -> bool:
         """Whether anything is to be sent."""
         return self.state is not SubscriptionState.DISABLED and self.paused_at is None
+
+    def breaker(self, now: datetime) -> BreakerState:
+        """Whether its endpoint is sent what there is, or left alone for minutes, or tried with one entry."""
+        if self.state is not SubscriptionState.FAILING:
+            return BreakerState.CLOSED if self.state is SubscriptionState.ACTIVE else BreakerState.OPEN
+        is_due = self.next_attempt_at is None or now >= self.next_attempt_at
+        return BreakerState.HALF_OPEN if is_due else BreakerState.OPEN
+
+    @property
+    def disabled_at(self) -> datetime | None:
+        """From when on a try of its endpoint that fails disables it; None unless it is failing."""
+        if self.state is not SubscriptionState.FAILING or self.failing_since is None:
+            return None
+        return self.failing_since + self.manner.attempts.disable_after
 
     def secrets(self, at: datetime) -> tuple[str, ...]:
         """The secrets that sign what is sent at an instant; the newest first."""
@@ -137,6 +159,7 @@ class Parked:
         attempts: How often it alone was refused; 0 for one that only waits behind another.
         next_attempt_at: When to try again; for one that was given up, when that was.
         last_error: Why it was refused, for people.
+        is_unordered: Whether it was parked by itself, where no order is kept: it neither waits for others nor holds them back.
     """
 
     sequence: int
@@ -144,14 +167,8 @@ class Parked:
     attempts: int = 0
     next_attempt_at: datetime
     last_error: str | None = None
+    is_unordered: bool = False
 
-
-_ALONE_REFUSED = tuple(timedelta(seconds=seconds) for seconds in (5, 15, 30, 60, 120, 300))
-_ENDPOINT_DOWN = tuple(timedelta(seconds=seconds) for seconds in (1, 5, 30, 120, 600, 1_800, 3_600))
-_JITTER = 0.1
-
-DISABLED_AFTER: Final = timedelta(days=3)
-"""How long an endpoint may refuse everything before it is disabled."""
 
 MOST_RETIRED_SECRETS: Final = 4
 """So many retired secrets sign beside the one in use: each is a signature more in a header."""
@@ -160,25 +177,9 @@ REFUSED_BY_ALL: Final = 10
 """So many consents' entries refused in a row, each with the words that mean "this body", mean the endpoint after all."""
 
 
-def retry_alone(attempts: int) -> timedelta | None:
-    """When to try an entry again that was refused alone so many times (1 or more); None: give it up."""
-    return _ALONE_REFUSED[attempts - 1] if attempts <= len(_ALONE_REFUSED) else None
-
-
-def retry_endpoint(failures: int, *, fraction: float) -> timedelta:
-    """When to try an endpoint again that refused everything so many times in a row; jitter only ever adds.
-
-    Args:
-        failures: 1 or more.
-        fraction: A random number from 0 up to 1.
-    """
-    wait = _ENDPOINT_DOWN[min(failures, len(_ENDPOINT_DOWN)) - 1]
-    return wait * (1 + _JITTER * fraction)
-
-
 def delivered(subscription: Subscription, now: datetime) -> Subscription:
     """It took an entry: whatever was wrong with the endpoint is over."""
-    return replace(reachable(subscription), last_delivered_at=now)
+    return replace(reachable(subscription), last_delivered_at=now, announced=NOTHING)
 
 
 def reachable(subscription: Subscription) -> Subscription:
@@ -206,10 +207,12 @@ def failing(
         wait_seconds: How long it asked us to wait; it is never tried earlier, but perhaps later.
     """
     since = subscription.failing_since or now
-    if now - since >= DISABLED_AFTER:
+    if now - since >= subscription.manner.attempts.disable_after:
         return disabled(replace(subscription, failing_since=since), error=error)
     failures = subscription.failures + 1
-    wait = max(retry_endpoint(failures, fraction=fraction), timedelta(seconds=wait_seconds or 0))
+    wait = max(
+        subscription.manner.attempts.wait_down(failures, fraction=fraction), timedelta(seconds=wait_seconds or 0)
+    )
     return replace(
         subscription,
         state=SubscriptionState.FAILING,
@@ -230,3 +233,23 @@ def with_new_secret(subscription: Subscription, secret: str, now: datetime, over
 def disabled(subscription: Subscription, *, error: str | None) -> Subscription:
     """Nothing is sent any more; the cursor stays where it is."""
     return replace(subscription, state=SubscriptionState.DISABLED, next_attempt_at=None, last_error=error)
+
+
+def announced(subscription: Subscription, now: datetime) -> Subscription:
+    """The subscription with what others are to have been told of its failing by now.
+
+    While it works, what was told stands until it takes something: see `delivered`.
+    """
+    told, since = subscription.announced, subscription.failing_since
+    if subscription.state is SubscriptionState.FAILING and since is not None:
+        told = step(told, since, subscription.manner.attempts.disable_after, now)
+    elif subscription.state is SubscriptionState.DISABLED and told.percent != DISABLED:
+        told = Announced(percent=DISABLED, failing_since=since)
+    return subscription if told == subscription.announced else replace(subscription, announced=told)
+
+
+def next_announcement_at(subscription: Subscription) -> datetime | None:
+    """When others are to be told more of its failing, whatever it does; None: nothing is to come by time alone."""
+    if subscription.state is not SubscriptionState.FAILING or subscription.failing_since is None:
+        return None
+    return next_step_at(subscription.announced, subscription.failing_since, subscription.manner.attempts.disable_after)

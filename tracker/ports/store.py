@@ -150,10 +150,11 @@ class Store(Inbox, Protocol):
     async def parked(self, subscription_id: str) -> list[Parked]:
         """What a subscription has parked, in sequence."""
 
-    async def change_subscription(self, changed: Subscription, at_version: int) -> bool:
-        """Write the terms and the state of one, and raise its version; False if it is gone or at another version.
+    async def change_subscription(self, changed: Subscription, at_version: int, *, is_anew: bool = False) -> bool:
+        """Write the terms of one, and raise its version; False if it is gone or at another version.
 
-        The cursor stays where it is: whoever tells it may have moved it meanwhile.
+        Its state too, if its endpoint begins anew. Else that stays, and the cursor in any case: whoever tells it may have
+        come further meanwhile.
         """
 
     async def undelivered(self, subscription_id: str, after: int, limit: int) -> list[Undelivered]:

@@ -1,9 +1,13 @@
 """What one subscriber has still to be told, in the order in which it may be told.
 
 Each consent has a lane. Of a lane only the first entry is ever tried, so per-consent order holds whatever goes wrong; lanes
-do not wait for each other. A lane is either all fresh, read from the journal and remembered here only, or all parked, with a
-row each in the store. The cursor stands before the first fresh entry that is not settled. Nothing here is
-asynchronous, and nothing reaches the store: `changes` says what must be written, `saved` that it was.
+do not wait for each other. Where no order is kept, each entry has a lane of its own. A lane is either all fresh, read from
+the journal and remembered here only, or all parked, with a row each in the store. The cursor stands before the first fresh
+entry that is not settled. Nothing here is asynchronous, and nothing reaches the store: `changes` says what must be written,
+`saved` that it was.
+
+What was delivered ahead of the cursor is told again after a crash. So that this stays little, a fresh entry that is under way
+while many behind it are delivered is set aside: it gets a row, and the cursor goes on past it.
 """
 
 import heapq
@@ -12,13 +16,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from tracker.domain.manner import Order
 from tracker.domain.subscription import Parked
 from tracker.journal.entry import Entry
 
 MOST_PARKED = 1_000
 """So many rows a subscription may have; then its cursor stops rather than anything be forgotten."""
 MOST_FRESH = 256
-"""So many entries are held in memory; also about how many may be told twice after a crash."""
+"""So many entries are held in memory that have no row."""
+MOST_AHEAD = 128
+"""So many may be delivered ahead of the cursor before what holds it back is set aside."""
 
 
 @dataclass(slots=True, eq=False)
@@ -27,7 +34,8 @@ class Waiting:
 
     Attributes:
         sequence: Which one.
-        tracking_id: Its lane.
+        tracking_id: Of which consent; of another thing that it is about, what stands for it: `Entry.lane`.
+        lane: What it keeps its order with.
         entry: The entry while it is fresh; parked ones are read again when their turn comes.
         parked: Its row once it is parked.
         tried_at: When it was last refused, if we were there.
@@ -35,6 +43,7 @@ class Waiting:
 
     sequence: int
     tracking_id: str
+    lane: str
     entry: Entry | None = None
     parked: Parked | None = None
     tried_at: datetime | None = None
@@ -52,35 +61,40 @@ class Backlog:
         scanned: The last sequence that was looked at.
     """
 
-    def __init__(self, cursor: int, rows: Iterable[Parked], *, most_parked: int = MOST_PARKED) -> None:
+    def __init__(
+        self, cursor: int, rows: Iterable[Parked], *, most_parked: int = MOST_PARKED, order: Order = Order.CONSENT
+    ) -> None:
         self.scanned = cursor
         self._most_parked = most_parked
+        self._is_unordered = order is Order.NONE
         self._lanes: dict[str, deque[Waiting]] = {}
-        self._fresh: set[int] = set()
-        self._rows = 0
+        self._fresh: dict[int, Waiting] = {}  # in sequence: so they are taken
+        self._rows: set[int] = set()
+        self._ahead: list[int] = []  # a heap
         self._busy: set[str] = set()
         self._ready: deque[str] = deque()
         self._alarms: list[tuple[datetime, int, str]] = []
         self._to_park: dict[int, Parked] = {}
         self._settled: list[int] = []
-        self._given_up: list[Parked] = []
+        self._given_up: list[tuple[str, Parked]] = []
         for row in sorted(rows, key=lambda parked: parked.sequence):
-            self._join(Waiting(row.sequence, row.tracking_id, parked=row))
-            self._rows += 1
-        for tracking_id in self._lanes:
-            self._proceed(tracking_id)
+            lane = _lane(row.sequence, row.tracking_id, is_unordered=row.is_unordered)
+            self._join(Waiting(row.sequence, row.tracking_id, lane, parked=row))
+            self._rows.add(row.sequence)
+        for lane in self._lanes:
+            self._proceed(lane)
 
     # ------------------------------------------------------------------------------------------ coming in
 
     @property
     def cursor(self) -> int:
         """Up to where everything is settled."""
-        return min(self._fresh) - 1 if self._fresh else self.scanned
+        return next(iter(self._fresh)) - 1 if self._fresh else self.scanned
 
     @property
     def room(self) -> int:
         """How many more entries can be taken: every fresh one may have to be parked some day."""
-        return min(MOST_FRESH, self._most_parked - self._rows) - len(self._fresh)
+        return min(MOST_FRESH, self._most_parked - len(self._rows)) - len(self._fresh)
 
     @property
     def is_idle(self) -> bool:
@@ -90,24 +104,27 @@ class Backlog:
     def take(self, entry: Entry, now: datetime) -> None:
         """Take the next entry of the journal that is to be told."""
         self.scanned = entry.sequence
-        lane = self._lanes.get(entry.lane)
-        if lane and lane[0].parked is not None:
-            # What does not come after the lane's end is the lane's own, or was settled before its first was parked: it
-            # is read again because other consents hold the cursor back.
-            if entry.sequence > lane[-1].sequence:
-                self._park_behind(Waiting(entry.sequence, entry.lane), now)
+        if entry.sequence in self._rows:  # it is read again because others hold the cursor back
             return
-        self._join(Waiting(entry.sequence, entry.lane, entry=entry))
-        self._fresh.add(entry.sequence)
+        key = _lane(entry.sequence, entry.lane, is_unordered=self._is_unordered)
+        lane = self._lanes.get(key)
+        if lane and lane[0].parked is not None:
+            # What does not come after the lane's end was settled before its first was parked: it is read again, likewise.
+            if entry.sequence > lane[-1].sequence:
+                self._park_behind(Waiting(entry.sequence, entry.lane, key), now)
+            return
+        waiting = Waiting(entry.sequence, entry.lane, key, entry=entry)
+        self._join(waiting)
+        self._fresh[entry.sequence] = waiting
         if lane is None:
-            self._proceed(entry.lane)
+            self._proceed(key)
 
     def skip(self, sequence: int) -> None:
         """Pass over an entry that is not heard."""
         self.scanned = sequence
 
     def _join(self, waiting: Waiting) -> None:
-        self._lanes.setdefault(waiting.tracking_id, deque()).append(waiting)
+        self._lanes.setdefault(waiting.lane, deque()).append(waiting)
 
     def _park_behind(self, waiting: Waiting, now: datetime) -> None:
         self._join(waiting)
@@ -128,13 +145,13 @@ class Backlog:
                 return self.begin(self._lanes[alarm[2]][0])
         while self._ready:
             lane = self._lanes.get(self._ready.popleft())
-            if lane and lane[0].parked is None and lane[0].tracking_id not in self._busy:
+            if lane and lane[0].parked is None and lane[0].lane not in self._busy:
                 return self.begin(lane[0])
         return None
 
     def begin(self, waiting: Waiting) -> Waiting:
         """Mark a lane's first as being tried."""
-        self._busy.add(waiting.tracking_id)
+        self._busy.add(waiting.lane)
         return waiting
 
     def heads(self) -> list[Waiting]:
@@ -143,8 +160,8 @@ class Backlog:
         return sorted(heads, key=lambda head: (head.is_known_bad, head.sequence))
 
     def has_followers(self, waiting: Waiting) -> bool:
-        """Whether others of its consent wait behind it."""
-        return len(self._lanes[waiting.tracking_id]) > 1
+        """Whether others wait behind it."""
+        return len(self._lanes[waiting.lane]) > 1
 
     def next_due_at(self) -> datetime | None:
         """When the first of the parked ones is due."""
@@ -160,65 +177,84 @@ class Backlog:
         row = lane[0].parked
         return row is not None and row.next_attempt_at == due_at
 
-    def _proceed(self, tracking_id: str) -> None:
+    def _proceed(self, key: str) -> None:
         """Let a lane's first be tried, when it is due."""
-        lane = self._lanes.get(tracking_id)
+        lane = self._lanes.get(key)
         if lane and lane[0].parked is not None:
-            heapq.heappush(self._alarms, (lane[0].parked.next_attempt_at, lane[0].sequence, tracking_id))
+            heapq.heappush(self._alarms, (lane[0].parked.next_attempt_at, lane[0].sequence, key))
         elif lane:
-            self._ready.append(tracking_id)
+            self._ready.append(key)
 
     # ------------------------------------------------------------------------------------------ what came of it
 
     def release(self, waiting: Waiting) -> None:
         """Nothing came of it: it is to be tried again, as if it had not been."""
-        self._busy.discard(waiting.tracking_id)
-        self._proceed(waiting.tracking_id)
+        self._busy.discard(waiting.lane)
+        self._proceed(waiting.lane)
 
     def settle(self, waiting: Waiting) -> None:
         """It was delivered."""
         self._remove(waiting)
         if waiting.parked is not None:
             self._settled.append(waiting.sequence)
+        else:
+            heapq.heappush(self._ahead, waiting.sequence)
         self.release(waiting)
 
     def park(self, waiting: Waiting, *, attempts: int, until: datetime, error: str | None) -> None:
         """Try it again later, and keep what is behind it in order."""
+        self._park_lane(waiting, attempts, until, error)
+        self.release(waiting)
+
+    def set_aside(self, now: datetime) -> None:
+        """Give what is under way and holds the cursor back a row, once much was delivered ahead of the cursor."""
+        while self._count_ahead() >= MOST_AHEAD:
+            first = next(iter(self._fresh.values()))
+            if first.lane not in self._busy:
+                return  # it is about to be tried
+            self._park_lane(first, 0, now, None)
+
+    def _count_ahead(self) -> int:
+        cursor = self.cursor
+        while self._ahead and self._ahead[0] <= cursor:
+            heapq.heappop(self._ahead)
+        return len(self._ahead)
+
+    def _park_lane(self, waiting: Waiting, attempts: int, until: datetime, error: str | None) -> None:
         row = Parked(
             sequence=waiting.sequence,
             tracking_id=waiting.tracking_id,
             attempts=attempts,
             next_attempt_at=until,
             last_error=error,
+            is_unordered=waiting.lane != waiting.tracking_id,
         )
         self._set_row(waiting, row)
-        for follower in self._lanes[waiting.tracking_id]:
+        for follower in self._lanes[waiting.lane]:
             if follower.parked is None:
                 behind = Parked(sequence=follower.sequence, tracking_id=follower.tracking_id, next_attempt_at=until)
                 self._set_row(follower, behind)
-        self.release(waiting)
 
     def give_up(self, waiting: Waiting, row: Parked) -> None:
         """It becomes a dead letter. Its lane stays busy until that is saved: nothing may overtake it before."""
         self._remove(waiting)
-        self._given_up.append(row)
+        self._given_up.append((waiting.lane, row))
 
     def _set_row(self, waiting: Waiting, row: Parked) -> None:
-        if waiting.parked is None:
-            self._rows += 1
         waiting.parked, waiting.entry = row, None
-        self._fresh.discard(waiting.sequence)
+        self._rows.add(waiting.sequence)
+        self._fresh.pop(waiting.sequence, None)
         self._to_park[row.sequence] = row
 
     def _remove(self, waiting: Waiting) -> None:
-        lane = self._lanes[waiting.tracking_id]
+        lane = self._lanes[waiting.lane]
         lane.popleft()
         if not lane:
-            del self._lanes[waiting.tracking_id]
+            del self._lanes[waiting.lane]
         if waiting.parked is None:
-            self._fresh.discard(waiting.sequence)
+            del self._fresh[waiting.sequence]
         else:
-            self._rows -= 1
+            self._rows.discard(waiting.sequence)
             self._to_park.pop(waiting.sequence, None)
 
     # ------------------------------------------------------------------------------------------ writing down
@@ -235,12 +271,16 @@ class Backlog:
 
     def changes(self) -> tuple[tuple[Parked, ...], tuple[int, ...], tuple[Parked, ...]]:
         """What to write: rows to park, sequences of rows delivered, rows given up."""
-        return tuple(self._to_park.values()), tuple(self._settled), tuple(self._given_up)
+        return tuple(self._to_park.values()), tuple(self._settled), tuple(row for _, row in self._given_up)
 
     def saved(self) -> None:
         """Forget the changes, which were written."""
         lost = self._given_up
         self._to_park, self._settled, self._given_up = {}, [], []
-        for row in lost:
-            self._busy.discard(row.tracking_id)
-            self._proceed(row.tracking_id)
+        for lane, _ in lost:
+            self._busy.discard(lane)
+            self._proceed(lane)
+
+
+def _lane(sequence: int, tracking_id: str, *, is_unordered: bool) -> str:
+    return str(sequence) if is_unordered else tracking_id

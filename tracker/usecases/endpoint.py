@@ -5,29 +5,31 @@ goes wrong is about the endpoint, until another entry passes: then it was the en
 wrong with none passing, or one and nothing to compare it with, make the endpoint *failing*: from then on only its
 foremost entry is tried, and one other beside it for comparison, at the pace of the endpoint's own ladder. So do ten
 consents' entries whose bodies were refused with none passing: a receiver that lost its secret refuses in those words too.
+Where there is no other to compare with, and others of its consent wait behind it, a ping is posted for comparison: on a
+quiet stream an end would else wait for days behind an entry that its receiver stumbles over.
 
 An entry that was refused alone before says nothing about the endpoint any more. It is tried again whatever else goes on;
 that counts as one of its few attempts if anything passed since the last one, or if others wait behind it and the
 endpoint at least answers.
 
 An answer that asks us to wait (429, or any with Retry-After) is never about an entry and always obeyed.
+
+How much the endpoint gets at a time follows from its answers too: `domain.in_flight`.
 """
 
 import logging
 from dataclasses import replace
 from datetime import timedelta
 from enum import Enum, auto
-from typing import Final
 
 from tracker.domain import subscription as domain
-from tracker.domain.subscription import REFUSED_BY_ALL, Subscription, SubscriptionState, retry_alone
+from tracker.domain.in_flight import InFlight
+from tracker.domain.subscription import REFUSED_BY_ALL, Subscription, SubscriptionState
 from tracker.ports import Clock, Delivery, Entropy
 from tracker.usecases.backlog import Backlog, Waiting
 
 _log = logging.getLogger(__name__)
 
-MOST_AT_ONCE: Final = 8
-"""So many posts to one subscriber are under way at a time."""
 _ALMOST_GIVEN_UP = timedelta(seconds=5)
 _LONGEST_WAIT_FOR_PROOF = timedelta(minutes=10)
 
@@ -64,12 +66,12 @@ class Endpoint:
 
     Attributes:
         subscription: The subscription as it now is, but for its cursor.
-        most_at_once: How many posts it gets at a time; after a failure it starts again with one.
+        in_flight: How many posts it gets at a time; after a failure it starts again with one.
     """
 
     def __init__(self, subscription: Subscription, backlog: Backlog, clock: Clock, entropy: Entropy) -> None:
         self.subscription = subscription
-        self.most_at_once = MOST_AT_ONCE
+        self.in_flight = InFlight(subscription.manner.most_in_flight)
         self._backlog = backlog
         self._clock = clock
         self._entropy = entropy
@@ -97,18 +99,30 @@ class Endpoint:
         """Whether what was heard in this run lets more be sent."""
         return self._end is None and self._pace is None and len(self._suspects) <= 1 and not self._refuses_all
 
-    def hear(self, waiting: Waiting, delivery: Delivery) -> None:
-        """Take in one answer while the endpoint is not known to be failing."""
+    def hear(self, waiting: Waiting, delivery: Delivery, seconds: float) -> None:
+        """Take in one answer while the endpoint is not known to be failing.
+
+        Args:
+            waiting: Who was tried.
+            delivery: What came of it.
+            seconds: How long that took.
+        """
         match _about(delivery):
             case _About.TAKEN:
+                self.in_flight.note_taken(seconds)
                 self._passed(waiting)
                 self._blame_suspects()
             case _About.ENTRY:
+                self.in_flight.note_taken(seconds)
                 self._body_refused(waiting, delivery)
                 self._blame_suspects()
+            case _About.ENDPOINT if waiting.is_known_bad:  # of that the endpoint was acquitted before
+                self._known_bad.append((waiting, delivery))
             case _About.ENDPOINT:
-                (self._known_bad if waiting.is_known_bad else self._suspects).append((waiting, delivery))
+                self.in_flight.note_failed()
+                self._suspects.append((waiting, delivery))
             case _About.PACE:
+                self.in_flight.note_failed()
                 self._backlog.release(waiting)
                 self._pace = delivery
             case _About.END:
@@ -153,6 +167,21 @@ class Endpoint:
             others = [new] if new is not foremost else others
         return [foremost] if not others else [foremost, others[self.subscription.failures % len(others)]]
 
+    def is_unclear(self, waiting: Waiting, delivery: Delivery) -> bool:
+        """Whether only a ping can show whose fault it was that the one entry that could be tried went wrong."""
+        is_new = not waiting.is_known_bad and not self._refuses_all
+        answers = _about(delivery) is _About.ENDPOINT and delivery.status not in _NOBODY_HOME
+        return is_new and answers and self._backlog.has_followers(waiting)
+
+    def hear_ping(self, waiting: Waiting, delivery: Delivery, pong: Delivery) -> bool:
+        """Take in what a ping was answered, for comparison with an entry; whether that shows that it was the entry."""
+        if _about(pong) not in {_About.TAKEN, _About.ENTRY}:
+            return False
+        self._become(domain.reachable(self.subscription))
+        self._refuse(waiting, delivery)
+        self.in_flight.begin_anew()
+        return True
+
     def hear_tries(self, answers: list[tuple[Waiting, Delivery]], *, are_enough: bool) -> bool:
         """Take in the answers to what was tried, as far as they are there; whether it is settled how it stands.
 
@@ -196,7 +225,7 @@ class Endpoint:
             self._become(domain.reachable(self.subscription))
             self._body_refused(waiting, delivery)
         self._blame_suspects()
-        self.most_at_once = 1  # what has piled up is let loose slowly
+        self.in_flight.begin_anew()
 
     def _compared(self, answers: list[tuple[Waiting, Delivery]], *, enough: bool) -> None:
         self._tried = frozenset(waiting.sequence for waiting, _ in answers)
@@ -206,7 +235,6 @@ class Endpoint:
 
     def _passed(self, waiting: Waiting) -> None:
         self._backlog.settle(waiting)
-        self.most_at_once = min(self.most_at_once + 1, MOST_AT_ONCE)
         self._refused.clear()
         self._refuses_all = False
         self._become(domain.delivered(self.subscription, self._clock.now()))
@@ -229,7 +257,7 @@ class Endpoint:
         row, passed_at = waiting.parked, self.subscription.last_delivered_at
         if row is None:
             raise ValueError("Only parked entries were refused before.")
-        pause = retry_alone(row.attempts) or _ALMOST_GIVEN_UP
+        pause = self._wait_alone(row.attempts) or _ALMOST_GIVEN_UP
         tried_at = waiting.tried_at or row.next_attempt_at - pause
         has_passed = passed_at is not None and passed_at > tried_at
         answers = delivery.status not in _NOBODY_HOME
@@ -250,7 +278,7 @@ class Endpoint:
             return
         waiting.tried_at = now
         attempts = 1 if row is None else row.attempts + 1
-        wait = retry_alone(attempts)
+        wait = self._wait_alone(attempts)
         if row is not None and wait is None and waiting.sequence <= self._backlog.cursor:
             lost = replace(row, attempts=attempts, next_attempt_at=now, last_error=delivery.error)
             _log.warning(
@@ -260,6 +288,9 @@ class Endpoint:
         else:  # ahead of the cursor nothing is given up: after a crash it would be read, and told, again
             until = now + (wait or _ALMOST_GIVEN_UP)
             self._backlog.park(waiting, attempts=attempts, until=until, error=delivery.error)
+
+    def _wait_alone(self, refusals: int) -> timedelta | None:
+        return self.subscription.manner.attempts.wait_alone(refusals, fraction=self._entropy.fraction())
 
     # ------------------------------------------------------------------------------------------ states
 

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from tracker.domain.errors import SubscriptionNotFoundError
@@ -46,16 +47,29 @@ class Pings:
         if subscription is None:
             raise SubscriptionNotFoundError
         now, ping_id = self._clock.now(), self._ids.ordered()
-        told = {
-            "specversion": "1.0",
-            "id": ping_id,
-            "source": f"urn:uuid:{await self._store.journal_id()}",
-            "type": TYPE,
-            "subject": subscription_id,
-            "time": rfc3339(now),
-            "datacontenttype": "application/json",
-            "data": {"subscription_id": subscription_id},
-        }
+        body = ping_body(subscription_id, ping_id, f"urn:uuid:{await self._store.journal_id()}", now)
         began = self._clock.monotonic()
-        delivery = await self._sender.send(subscription, ping_id, json.dumps(told).encode(), now)
+        delivery = await self._sender.send(subscription, ping_id, body, now)
         return Pong(ping_id, delivery, self._clock.monotonic() - began)
+
+
+def ping_body(subscription_id: str, ping_id: str, source: str, now: datetime) -> bytes:
+    """What is posted.
+
+    Args:
+        subscription_id: To whom.
+        ping_id: Under which id.
+        source: The journal as a URN.
+        now: When that is.
+    """
+    told = {
+        "specversion": "1.0",
+        "id": ping_id,
+        "source": source,
+        "type": TYPE,
+        "subject": subscription_id,
+        "time": rfc3339(now),
+        "datacontenttype": "application/json",
+        "data": {"subscription_id": subscription_id},
+    }
+    return json.dumps(told).encode()

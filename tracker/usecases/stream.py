@@ -9,14 +9,16 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from tracker.domain.errors import LeaseLostError, StorageError, SubscriptionNotFoundError
-from tracker.domain.subscription import Parked, Subscription, SubscriptionState
+from tracker.domain.subscription import Parked, Subscription, SubscriptionState, announced, next_announcement_at
 from tracker.journal.entry import Entry
-from tracker.ports import Clock, Delivery, Entropy, Held, Progress, Sender, Store
+from tracker.ports import Clock, Delivery, Entropy, Held, Ids, Progress, Sender, Store, Telling
+from tracker.usecases.announcing import announcement, is_about
 from tracker.usecases.backlog import MOST_PARKED, Backlog, Waiting
 from tracker.usecases.endpoint import Endpoint
+from tracker.usecases.flight import Flight
+from tracker.usecases.ping import ping_body
 from tracker.usecases.wake import Bell
 
 _log = logging.getLogger(__name__)
@@ -54,6 +56,7 @@ class StreamPorts:
     store: Store
     sender: Sender
     clock: Clock
+    ids: Ids
     entropy: Entropy
     news: Bell
     grace_seconds: float = 5.0
@@ -83,12 +86,15 @@ class Stream:
         self._ports = ports
         self._is_ours = is_ours
         self._held = held
-        self._backlog = Backlog(subscription.cursor, rows, most_parked=ports.most_parked)
+        self._backlog = Backlog(
+            subscription.cursor, rows, most_parked=ports.most_parked, order=subscription.manner.order
+        )
         self._endpoint = Endpoint(subscription, self._backlog, ports.clock, ports.entropy)
         self._saved = subscription
         self._saved_at = ports.clock.now()
         self._has_saved = False
         self._landed = 0
+        self._has_retried = False  # the last that was started had a row
         self._heard = -1  # how often the bell had rung when we had read all there was
 
     async def turn(self) -> Turn:
@@ -114,7 +120,8 @@ class Stream:
             case SubscriptionState.ACTIVE:
                 return Turn(self._next_at())
             case SubscriptionState.FAILING:
-                return Turn(self._endpoint.subscription.next_attempt_at if self._backlog.heads() else None)
+                try_at = self._endpoint.subscription.next_attempt_at if self._backlog.heads() else None
+                return Turn(_first(try_at, next_announcement_at(self._endpoint.subscription)))
             case SubscriptionState.DISABLED:
                 return Turn(is_over=True)
 
@@ -126,8 +133,7 @@ class Stream:
         due_at = self._backlog.next_due_at()
         if not self._landed:
             return due_at
-        save_at = self._saved_at + _SAVE_AFTER
-        return save_at if due_at is None else min(due_at, save_at)
+        return _first(due_at, self._saved_at + _SAVE_AFTER)
 
     # ------------------------------------------------------------------------------------------ reading
 
@@ -154,7 +160,7 @@ class Stream:
         return room >= _PAGE or (room > 0 and self._backlog.is_idle)
 
     def _hears(self, entry: Entry) -> bool:
-        return self._saved.entry_filter.passes(
+        return not is_about(entry, self._saved) and self._saved.entry_filter.passes(
             entry_type=entry.type, provider=entry.provider, kind=entry.kind, to=entry.to_status
         )
 
@@ -162,7 +168,7 @@ class Stream:
 
     async def _deliver(self) -> None:
         """Deliver until nothing is left that may be tried now, or until the endpoint turns out to be failing."""
-        flying: dict[asyncio.Future[Delivery], Waiting] = {}
+        flight = Flight(self._post, self._ports.clock)
         try:
             while True:
                 rings = self._ports.news.rings
@@ -170,31 +176,42 @@ class Stream:
                     await self._fill()
                     if not self._is_ours():  # we were stopped for long, or cut off: another may be far ahead of us
                         raise LeaseLostError
-                    await self._start(flying)
-                if not flying:
+                    await self._start(flight)
+                if not flight:
                     break
-                await self._await_news(flying, rings)
-                await self._land(flying)
+                # New entries must not wait for an endpoint that takes its time over others.
+                await flight.wait(self._ports.news.next_ring(rings), _LOOK_AGAIN_SECONDS)
+                await self._land(flight)
         except asyncio.CancelledError:
-            await self._finish(flying)
+            await flight.wait_for_all(self._ports.grace_seconds)
+            self._hear(flight)
             raise
         finally:
-            await _abandon(flying)
+            await flight.abandon()
         self._endpoint.conclude()
 
-    async def _start(self, flying: dict[asyncio.Future[Delivery], Waiting]) -> None:
-        now, most = self._ports.clock.now(), self._endpoint.most_at_once
-        retries = sum(1 for waiting in flying.values() if waiting.parked is not None)
+    async def _start(self, flight: Flight) -> None:
+        """Fill the places. Waiting for one is no attempt."""
+        in_flight, retries = self._endpoint.in_flight, flight.retries
         batch: list[Waiting] = []
-        while len(flying) + len(batch) < most:
-            # Retries get half the places: entries that time out must not hold up those that would pass.
-            waiting = self._backlog.next(now, retries=retries < max(1, most // 2))
+        while len(flight) + len(batch) < in_flight.places:
+            waiting = self._next(may_retry=retries < in_flight.places_for_retries)
             if waiting is None:
                 break
             batch.append(waiting)
-            retries += waiting.parked is not None
+            self._has_retried = waiting.parked is not None
+            retries += self._has_retried
+        else:
+            in_flight.note_full()
         for waiting, entry in await self._entries(batch):
-            flying[asyncio.ensure_future(self._post(entry))] = waiting
+            flight.start(waiting, entry)
+
+    def _next(self, *, may_retry: bool) -> Waiting | None:
+        """What is to be tried next. Where there is one place only, first attempts and retries take turns at it."""
+        now = self._ports.clock.now()
+        if self._has_retried and self._endpoint.in_flight.places == 1:
+            return self._backlog.next(now, retries=False) or self._backlog.next(now)
+        return self._backlog.next(now, retries=may_retry)
 
     async def _entries(self, batch: list[Waiting]) -> list[tuple[Waiting, Entry]]:
         """Read the entries of those that were parked. What is no longer in the journal is given up."""
@@ -216,28 +233,17 @@ class Stream:
         body = entry.told(with_private=self._saved.include_private)
         return await self._ports.sender.send(self._endpoint.subscription, entry.id, body, self._ports.clock.now())
 
-    async def _await_news(self, flying: dict[asyncio.Future[Delivery], Waiting], rings: int) -> None:
-        """Wait for an answer; or for new entries, which must not wait for an endpoint that takes its time over others."""
-        ring = self._ports.news.next_ring(rings)
-        awaited: set[asyncio.Future[Any]] = {*flying, ring}
-        try:
-            await asyncio.wait(awaited, timeout=_LOOK_AGAIN_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            ring.cancel()
-
-    async def _land(self, flying: dict[asyncio.Future[Delivery], Waiting]) -> None:
-        for task in [task for task in flying if task.done()]:
-            self._endpoint.hear(flying.pop(task), task.result())
-            self._landed += 1
-        if self._backlog.must_save or self._is_time(self._ports.clock.now()):
+    async def _land(self, flight: Flight) -> None:
+        self._hear(flight)
+        now = self._ports.clock.now()
+        self._backlog.set_aside(now)
+        if self._backlog.must_save or self._is_time(now):
             await self._save(lazily=not self._backlog.must_save)
 
-    async def _finish(self, flying: dict[asyncio.Future[Delivery], Waiting]) -> None:
-        """Give what is under way a little time, and take its answers in."""
-        if flying:
-            await asyncio.wait(flying, timeout=self._ports.grace_seconds)
-            for task in [task for task in flying if task.done()]:
-                self._endpoint.hear(flying.pop(task), task.result())
+    def _hear(self, flight: Flight) -> None:
+        for landed in flight.land():
+            self._endpoint.hear(landed.waiting, landed.delivery, landed.seconds)
+            self._landed += 1
 
     async def _probe(self) -> None:
         """Try a failing endpoint, if it is time."""
@@ -245,28 +251,49 @@ class Stream:
         answers: list[tuple[Waiting, Delivery]] = []
         for waiting, entry in pair:
             answers.append((waiting, await self._post(entry)))
+            if len(pair) == 1 and await self._is_shown_by_ping(*answers[0], entry.source):
+                break
             if self._endpoint.hear_tries(answers, are_enough=len(answers) == len(pair)):
                 break
         for waiting, _ in pair[len(answers) :]:
             self._backlog.release(waiting)
 
+    async def _is_shown_by_ping(self, waiting: Waiting, delivery: Delivery, source: str) -> bool:
+        """Whether a ping, where it takes one, shows that it was the entry that went wrong, and not the endpoint."""
+        if not self._endpoint.is_unclear(waiting, delivery):
+            return False
+        to, ping_id, now = self._endpoint.subscription, self._ports.ids.ordered(), self._ports.clock.now()
+        pong = await self._ports.sender.send(to, ping_id, ping_body(to.id, ping_id, source, now), now)
+        return self._endpoint.hear_ping(waiting, delivery, pong)
+
     # ------------------------------------------------------------------------------------------ writing down
 
     async def _save(self, *, lazily: bool = False) -> None:
         """Write how far we have come, if there is anything to write."""
-        current = replace(self._endpoint.subscription, cursor=self._backlog.cursor)
+        now = self._ports.clock.now()
+        current = announced(replace(self._endpoint.subscription, cursor=self._backlog.cursor), now)
         moved = replace(self._saved, cursor=current.cursor, last_delivered_at=current.last_delivered_at)
         only_moved = not self._backlog.has_changes and current == moved
         if only_moved and current == self._saved:
             return
-        now = self._ports.clock.now()
         if only_moved and lazily and not self._is_time(now):
             return
         park, settled, given_up = self._backlog.changes()
-        progress = Progress(subscription=current, held=self._held, park=park, settled=settled, given_up=given_up)
+        told = announcement(self._saved, current, now, self._ports.ids)
+        progress = Progress(
+            subscription=current,
+            held=self._held,
+            park=park,
+            settled=settled,
+            given_up=given_up,
+            telling=None if told is None else Telling((told,), now),
+        )
         if not await self._ports.store.save_progress(progress):
             raise SubscriptionNotFoundError
+        if told is not None:
+            self._ports.news.ring()
         self._backlog.saved()
+        self._endpoint.subscription = current
         # From when it is written: where that takes long, as much is told in between as where it does not.
         self._saved, self._saved_at, self._has_saved, self._landed = current, self._ports.clock.now(), True, 0
 
@@ -287,8 +314,5 @@ class Stream:
             _log.warning("The last steps of subscription %s were not written: %s", self._saved.id, error)
 
 
-async def _abandon(flying: dict[asyncio.Future[Delivery], Waiting]) -> None:
-    for task in flying:
-        task.cancel()
-    if flying:
-        await asyncio.wait(flying)
+def _first(*times: datetime | None) -> datetime | None:
+    return min((time for time in times if time is not None), default=None)

@@ -9,6 +9,7 @@ from typing import Final
 
 from tracker.domain.consent import Status, is_provider_id
 from tracker.domain.errors import InvalidRequestError, SubscriptionNotFoundError
+from tracker.domain.manner import Attempts, Manner, Order
 from tracker.domain.subscription import EntryFilter, Subscription, reachable, with_new_secret
 from tracker.journal.entry import Entry
 from tracker.ports import Clock, Entropy, Ids, Store, Undelivered
@@ -33,6 +34,7 @@ class SubscriptionRequest:
         description: For people; at most 500 characters.
         include_private: Whether private values are sent along.
         from_sequence: The first entry to be told, from 1 to the one after the last; None: what comes from now on.
+        manner: In what order, how much at a time, how often again.
     """
 
     url: str
@@ -40,6 +42,7 @@ class SubscriptionRequest:
     description: str = ""
     include_private: bool = False
     from_sequence: int | None = None
+    manner: Manner = field(default_factory=Manner)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +55,9 @@ class SubscriptionChanges:
         only: What else they must be: the rest of the filter.
         description: For people; at most 500 characters.
         include_private: Whether private values are sent along.
+        order: What keeps its order.
+        most_in_flight: How many posts may be under way at a time.
+        attempts: How often what is refused is tried again; all of it.
     """
 
     url: str | None = None
@@ -59,6 +65,9 @@ class SubscriptionChanges:
     only: EntryFilter | None = None
     description: str | None = None
     include_private: bool | None = None
+    order: Order | None = None
+    most_in_flight: int | None = None
+    attempts: Attempts | None = None
 
     def on(self, before: Subscription) -> Subscription:
         """The subscription with these changes."""
@@ -69,6 +78,11 @@ class SubscriptionChanges:
             entry_filter=wanted if self.types is None else replace(wanted, types=self.types),
             description=before.description if self.description is None else self.description,
             include_private=before.include_private if self.include_private is None else self.include_private,
+            manner=Manner(
+                order=before.manner.order if self.order is None else self.order,
+                most_in_flight=before.manner.most_in_flight if self.most_in_flight is None else self.most_in_flight,
+                attempts=before.manner.attempts if self.attempts is None else self.attempts,
+            ),
         )
 
 
@@ -105,6 +119,7 @@ class Subscriptions:
         self._check_url(request.url)
         _check_filter(request.entry_filter)
         _check_description(request.description)
+        request.manner.check()
         subscription = Subscription(
             id=self._ids.ordered(),
             url=request.url,
@@ -114,6 +129,7 @@ class Subscriptions:
             include_private=request.include_private,
             cursor=await self._start(request.from_sequence),
             created_at=self._clock.now(),
+            manner=request.manner,
         )
         await self._store.add_subscription(subscription)
         self._changed.ring()
@@ -156,7 +172,7 @@ class Subscriptions:
             check: Raises if it must not be done at this version.
 
         Raises:
-            InvalidRequestError: The URL or the filter cannot be.
+            InvalidRequestError: The URL, the filter or a number cannot be.
             SubscriptionNotFoundError: There is none of this id.
         """
         if changes.url is not None:
@@ -166,6 +182,7 @@ class Subscriptions:
         def with_changes(before: Subscription) -> Subscription:
             after = changes.on(before)
             _check_filter(after.entry_filter)
+            after.manner.check()
             return reachable(after) if after.url != before.url else after
 
         return await self._alter(subscription_id, with_changes, check)
@@ -187,7 +204,9 @@ class Subscriptions:
         Raises:
             SubscriptionNotFoundError: There is none of this id.
         """
-        return await self._alter(subscription_id, lambda before: replace(reachable(before), paused_at=None), check)
+        return await self._alter(
+            subscription_id, lambda before: replace(reachable(before), paused_at=None), check, is_anew=True
+        )
 
     async def rotate_secret(
         self, subscription_id: str, overlap: timedelta, check: Callable[[int], None]
@@ -205,6 +224,8 @@ class Subscriptions:
         subscription_id: str,
         altered: Callable[[Subscription], Subscription],
         check: Callable[[int], None],
+        *,
+        is_anew: bool = False,
     ) -> Subscription:
         """Write what becomes of one; if somebody else was quicker, what becomes of that."""
         while True:
@@ -213,7 +234,8 @@ class Subscriptions:
             after = altered(before)
             if after == before:
                 return before
-            if await self._store.change_subscription(after, before.version):
+            begins_anew = is_anew or after.url != before.url
+            if await self._store.change_subscription(after, before.version, is_anew=begins_anew):
                 self._changed.ring()
                 return await self.get(subscription_id)
 

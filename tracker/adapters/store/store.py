@@ -245,9 +245,10 @@ class SqlStore:
         """One of them."""
         return await self._database.read(partial(subscriptions.get, subscription_id=subscription_id))
 
-    async def change_subscription(self, changed: Subscription, at_version: int) -> bool:
-        """Write the terms and the state of one, and raise its version."""
-        return await self._write(partial(subscriptions.change, changed=changed, at_version=at_version))
+    async def change_subscription(self, changed: Subscription, at_version: int, *, is_anew: bool = False) -> bool:
+        """Write the terms of one, its state if its endpoint begins anew, and raise its version."""
+        change = partial(subscriptions.change, changed=changed, at_version=at_version, is_anew=is_anew)
+        return await self._write(change)
 
     async def delete_subscription(self, subscription_id: str) -> bool:
         """Forget one."""

@@ -1,6 +1,6 @@
 """Tables of subscriptions: one row for each, and one for each entry that an endpoint refused."""
 
-from sqlalchemy import BigInteger, Boolean, Column, Integer, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Integer, String, Table, Text, false
 
 from tracker.adapters.store.columns import Instant, Json
 from tracker.adapters.store.tables import metadata
@@ -25,6 +25,8 @@ subscription = Table(
     Column("version", Integer, nullable=False, server_default="1"),
     Column("paused_at", Instant),
     Column("retired_secrets", Json),
+    Column("manner", Json),
+    Column("announced", Json),
 )
 parked = Table(
     "parked",
@@ -35,6 +37,7 @@ parked = Table(
     Column("attempts", Integer, nullable=False),
     Column("next_attempt_at", Instant, nullable=False),
     Column("last_error", Text),
+    Column("is_unordered", Boolean, nullable=False, server_default=false()),
 )
 dead_letter = Table(
     "dead_letter",

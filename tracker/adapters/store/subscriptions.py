@@ -10,9 +10,20 @@ from tracker.domain.subscription import Parked, Subscription
 from tracker.ports import Progress, Undelivered, subscription_lease
 
 _TERMS = frozenset(
-    {"url", "entry_filter", "secret", "description", "include_private", "paused_at", "retired_secrets", "version"}
+    {
+        "url",
+        "entry_filter",
+        "secret",
+        "description",
+        "include_private",
+        "paused_at",
+        "retired_secrets",
+        "manner",
+        "version",
+    }
 )
 _PLACE = frozenset({"cursor", "last_delivered_at"})
+_TOLD = frozenset({"announced"})
 _FIXED = frozenset({"id", "created_at"})
 
 
@@ -67,9 +78,12 @@ def remove(connection: Connection, subscription_id: str) -> bool:
     return connection.execute(delete(subscription).where(subscription.c.id == subscription_id)).rowcount > 0
 
 
-def change(connection: Connection, changed: Subscription, at_version: int) -> bool:
-    """Write the terms and the state of one, and raise its version; its place is left to who tells it."""
-    values = _all_but(changed, _PLACE | _FIXED) | {"version": at_version + 1}
+def change(connection: Connection, changed: Subscription, at_version: int, *, is_anew: bool) -> bool:
+    """Write the terms of one, its state if it begins anew, and raise its version; the rest is left to who tells it."""
+    values = _all_but(changed, _PLACE | _TOLD | _FIXED)
+    if not is_anew:
+        values = {name: value for name, value in values.items() if name in _TERMS}
+    values["version"] = at_version + 1
     there = update(subscription).where(subscription.c.id == changed.id, subscription.c.version == at_version)
     return connection.execute(there.values(values)).rowcount > 0
 

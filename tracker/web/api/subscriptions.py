@@ -51,10 +51,11 @@ async def add(request: web.Request, services: Services) -> web.Response:
             description=given.description,
             include_private=given.include_private,
             from_sequence=given.from_sequence,
+            manner=given.manner(),
         )
     )
     place = {str(hdrs.LOCATION): f"/v1/subscriptions/{made.id}"}
-    return answer(NewSubscriptionOut.made(made), status=201, headers={**place, **_tag(made)})
+    return answer(NewSubscriptionOut.made(made, services.clock.now()), status=201, headers={**place, **_tag(made)})
 
 
 def _require_private_scope(request: web.Request, *, wanted: bool) -> None:
@@ -71,15 +72,15 @@ async def listing(request: web.Request, services: Services) -> web.Response:
     query = query_of(request, SubscriptionsQuery)
     after = "" if query.cursor is None else key_of(query.cursor, query)
     rest = [one for one in await services.subscriptions.list() if one.id > after]
-    page = rest[: query.limit]
+    page, now = rest[: query.limit], services.clock.now()
     next_cursor = cursor_after(page[-1].id, query) if len(rest) > len(page) else None
-    return answer(SubscriptionsOut(items=tuple(SubscriptionOut.of(one) for one in page), next_cursor=next_cursor))
+    return answer(SubscriptionsOut(items=tuple(SubscriptionOut.of(one, now) for one in page), next_cursor=next_cursor))
 
 
 async def show(request: web.Request, services: Services) -> web.Response:
     """Show one."""
     found = await services.subscriptions.get(request.match_info["subscription_id"])
-    return answer(SubscriptionOut.of(found), headers=_tag(found))
+    return answer(SubscriptionOut.of(found, services.clock.now()), headers=_tag(found))
 
 
 async def change(request: web.Request, services: Services) -> web.Response:
@@ -89,7 +90,7 @@ async def change(request: web.Request, services: Services) -> web.Response:
     changed = await services.subscriptions.change(
         request.match_info["subscription_id"], given.changes(), partial(require_version, request)
     )
-    return answer(SubscriptionOut.of(changed), headers=_tag(changed))
+    return answer(SubscriptionOut.of(changed, services.clock.now()), headers=_tag(changed))
 
 
 async def pause(request: web.Request, services: Services) -> web.Response:
@@ -97,7 +98,7 @@ async def pause(request: web.Request, services: Services) -> web.Response:
     paused = await services.subscriptions.pause(
         request.match_info["subscription_id"], partial(require_version, request)
     )
-    return answer(SubscriptionOut.of(paused), headers=_tag(paused))
+    return answer(SubscriptionOut.of(paused, services.clock.now()), headers=_tag(paused))
 
 
 async def resume(request: web.Request, services: Services) -> web.Response:
@@ -105,7 +106,7 @@ async def resume(request: web.Request, services: Services) -> web.Response:
     resumed = await services.subscriptions.resume(
         request.match_info["subscription_id"], partial(require_version, request)
     )
-    return answer(SubscriptionOut.of(resumed), headers=_tag(resumed))
+    return answer(SubscriptionOut.of(resumed, services.clock.now()), headers=_tag(resumed))
 
 
 async def rotate_secret(request: web.Request, services: Services) -> web.Response:
@@ -116,7 +117,7 @@ async def rotate_secret(request: web.Request, services: Services) -> web.Respons
         timedelta(seconds=given.overlap_seconds),
         partial(require_version, request),
     )
-    return answer(NewSubscriptionOut.made(rotated), headers=_tag(rotated))
+    return answer(NewSubscriptionOut.made(rotated, services.clock.now()), headers=_tag(rotated))
 
 
 async def test(request: web.Request, services: Services) -> web.Response:

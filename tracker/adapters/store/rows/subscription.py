@@ -4,6 +4,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
+from tracker.adapters.store.rows.manner import announced_values, manner_values, to_announced, to_manner
 from tracker.adapters.store.rows.reading import Values, consistent
 from tracker.domain.subscription import EntryFilter, Parked, RetiredSecret, Subscription, SubscriptionState
 from tracker.journal.instant import parse_rfc3339, rfc3339
@@ -38,6 +39,8 @@ def subscription_values(subscription: Subscription) -> Values:
         "retired_secrets": [
             {"secret": retired.secret, "until": rfc3339(retired.until)} for retired in subscription.retired_secrets
         ],
+        "manner": manner_values(subscription.manner),
+        "announced": announced_values(subscription.announced),
     }
 
 
@@ -71,6 +74,8 @@ def to_subscription(row: Row[Any]) -> Subscription:
             RetiredSecret(secret=retired["secret"], until=parse_rfc3339(retired["until"]))
             for retired in row.retired_secrets or ()
         ),
+        manner=to_manner(row.manner),
+        announced=to_announced(row.announced),
     )
 
 
@@ -83,6 +88,7 @@ def parked_values(subscription_id: str, parked: Parked) -> Values:
         "attempts": parked.attempts,
         "next_attempt_at": parked.next_attempt_at,
         "last_error": parked.last_error,
+        "is_unordered": parked.is_unordered,
     }
 
 
@@ -95,6 +101,7 @@ def to_parked(row: Row[Any]) -> Parked:
         attempts=row.attempts,
         next_attempt_at=row.next_attempt_at,
         last_error=row.last_error,
+        is_unordered=row.is_unordered,
     )
 
 

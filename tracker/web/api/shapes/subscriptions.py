@@ -1,16 +1,20 @@
 """Subscriptions over the wire."""
 
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints
 
+from tracker.domain.breaker import BreakerState
 from tracker.domain.consent import Status
+from tracker.domain.manner import Manner, Order
 from tracker.domain.subscription import EntryFilter, Subscription, SubscriptionState
 from tracker.journal.entry import Entry
 from tracker.ports import Undelivered
 from tracker.usecases.ping import Pong
 from tracker.usecases.subscribe import LONGEST_DESCRIPTION, MOST_PATTERNS, TYPE_PATTERN, SubscriptionChanges
 from tracker.web.api.shapes.fields import In, Name, Out, TimeOut, clean
+from tracker.web.api.shapes.manner import AttemptsIn, AttemptsOut, MostInFlight, OrderIn
 
 _Several = Field(max_length=MOST_PATTERNS, strict=False)
 
@@ -55,7 +59,16 @@ class SubscriptionIn(In):
     from_sequence: Annotated[int, Field(ge=1, lt=2**63)] | None = Field(
         default=None, description="Begin with this entry; without it, with the next one that comes."
     )
-    order: Literal["consent"] = Field("consent", description="What keeps its order: the entries of each consent.")
+    order: OrderIn = Field(Order.CONSENT, description="What keeps its order: the entries of each `consent`, or `none`.")
+    most_in_flight: MostInFlight = Field(
+        Manner().most_in_flight,
+        description="So many posts may be under way at a time; how many are follows the answers.",
+    )
+    attempts: AttemptsIn = AttemptsIn()
+
+    def manner(self) -> Manner:
+        """In what manner it is to be told."""
+        return Manner(order=self.order, most_in_flight=self.most_in_flight, attempts=self.attempts.attempts())
 
 
 class SubscriptionChangesIn(In):
@@ -72,6 +85,12 @@ class SubscriptionChangesIn(In):
     include_private: bool = Field(
         default=False, description="Send personal values along; needs the scope `audit` as well."
     )
+    order: OrderIn = Field(Order.CONSENT, description="What keeps its order: the entries of each `consent`, or `none`.")
+    most_in_flight: MostInFlight = Field(
+        Manner().most_in_flight,
+        description="So many posts may be under way at a time; how many are follows the answers.",
+    )
+    attempts: AttemptsIn = Field(AttemptsIn(), description="All of it.")
 
     def changes(self) -> SubscriptionChanges:
         """What was sent."""
@@ -82,6 +101,9 @@ class SubscriptionChangesIn(In):
             only=self.filter.only() if "filter" in sent else None,
             description=self.description if "description" in sent else None,
             include_private=self.include_private if "include_private" in sent else None,
+            order=self.order if "order" in sent else None,
+            most_in_flight=self.most_in_flight if "most_in_flight" in sent else None,
+            attempts=self.attempts.attempts() if "attempts" in sent else None,
         )
 
 
@@ -110,8 +132,17 @@ class SubscriptionOut(Out):
     filter: FilterOut
     description: str
     include_private: bool
-    order: Literal["consent"] = "consent"
+    order: Order
+    most_in_flight: int
+    attempts: AttemptsOut
     state: SubscriptionState = Field(description="`failing`: tried from time to time; `disabled`: given up.")
+    breaker: BreakerState = Field(
+        description="`closed`: sent what there is; `open`: left alone; `half_open`: the next entry shows whether it works again."
+    )
+    open_until: TimeOut | None = Field(description="Until when it is left alone, while the breaker is open for a time.")
+    disabled_at: TimeOut | None = Field(
+        description="From when on a try that fails disables it, while it is failing; see `attempts`."
+    )
     cursor: int = Field(description="Everything up to this sequence is settled.")
     failing_since: TimeOut | None
     next_attempt_at: TimeOut | None
@@ -122,9 +153,9 @@ class SubscriptionOut(Out):
     version: int = Field(description="Rises when it is changed; also the `ETag`.")
 
     @classmethod
-    def of(cls, subscription: Subscription) -> "SubscriptionOut":
-        """Show one."""
-        return cls(**_facts(subscription))
+    def of(cls, subscription: Subscription, now: datetime) -> "SubscriptionOut":
+        """Show one as it stands at a time."""
+        return cls(**_facts(subscription, now))
 
 
 class NewSubscriptionOut(SubscriptionOut):
@@ -133,9 +164,9 @@ class NewSubscriptionOut(SubscriptionOut):
     secret: str = Field(description="For Standard Webhooks signatures. Shown this once.")
 
     @classmethod
-    def made(cls, subscription: Subscription) -> "NewSubscriptionOut":
+    def made(cls, subscription: Subscription, now: datetime) -> "NewSubscriptionOut":
         """Show one with its secret."""
-        return cls(**_facts(subscription), secret=subscription.secret)
+        return cls(**_facts(subscription, now), secret=subscription.secret)
 
 
 class PongOut(Out):
@@ -206,12 +237,17 @@ class FailuresOut(Out):
     next_cursor: str | None
 
 
-def _facts(subscription: Subscription) -> dict[str, Any]:
-    shaped = {"types", "filter", "order"}
-    heard = subscription.entry_filter
+def _facts(subscription: Subscription, now: datetime) -> dict[str, Any]:
+    heard, manner, breaker = subscription.entry_filter, subscription.manner, subscription.breaker(now)
+    shaped = {"types", "filter", "order", "most_in_flight", "attempts", "breaker", "open_until"}
     return {name: getattr(subscription, name) for name in SubscriptionOut.model_fields if name not in shaped} | {
         "types": heard.types,
         "filter": FilterOut(
             provider=tuple(sorted(heard.provider)), kind=tuple(sorted(heard.kind)), to=tuple(sorted(heard.to))
         ),
+        "order": manner.order,
+        "most_in_flight": manner.most_in_flight,
+        "attempts": AttemptsOut.of(manner.attempts),
+        "breaker": breaker,
+        "open_until": subscription.next_attempt_at if breaker is BreakerState.OPEN else None,
     }

@@ -1,0 +1,81 @@
+"""The posts to one subscriber that are under way, and how long each takes."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from tracker.journal.entry import Entry
+from tracker.ports import Clock, Delivery
+from tracker.usecases.backlog import Waiting
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """One that was answered.
+
+    Attributes:
+        waiting: Who was tried.
+        delivery: What came of it.
+        seconds: How long that took.
+    """
+
+    waiting: Waiting
+    delivery: Delivery
+    seconds: float
+
+
+class Flight:
+    """Posts under way."""
+
+    def __init__(self, post: Callable[[Entry], Coroutine[Any, Any, Delivery]], clock: Clock) -> None:
+        """Begin with none.
+
+        Args:
+            post: Posts one entry; a failure is an answer, never an exception.
+            clock: Says how long that took.
+        """
+        self._post = post
+        self._clock = clock
+        self._under_way: dict[asyncio.Future[Delivery], tuple[Waiting, float]] = {}
+
+    def __len__(self) -> int:
+        return len(self._under_way)
+
+    @property
+    def retries(self) -> int:
+        """How many of them have a row: they were refused before, or take long."""
+        return sum(1 for waiting, _ in self._under_way.values() if waiting.parked is not None)
+
+    def start(self, waiting: Waiting, entry: Entry) -> None:
+        """Post one more."""
+        self._under_way[asyncio.ensure_future(self._post(entry))] = (waiting, self._clock.monotonic())
+
+    async def wait(self, ring: asyncio.Future[None], seconds: float) -> None:
+        """Wait for an answer, or for the ring, which is cancelled after that; at most so long."""
+        awaited: set[asyncio.Future[Any]] = {*self._under_way, ring}
+        try:
+            await asyncio.wait(awaited, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            ring.cancel()
+
+    async def wait_for_all(self, seconds: float) -> None:
+        """Wait for the answers of all, at most so long."""
+        if self._under_way:
+            await asyncio.wait(self._under_way, timeout=seconds)
+
+    def land(self) -> list[Landed]:
+        """Take out those that were answered."""
+        now = self._clock.monotonic()
+        landed: list[Landed] = []
+        for task in [task for task in self._under_way if task.done()]:
+            waiting, began = self._under_way.pop(task)
+            landed.append(Landed(waiting, task.result(), now - began))
+        return landed
+
+    async def abandon(self) -> None:
+        """Break off those that are still under way."""
+        for task in self._under_way:
+            task.cancel()
+        if self._under_way:
+            await asyncio.wait(self._under_way)

@@ -95,6 +95,8 @@ class Subscription:
         version: Rises with each change of the terms.
         paused_at: Since when nothing is sent because somebody wants it so; the cursor stays.
         retired_secrets: Those that sign too, for a while.
+        locked: Why what is secret of it cannot be read here, for people; None: it can. It is not told by then, and this is found
+            out at each reading, never written.
     """
 
     id: str
@@ -114,11 +116,17 @@ class Subscription:
     version: int = 1
     paused_at: datetime | None = None
     retired_secrets: tuple[RetiredSecret, ...] = ()
+    locked: str | None = None
 
     @property
     def is_told(self) -> bool:
         """Whether anything is to be sent."""
-        return self.state is not SubscriptionState.DISABLED and self.paused_at is None
+        return self.state is not SubscriptionState.DISABLED and self.paused_at is None and self.locked is None
+
+    @property
+    def trouble(self) -> str | None:
+        """Why nothing arrives, for people; None if all is well."""
+        return self.locked or self.last_error
 
     def secrets(self, at: datetime) -> tuple[str, ...]:
         """The secrets that sign what is sent at an instant; the newest first."""
@@ -223,6 +231,8 @@ def failing(
 def with_new_secret(subscription: Subscription, secret: str, now: datetime, overlap: timedelta) -> Subscription:
     """Give it another secret; those before sign beside it for so long, and no longer than they would have."""
     older = (RetiredSecret(secret=subscription.secret, until=now + overlap), *subscription.retired_secrets)
+    if subscription.locked is not None:  # those before can sign nothing any more
+        older = ()
     kept = tuple(retired for retired in older if now < retired.until)[:MOST_RETIRED_SECRETS]
     return replace(subscription, secret=secret, retired_secrets=kept)
 

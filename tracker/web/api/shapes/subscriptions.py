@@ -211,6 +211,7 @@ def _facts(subscription: Subscription) -> dict[str, Any]:
     heard = subscription.entry_filter
     return {name: getattr(subscription, name) for name in SubscriptionOut.model_fields if name not in shaped} | {
         "types": heard.types,
+        "last_error": subscription.trouble,
         "filter": FilterOut(
             provider=tuple(sorted(heard.provider)), kind=tuple(sorted(heard.kind)), to=tuple(sorted(heard.to))
         ),

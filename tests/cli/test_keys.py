@@ -155,7 +155,37 @@ def test_a_checkpoint_key_is_one_private_ed25519_key(run, bare):
     assert isinstance(key.raw_value, ed25519.Ed25519PrivateKey)
 
 
-@pytest.mark.parametrize("kind", ["signing", "encryption", "checkpoint"])
+def use_notification_keys(run, folder):
+    assert run("keys", "make", "notifications", "--out", "keys/notifications.jwks.json").status == 0
+    file = folder / "tracker.toml"
+    file.write_text(
+        file.read_text().replace("[notifications]", '[notifications]\nsigning_key = "keys/notifications.jwks.json"')
+    )
+    return json.loads((folder / "keys" / "notifications.jwks.json").read_text())["keys"][0]
+
+
+def test_keys_for_notifications_are_made_published_and_listed(run, folder):
+    key = use_notification_keys(run, folder)
+    assert stat.S_IMODE((folder / "keys" / "notifications.jwks.json").stat().st_mode) == 0o600
+    shown = run("keys", "public").out
+    (public,) = json.loads(shown)["notification_jwks"]["keys"]
+    assert (public["x"], public["kid"]) == (key["x"], key["kid"])
+    assert PRIVATE & set(public) == set()
+    assert key["d"] not in shown
+    in_use = json.loads(run("keys", "in-use", "--json").out)["items"]
+    assert (key["kid"], "signs notifications") in [(one["kid"], one["role"]) for one in in_use]
+    assert f"notifications are signed with {key['kid']}; secrets are encrypted with " in run("check").out
+
+
+def test_a_key_for_notifications_that_cannot_be_used_is_told_by_check(run, folder):
+    use_notification_keys(run, folder)
+    (folder / "keys" / "notifications.jwks.json").write_text("{}")
+    done = run("check")
+    assert done.status == 2
+    assert "notifications.jwks.json is not a JWK Set" in done.out
+
+
+@pytest.mark.parametrize("kind", ["signing", "encryption", "checkpoint", "notifications"])
 def test_nothing_is_overwritten(run, bare, kind):
     (bare / "there.json").write_text("precious")
     (bare / "link.json").symlink_to("nowhere.json")
@@ -240,17 +270,19 @@ def join(folder, kind, new_kid):
 def test_which_keys_are_in_use(run, folder):
     old_signing, old_encryption = join(folder, "signing", "sig-2"), join(folder, "encryption", "enc-2")
     items = json.loads(run("keys", "in-use", "--json").out)["items"]
+    (secret,) = json.loads((folder / "keys" / "secrets.jwks.json").read_text())["keys"]
     assert [(item["kid"], item["role"]) for item in items] == [
         ("sig-2", "signs"),
         (old_signing, "ready to sign"),
         ("enc-2", "opens events"),
         (old_encryption, "opens events"),
+        (secret["kid"], "encrypts secrets"),
     ]
-    assert {item["client_id"] for item in items} == {"tpp-client-001"}
+    assert [item["client_id"] for item in items] == ["tpp-client-001"] * 4 + [""]
     assert items[0]["file"].endswith("signing.jwks.json")
     lines = run("keys", "in-use").lines
     assert lines[0].split("  ")[0] == "kid"
-    assert len(lines) == 5
+    assert len(lines) == 6
     found = run("check").out
     assert f"tpp-client-001 signs with sig-2, opens events for enc-2, {old_encryption}; " in found
 
@@ -263,3 +295,65 @@ def test_broken_key_files_are_not_in_use(run, folder):
     (folder / "keys" / "signing.jwks.json").write_text("{")
     done = run("keys", "in-use")
     assert (done.status, "is not JSON" in done.says) == (2, True)
+
+
+# ---------------------------------------------------------------------------------------------- secrets in the database
+
+
+def secrets_in(folder):
+    with sqlite3.connect(folder / "tracker.db") as connection:
+        found = [secret for (secret,) in connection.execute("SELECT secret FROM subscription ORDER BY id")]
+    connection.close()
+    return found
+
+
+def leave_out(folder, line):
+    file = folder / "tracker.toml"
+    before = file.read_text()
+    file.write_text(before.replace(line, ""))
+    return lambda: file.write_text(before)
+
+
+HOOK = "https://hooks.example.com/x"
+SECRETS_KEY = 'secrets_key = "keys/secrets.jwks.json"\n'
+
+
+def test_secrets_are_encrypted_from_when_there_is_a_key_and_older_ones_when_told(run, filled):
+    put_back = leave_out(filled, SECRETS_KEY)
+    made = run("subscriptions", "add", HOOK).lines[1].split()[1]
+    assert secrets_in(filled) == [made]
+    assert (
+        "secrets               those of subscriptions are not encrypted in the database; make a key" in run("check").out
+    )
+    refused = run("keys", "seal")
+    assert (refused.status, "make one with `tracker keys make secrets`" in refused.says) == (2, True)
+    put_back()
+    assert (
+        "those of 1 subscription(s) are not encrypted with the first key; run `tracker keys seal`" in run("check").out
+    )
+    assert run("keys", "seal").lines == ["1 encrypted now, 0 before."]
+    assert made not in str(secrets_in(filled))
+    other = run("subscriptions", "add", HOOK).lines[1].split()[1]
+    assert all(secret.startswith("aesgcm:") for secret in secrets_in(filled))
+    assert run("keys", "seal").lines == ["0 encrypted now, 2 before."]
+    assert "ok    secrets               those of subscriptions are encrypted" in run("check").out
+    everything = b"".join(path.read_bytes() for path in filled.glob("tracker.db*"))
+    assert other.encode() not in everything
+
+
+def test_a_subscription_whose_key_is_missing_is_told_of_and_can_be_given_another_secret(run, filled):
+    one = run("subscriptions", "add", HOOK).lines[0].split()[1]
+    (filled / "keys" / "secrets.jwks.json").unlink()
+    run("keys", "make", "secrets", "--out", "keys/secrets.jwks.json")
+    (found,) = json.loads(run("subscriptions", "list", "--json").out)["items"]
+    assert "which secrets_key does not hold" in found["last_error"]
+    done = run("check")
+    assert (done.status, "FAIL  secrets               those of 1 subscription(s) cannot be read" in done.out) == (
+        1,
+        True,
+    )
+    assert "cannot be read; put the key back" in run("keys", "seal").err
+    assert run("subscriptions", "rotate-secret", one).out.startswith("secret  whsec_")
+    (found,) = json.loads(run("subscriptions", "list", "--json").out)["items"]
+    assert found["last_error"] is None
+    assert run("keys", "seal").lines == ["0 encrypted now, 1 before."]

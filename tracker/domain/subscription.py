@@ -101,6 +101,8 @@ class Subscription:
         retired_secrets: Those that sign too, for a while.
         manner: In what order, how much at a time, how often again.
         announced: What others were told of its failing.
+        locked: Why what is secret of it cannot be read here, for people; None: it can. It is not told by then, and this is found
+            out at each reading, never written.
     """
 
     id: str
@@ -122,11 +124,17 @@ class Subscription:
     retired_secrets: tuple[RetiredSecret, ...] = ()
     manner: Manner = field(default_factory=Manner)
     announced: Announced = NOTHING
+    locked: str | None = None
 
     @property
     def is_told(self) -> bool:
         """Whether anything is to be sent."""
-        return self.state is not SubscriptionState.DISABLED and self.paused_at is None
+        return self.state is not SubscriptionState.DISABLED and self.paused_at is None and self.locked is None
+
+    @property
+    def trouble(self) -> str | None:
+        """Why nothing arrives, for people; None if all is well."""
+        return self.locked or self.last_error
 
     def breaker(self, now: datetime) -> BreakerState:
         """Whether its endpoint is sent what there is, or left alone for minutes, or tried with one entry."""
@@ -226,6 +234,8 @@ def failing(
 def with_new_secret(subscription: Subscription, secret: str, now: datetime, overlap: timedelta) -> Subscription:
     """Give it another secret; those before sign beside it for so long, and no longer than they would have."""
     older = (RetiredSecret(secret=subscription.secret, until=now + overlap), *subscription.retired_secrets)
+    if subscription.locked is not None:  # those before can sign nothing any more
+        older = ()
     kept = tuple(retired for retired in older if now < retired.until)[:MOST_RETIRED_SECRETS]
     return replace(subscription, secret=secret, retired_secrets=kept)
 

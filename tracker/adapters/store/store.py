@@ -1,5 +1,6 @@
 """The store: `ports.Store` on any database that can run a piece of work in a transaction."""
 
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
@@ -23,6 +24,7 @@ from tracker.adapters.store.gathering import Gathering
 from tracker.adapters.store.many import insert_rows
 from tracker.adapters.store.tables import api_key, batch, inbox
 from tracker.adapters.store.transaction import SqlTransaction
+from tracker.adapters.store.vault import Sealing, Vault
 from tracker.domain.consent import ProviderId, TrackingId
 from tracker.domain.payment import Payment
 from tracker.domain.schedule import Tempo
@@ -82,7 +84,15 @@ class Database(Protocol):
 class SqlStore:
     """Implements `ports.Store`."""
 
-    def __init__(self, database: Database, ids: Ids) -> None:
+    def __init__(self, database: Database, ids: Ids, vault: Vault | None = None) -> None:
+        """Take what there is to work with.
+
+        Args:
+            database: Where everything is.
+            ids: For batches.
+            vault: Encrypts what is secret of subscriptions; None: nothing is encrypted.
+        """
+        self.vault = vault or Vault()
         self._database = database
         self._ids = ids
         self._admitted = Gathering(self._admit_all)
@@ -235,19 +245,21 @@ class SqlStore:
 
     async def add_subscription(self, new: Subscription) -> None:
         """Keep a new subscription."""
-        await self._write(partial(subscriptions.add, new=new))
+        await self._write(partial(subscriptions.add, new=self.vault.sealed(new)))
 
     async def subscriptions(self) -> list[Subscription]:
         """All of them."""
-        return await self._database.read(subscriptions.listed)
+        return [self.vault.opened(one) for one in await self._database.read(subscriptions.listed)]
 
     async def get_subscription(self, subscription_id: str) -> Subscription | None:
         """One of them."""
-        return await self._database.read(partial(subscriptions.get, subscription_id=subscription_id))
+        found = await self._database.read(partial(subscriptions.get, subscription_id=subscription_id))
+        return None if found is None else self.vault.opened(found)
 
     async def change_subscription(self, changed: Subscription, at_version: int, *, is_anew: bool = False) -> bool:
         """Write the terms of one, its state if its endpoint begins anew, and raise its version."""
-        change = partial(subscriptions.change, changed=changed, at_version=at_version, is_anew=is_anew)
+        sealed = self.vault.sealed(changed)
+        change = partial(subscriptions.change, changed=sealed, at_version=at_version, is_anew=is_anew)
         return await self._write(change)
 
     async def delete_subscription(self, subscription_id: str) -> bool:
@@ -267,6 +279,21 @@ class SqlStore:
         """Write how far a subscription has come, all in one."""
         save = partial(subscriptions.save_progress, progress=progress, batch_id=self._ids.ordered())
         return await self._database.write(save)
+
+    async def secrets_standing(self) -> Counter[Sealing]:
+        """How many subscriptions have secrets that stand how."""
+        return Counter([self.vault.standing(one) for one in await self._database.read(subscriptions.listed)])
+
+    async def seal_again(self) -> Counter[Sealing]:
+        """Encrypt anew what does not stand as it would be written today; how it stood before. Any number may do it at once."""
+        stood: Counter[Sealing] = Counter()
+        for stored in await self._database.read(subscriptions.listed):
+            standing = self.vault.standing(stored)
+            stood[standing] += 1
+            if standing is Sealing.OLD:
+                sealed = self.vault.sealed(self.vault.opened(stored))
+                await self._write(partial(subscriptions.write_secrets, sealed=sealed))
+        return stood
 
     # ------------------------------------------------------------------------------------------ leases
 

@@ -22,6 +22,7 @@ _TERMS = frozenset(
         "version",
     }
 )
+_SECRET = frozenset({"secret", "retired_secrets"})
 _PLACE = frozenset({"cursor", "last_delivered_at"})
 _TOLD = frozenset({"announced"})
 _FIXED = frozenset({"id", "created_at"})
@@ -85,6 +86,13 @@ def change(connection: Connection, changed: Subscription, at_version: int, *, is
         values = {name: value for name, value in values.items() if name in _TERMS}
     values["version"] = at_version + 1
     there = update(subscription).where(subscription.c.id == changed.id, subscription.c.version == at_version)
+    return connection.execute(there.values(values)).rowcount > 0
+
+
+def write_secrets(connection: Connection, sealed: Subscription) -> bool:
+    """Write the secrets of one in another form, unless its terms have changed since they were read: these are written anew."""
+    values = {name: value for name, value in rows.subscription_values(sealed).items() if name in _SECRET}
+    there = update(subscription).where(subscription.c.id == sealed.id, subscription.c.version == sealed.version)
     return connection.execute(there.values(values)).rowcount > 0
 
 

@@ -242,6 +242,7 @@ def _facts(subscription: Subscription, now: datetime) -> dict[str, Any]:
     shaped = {"types", "filter", "order", "most_in_flight", "attempts", "breaker", "open_until"}
     return {name: getattr(subscription, name) for name in SubscriptionOut.model_fields if name not in shaped} | {
         "types": heard.types,
+        "last_error": subscription.trouble,
         "filter": FilterOut(
             provider=tuple(sorted(heard.provider)), kind=tuple(sorted(heard.kind)), to=tuple(sorted(heard.to))
         ),

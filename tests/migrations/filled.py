@@ -26,7 +26,8 @@ from tracker.domain.consent import Channel, Status
 from tracker.domain.journey import Journey
 from tracker.domain.lags import Lags
 from tracker.domain.overlay import Overlay, Revocation
-from tracker.ports import ApiKey, Confirmation, Progress, Told, Transaction, subscription_lease
+from tracker.domain.pull import OpenEntry, Window
+from tracker.ports import ApiKey, Confirmation, Progress, Pulled, Told, Transaction, subscription_lease
 
 
 async def fill(database: Database) -> None:
@@ -66,6 +67,8 @@ async def fill(database: Database) -> None:
     await store.admit(an_item())
     await store.add_subscription(subscription)
     await store.save_progress(Progress(subscription=subscription, park=(parked(1),), given_up=(parked(2),)))
+    window = Window(scanned=1, open=(OpenEntry(sequence=1, entry_id="e", tracking_id="t", handed_at=START),), turn=1)
+    await store.save_pull(Pulled(subscription_id=subscription.id, window=window))
     await store.hold_leases("somebody", [subscription_lease(subscription.id)], 60)
     await store.add_api_key(
         ApiKey(id="a", name="n", secret_sha256="0" * 64, scopes=frozenset({"read"}), created_at=START)

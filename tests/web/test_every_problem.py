@@ -64,6 +64,16 @@ async def revocation_pending(site: Site) -> Said:
     return await site.call("POST", f"{ONE}/pause")
 
 
+async def subscription_not_polled(site: Site) -> Said:
+    made = await site.call("POST", "/v1/subscriptions", json={"url": "https://hooks.example.com/x"})
+    return await site.call("POST", f"/v1/subscriptions/{made.json['id']}/poll", json={})
+
+
+async def subscription_polled(site: Site) -> Said:
+    made = await site.call("POST", "/v1/subscriptions", json={})
+    return await site.call("POST", f"/v1/subscriptions/{made.json['id']}/test")
+
+
 async def internal_error(site: Site) -> Said:
     await site.register()
     site.execute("UPDATE consent SET told_status = 'Nonsense'")
@@ -104,6 +114,8 @@ PROVOKED: dict[str, tuple[int, Callable[[Site], Awaitable[Said]]]] = {
     "not_pausable": (409, not_pausable),
     "not_revocable": (409, not_revocable),
     "revocation_pending": (409, revocation_pending),
+    "subscription_not_polled": (409, subscription_not_polled),
+    "subscription_polled": (409, subscription_polled),
     "version_conflict": (412, version_conflict),
     "body_too_large": (
         413,

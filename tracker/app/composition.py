@@ -52,6 +52,7 @@ from tracker.usecases.opening import Opener
 from tracker.usecases.pause import Pausing
 from tracker.usecases.payments import Payments
 from tracker.usecases.ping import Pings
+from tracker.usecases.poll import Polling
 from tracker.usecases.precedence import Precedence
 from tracker.usecases.provider_health import ProviderHealth
 from tracker.usecases.providers import Providers
@@ -255,6 +256,7 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
         post: Sender = sender if traces is None else TracedSender(sender, traces)
         watched_sender = WatchedSender(post, meters, world.clock, trail)
         consulting = Consulting(store, providers, world.clock, office.tempo)
+        feed = Feed(store, bells.journal)
         services = Services(
             clock=world.clock,
             ids=world.ids,
@@ -280,7 +282,8 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
             pausing=Pausing(store, office, bells.journal, trail),
             journeys=Journeys(store, office, bells.journal, bells.asks, trail),
             payments=Payments(store),
-            feed=Feed(store, bells.journal),
+            feed=feed,
+            polling=Polling(store, world.clock, feed, trail),
             quarantine=Quarantine(
                 store,
                 world.clock,

@@ -24,7 +24,9 @@ app = typer.Typer(help="Who is told of every move.", epilog="Example: tracker su
 
 @app.command(epilog="Example: tracker subscriptions add https://crm.example/hooks --type 'consent.*' --to Revoked")
 def add(
-    url: Annotated[str, typer.Argument(help="Where notifications are posted.")],
+    url: Annotated[
+        str | None, typer.Argument(help="Where notifications are posted; without it they are polled.")
+    ] = None,
     type_: Annotated[list[str] | None, typer.Option("--type", help="Which entries; may be repeated.")] = None,
     to: Annotated[
         list[str] | None, typer.Option(help="Only moves to this status; may be repeated.", autocompletion=statuses)
@@ -37,12 +39,25 @@ def add(
     ] = None,
     description: Annotated[str, typer.Option(help="For people.")] = "",
     from_sequence: Annotated[int | None, typer.Option(min=1, help="Begin with this entry.")] = None,
+    visibility: Annotated[
+        int,
+        typer.Option(min=1, max=12 * 3600, help="Polled: after so many seconds what was not answered for comes again."),
+    ] = 60,
+    key_id: Annotated[
+        str | None, typer.Option(help="The API key that acts for the subscriber; `tracker keys list` has the ids.")
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Subscribe a URL. The secret for its signatures is printed this once."""
+    """Subscribe a URL, whose secret for signatures is printed this once; or, without one, somebody who polls."""
+    from datetime import timedelta  # noqa: PLC0415
+
+    from tracker.domain.errors import InvalidRequestError  # noqa: PLC0415
+    from tracker.domain.pull import PollTerms  # noqa: PLC0415
     from tracker.domain.subscription import EntryFilter  # noqa: PLC0415
     from tracker.usecases.subscribe import SubscriptionRequest  # noqa: PLC0415
 
+    if url == "":
+        raise InvalidRequestError("The URL is empty; leave it out for a subscription that is polled.")
     wanted = EntryFilter(
         types=tuple(type_ or ("*",)),
         provider=frozenset(provider or ()),
@@ -52,7 +67,14 @@ def add(
 
     async def deed(tracker: "Tracker") -> "Subscription":
         return await tracker.services.subscriptions.add(
-            SubscriptionRequest(url=url, entry_filter=wanted, description=description, from_sequence=from_sequence)
+            SubscriptionRequest(
+                url=url or "",
+                entry_filter=wanted,
+                description=description,
+                from_sequence=from_sequence,
+                polling=PollTerms(visibility=timedelta(seconds=visibility)),
+                key_id=key_id,
+            )
         )
 
     made = do(deed, may_begin=True)
@@ -61,7 +83,7 @@ def add(
 
         print_json(NewSubscriptionOut.made(made))
         return
-    print(f"id      {made.id}\nsecret  {made.secret}")
+    print(f"id      {made.id}" + ("" if made.is_polled else f"\nsecret  {made.secret}"))
 
 
 @app.command("list", epilog="Example: tracker subscriptions list")
@@ -80,7 +102,7 @@ def listing(json: Json = False) -> None:
     rows = (
         (
             one.id,
-            one.url,
+            one.url or "(polled)",
             ",".join(one.entry_filter.types),
             _only(one.entry_filter),
             _state(one),

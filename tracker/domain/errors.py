@@ -18,6 +18,8 @@ TrackerError
 ├── NotPausableError              not in use, or a single payment
 ├── NotRevocableError             there is nothing to revoke
 ├── RevocationPendingError        a revocation is under way
+├── SubscriptionNotPolledError    it has a URL to which entries are posted
+├── SubscriptionPolledError       it has none: nothing can be posted
 ├── InboxFullError                nothing can be admitted now
 ├── ConsentApiError               asking the holder failed
 │   ├── ConsentApiUnavailableError    time-out, 5xx, 429
@@ -162,6 +164,18 @@ class RevocationPendingError(TrackerError):
     """The holder has been asked to revoke the consent."""
 
     code = "revocation_pending"
+
+
+class SubscriptionNotPolledError(TrackerError):
+    """The subscription has a URL to which its entries are posted; make one without a URL to poll."""
+
+    code = "subscription_not_polled"
+
+
+class SubscriptionPolledError(TrackerError):
+    """The subscription has no URL: its entries are polled, and nothing is posted or signed with a secret."""
+
+    code = "subscription_polled"
 
 
 class InboxFullError(TrackerError):

@@ -11,6 +11,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+from tracker.domain.pull import PollTerms
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntryFilter:
@@ -79,7 +81,7 @@ class Subscription:
 
     Attributes:
         id: UUIDv7.
-        url: Where notifications are posted.
+        url: Where notifications are posted; empty: they are polled.
         entry_filter: What it hears.
         secret: The Standard Webhooks secret, `whsec_…`.
         description: For people.
@@ -95,6 +97,8 @@ class Subscription:
         version: Rises with each change of the terms.
         paused_at: Since when nothing is sent because somebody wants it so; the cursor stays.
         retired_secrets: Those that sign too, for a while.
+        polling: How it is polled; it counts only where there is no URL.
+        key_id: The API key that acts for the subscriber; None: no key in particular.
     """
 
     id: str
@@ -114,11 +118,18 @@ class Subscription:
     version: int = 1
     paused_at: datetime | None = None
     retired_secrets: tuple[RetiredSecret, ...] = ()
+    polling: PollTerms = field(default_factory=PollTerms)
+    key_id: str | None = None
+
+    @property
+    def is_polled(self) -> bool:
+        """Whether the subscriber comes and asks, and nothing is sent."""
+        return not self.url
 
     @property
     def is_told(self) -> bool:
         """Whether anything is to be sent."""
-        return self.state is not SubscriptionState.DISABLED and self.paused_at is None
+        return self.state is not SubscriptionState.DISABLED and self.paused_at is None and not self.is_polled
 
     def secrets(self, at: datetime) -> tuple[str, ...]:
         """The secrets that sign what is sent at an instant; the newest first."""

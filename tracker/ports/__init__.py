@@ -29,6 +29,7 @@ from tracker.ports.providers import (
     Signs,
     Told,
 )
+from tracker.ports.pull import Pulled
 from tracker.ports.records import (
     EVERYTHING_ASIDE,
     MOST_KEYS_SHOWN,
@@ -96,6 +97,7 @@ __all__ = [
     "Provider",
     "ProviderBook",
     "ProviderFacts",
+    "Pulled",
     "QuarantineFilter",
     "Quarantined",
     "RevokedGroups",

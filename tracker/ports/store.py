@@ -6,11 +6,13 @@ from typing import Protocol, TypeVar
 
 from tracker.domain.consent import ProviderId, TrackingId
 from tracker.domain.payment import Payment
+from tracker.domain.pull import Window
 from tracker.domain.schedule import Tempo
 from tracker.domain.subscription import Parked, Subscription
 from tracker.domain.tracked import TrackedConsent
 from tracker.journal.entry import Entry
 from tracker.ports.providers import Health, ProviderFacts, Signs
+from tracker.ports.pull import Pulled
 from tracker.ports.records import (
     EVERYTHING_ASIDE,
     ApiKey,
@@ -167,6 +169,12 @@ class Store(Inbox, Protocol):
         Raises:
             LeaseLostError: Another process tells this subscriber now.
         """
+
+    async def pull_window(self, subscription_id: str) -> Window | None:
+        """What a subscriber that polls was handed and has not answered for; None before its first poll."""
+
+    async def save_pull(self, pulled: Pulled) -> bool | None:
+        """Write what came of a poll, all in one: False if another poll was quicker, None if the subscription is gone."""
 
     # leases
 

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Final
 
-from tracker.domain.errors import SubscriptionNotFoundError
+from tracker.domain.errors import SubscriptionNotFoundError, SubscriptionPolledError
 from tracker.journal.instant import rfc3339
 from tracker.ports import Clock, Delivery, Ids, Sender, Store
 
@@ -41,10 +41,13 @@ class Pings:
 
         Raises:
             SubscriptionNotFoundError: There is none of this id.
+            SubscriptionPolledError: There is nowhere to post it to.
         """
         subscription = await self._store.get_subscription(subscription_id)
         if subscription is None:
             raise SubscriptionNotFoundError
+        if subscription.is_polled:
+            raise SubscriptionPolledError
         now, ping_id = self._clock.now(), self._ids.ordered()
         told = {
             "specversion": "1.0",

@@ -2,13 +2,19 @@
 
 import re
 from base64 import b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 from tracker.domain.consent import Status, is_provider_id
-from tracker.domain.errors import InvalidRequestError, SubscriptionNotFoundError
+from tracker.domain.errors import (
+    InvalidRequestError,
+    SubscriptionNotFoundError,
+    SubscriptionNotPolledError,
+    SubscriptionPolledError,
+)
+from tracker.domain.pull import PollTerms
 from tracker.domain.subscription import EntryFilter, Subscription, reachable, with_new_secret
 from tracker.journal.entry import Entry
 from tracker.ports import Clock, Entropy, Ids, Store, Undelivered
@@ -28,11 +34,13 @@ class SubscriptionRequest:
     """What somebody asks for.
 
     Attributes:
-        url: Where notifications are to be posted.
+        url: Where notifications are to be posted; empty: nothing is, they are polled.
         entry_filter: What is to be heard; its types must not be empty, `*` means everything.
         description: For people; at most 500 characters.
         include_private: Whether private values are sent along.
         from_sequence: The first entry to be told, from 1 to the one after the last; None: what comes from now on.
+        polling: How it is polled.
+        key_id: The API key that acts for the subscriber.
     """
 
     url: str
@@ -40,6 +48,8 @@ class SubscriptionRequest:
     description: str = ""
     include_private: bool = False
     from_sequence: int | None = None
+    polling: PollTerms = field(default_factory=PollTerms)
+    key_id: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +62,7 @@ class SubscriptionChanges:
         only: What else they must be: the rest of the filter.
         description: For people; at most 500 characters.
         include_private: Whether private values are sent along.
+        others: Terms that are set as they are, by the names of their attributes; None, too, is a value there.
     """
 
     url: str | None = None
@@ -59,6 +70,7 @@ class SubscriptionChanges:
     only: EntryFilter | None = None
     description: str | None = None
     include_private: bool | None = None
+    others: Mapping[str, Any] = field(default_factory=dict)
 
     def on(self, before: Subscription) -> Subscription:
         """The subscription with these changes."""
@@ -69,6 +81,7 @@ class SubscriptionChanges:
             entry_filter=wanted if self.types is None else replace(wanted, types=self.types),
             description=before.description if self.description is None else self.description,
             include_private=before.include_private if self.include_private is None else self.include_private,
+            **self.others,
         )
 
 
@@ -102,7 +115,9 @@ class Subscriptions:
             InvalidRequestError: The URL, the filter or the place to begin cannot be.
             StorageError: The database is away.
         """
-        self._check_url(request.url)
+        if request.url:
+            self._check_url(request.url)
+        await self._check_key(request.key_id)
         _check_filter(request.entry_filter)
         _check_description(request.description)
         subscription = Subscription(
@@ -114,10 +129,16 @@ class Subscriptions:
             include_private=request.include_private,
             cursor=await self._start(request.from_sequence),
             created_at=self._clock.now(),
+            polling=request.polling,
+            key_id=request.key_id,
         )
         await self._store.add_subscription(subscription)
         self._changed.ring()
         return subscription
+
+    async def _check_key(self, key_id: str | None) -> None:
+        if key_id is not None and await self._store.get_api_key(key_id) is None:
+            raise InvalidRequestError("key_id names no API key; `tracker keys list` shows those that there are.")
 
     def _secret(self) -> str:
         return "whsec_" + b64encode(self._entropy.token(_SECRET_BYTES)).decode()
@@ -158,12 +179,19 @@ class Subscriptions:
         Raises:
             InvalidRequestError: The URL or the filter cannot be.
             SubscriptionNotFoundError: There is none of this id.
+            SubscriptionPolledError: A URL is given to one that is polled.
+            SubscriptionNotPolledError: How it is polled is said of one that has a URL.
         """
         if changes.url is not None:
             self._check_url(changes.url)
         _check_description(changes.description or "")
+        await self._check_key(changes.others.get("key_id"))
 
         def with_changes(before: Subscription) -> Subscription:
+            if changes.url is not None and before.is_polled:
+                raise SubscriptionPolledError
+            if "polling" in changes.others and not before.is_polled:
+                raise SubscriptionNotPolledError
             after = changes.on(before)
             _check_filter(after.entry_filter)
             return reachable(after) if after.url != before.url else after
@@ -196,9 +224,16 @@ class Subscriptions:
 
         Raises:
             SubscriptionNotFoundError: There is none of this id.
+            SubscriptionPolledError: Nothing is signed with a secret.
         """
         now, secret = self._clock.now(), self._secret()
-        return await self._alter(subscription_id, lambda before: with_new_secret(before, secret, now, overlap), check)
+
+        def rotated(before: Subscription) -> Subscription:
+            if before.is_polled:
+                raise SubscriptionPolledError
+            return with_new_secret(before, secret, now, overlap)
+
+        return await self._alter(subscription_id, rotated, check)
 
     async def _alter(
         self,

@@ -15,6 +15,7 @@ from tracker.web.api import (
     journal,
     journeys,
     payments,
+    polls,
     providers,
     quarantine,
     subscriptions,
@@ -37,6 +38,7 @@ OPERATIONS = (
     *imports.OPERATIONS,
     *journal.OPERATIONS,
     *subscriptions.OPERATIONS,
+    *polls.OPERATIONS,
     *quarantine.OPERATIONS,
     *providers.OPERATIONS,
 )

@@ -28,6 +28,8 @@ TITLES: Mapping[str, tuple[int, str]] = MappingProxyType(
         "not_pausable": (409, "Only an authorized consent can be paused, and no single payment"),
         "not_revocable": (409, "There is nothing to revoke"),
         "revocation_pending": (409, "The holder has been asked to revoke it"),
+        "subscription_not_polled": (409, "It has a URL to which its entries are posted"),
+        "subscription_polled": (409, "It has no URL to which anything is posted"),
         "version_conflict": (412, "It is at another version by now"),
         "body_too_large": (413, "The body is too large"),
         "unsupported_media_type": (415, "Send application/json"),

@@ -16,6 +16,7 @@ from tracker.usecases.journeys import Journeys
 from tracker.usecases.pause import Pausing
 from tracker.usecases.payments import Payments
 from tracker.usecases.ping import Pings
+from tracker.usecases.poll import Polling
 from tracker.usecases.provider_health import ProviderHealth
 from tracker.usecases.quarantine import Quarantine
 from tracker.usecases.receive import Receiver
@@ -62,6 +63,7 @@ class Services:
     journeys: Journeys
     payments: Payments
     feed: Feed
+    polling: Polling
     quarantine: Quarantine
     subscriptions: Subscriptions
     pings: Pings

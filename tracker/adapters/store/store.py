@@ -14,6 +14,7 @@ from tracker.adapters.store import (
     partitions,
     payments,
     provider_readings,
+    pulls,
     readings,
     rows,
     subscriptions,
@@ -25,6 +26,7 @@ from tracker.adapters.store.tables import api_key, batch, inbox
 from tracker.adapters.store.transaction import SqlTransaction
 from tracker.domain.consent import ProviderId, TrackingId
 from tracker.domain.payment import Payment
+from tracker.domain.pull import Window
 from tracker.domain.schedule import Tempo
 from tracker.domain.subscription import Parked, Subscription
 from tracker.domain.tracked import TrackedConsent
@@ -43,6 +45,7 @@ from tracker.ports import (
     PaymentKey,
     Progress,
     ProviderFacts,
+    Pulled,
     Quarantined,
     QuarantineFilter,
     Signs,
@@ -265,6 +268,14 @@ class SqlStore:
     async def save_progress(self, progress: Progress) -> bool:
         """Write how far a subscription has come, all in one."""
         return await self._write(partial(subscriptions.save_progress, progress=progress))
+
+    async def pull_window(self, subscription_id: str) -> Window | None:
+        """What a subscriber that polls has open."""
+        return await self._database.glance(partial(pulls.window_of, subscription_id=subscription_id))
+
+    async def save_pull(self, pulled: Pulled) -> bool | None:
+        """Write what came of a poll."""
+        return await self._write(partial(pulls.save, pulled=pulled))
 
     # ------------------------------------------------------------------------------------------ leases
 

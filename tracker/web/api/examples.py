@@ -149,6 +149,13 @@ SUBSCRIPTION_CHANGES: Final[dict[str, Any]] = {"types": ["consent.*"], "filter":
 
 ROTATION: Final[dict[str, Any]] = {"overlap_seconds": 86_400}
 
+POLL: Final[dict[str, Any]] = {
+    "maxEvents": 10,
+    "returnImmediately": True,
+    "ack": ["019caf1e-7a40-7c21-9f0e-5d1b8c3a2e64"],
+    "setErrs": {"019caf1e-7a40-7c21-9f0e-5d1b8c3a2e65": {"err": "invalid_request", "description": "No such customer."}},
+}
+
 OF_MODELS: Final[dict[str, dict[str, Any]]] = {
     "RegistrationIn": REGISTRATION,
     "BatchIn": BATCH,
@@ -162,6 +169,7 @@ OF_MODELS: Final[dict[str, dict[str, Any]]] = {
     "SubscriptionIn": SUBSCRIPTION,
     "SubscriptionChangesIn": SUBSCRIPTION_CHANGES,
     "RotationIn": ROTATION,
+    "PollIn": POLL,
     "RetryIn": RETRY,
     "EntryOut": ENTRY,
 }

@@ -1,10 +1,12 @@
 """Rows of `subscription`, `parked` and `api_key`."""
 
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Row
 
 from tracker.adapters.store.rows.reading import Values, consistent
+from tracker.domain.pull import PollFormat, PollTerms
 from tracker.domain.subscription import EntryFilter, Parked, RetiredSecret, Subscription, SubscriptionState
 from tracker.journal.instant import parse_rfc3339, rfc3339
 from tracker.ports import ApiKey
@@ -38,6 +40,9 @@ def subscription_values(subscription: Subscription) -> Values:
         "retired_secrets": [
             {"secret": retired.secret, "until": rfc3339(retired.until)} for retired in subscription.retired_secrets
         ],
+        "poll_format": subscription.polling.format.value,
+        "poll_visibility_seconds": round(subscription.polling.visibility.total_seconds()),
+        "key_id": subscription.key_id,
     }
 
 
@@ -71,6 +76,10 @@ def to_subscription(row: Row[Any]) -> Subscription:
             RetiredSecret(secret=retired["secret"], until=parse_rfc3339(retired["until"]))
             for retired in row.retired_secrets or ()
         ),
+        polling=PollTerms(
+            format=PollFormat(row.poll_format), visibility=timedelta(seconds=row.poll_visibility_seconds)
+        ),
+        key_id=row.key_id,
     )
 
 

@@ -11,6 +11,7 @@ from tracker.ports import Undelivered
 from tracker.usecases.ping import Pong
 from tracker.usecases.subscribe import LONGEST_DESCRIPTION, MOST_PATTERNS, TYPE_PATTERN, SubscriptionChanges
 from tracker.web.api.shapes.fields import In, Name, Out, TimeOut, clean
+from tracker.web.api.shapes.polls import KEY_ID, KeyId, PollTermsIn, PollTermsOut
 
 _Several = Field(max_length=MOST_PATTERNS, strict=False)
 
@@ -45,7 +46,9 @@ _Description = Annotated[str, StringConstraints(max_length=LONGEST_DESCRIPTION),
 class SubscriptionIn(In):
     """Somebody who must be told."""
 
-    url: _Url = Field(description="Where notifications are posted.")
+    url: _Url | None = Field(
+        None, description="Where notifications are posted. Without it nothing is: they are polled."
+    )
     types: _Types = Field(("*",), description="Exact types, `prefix.*` or `*`.")
     filter: FilterIn = FilterIn()
     description: _Description = Field("", description="For people.")
@@ -56,6 +59,8 @@ class SubscriptionIn(In):
         default=None, description="Begin with this entry; without it, with the next one that comes."
     )
     order: Literal["consent"] = Field("consent", description="What keeps its order: the entries of each consent.")
+    poll: PollTermsIn | None = Field(default=None, description="How it is polled; goes with no `url`.")
+    key_id: KeyId | None = Field(default=None, description=KEY_ID)
 
 
 class SubscriptionChangesIn(In):
@@ -72,17 +77,24 @@ class SubscriptionChangesIn(In):
     include_private: bool = Field(
         default=False, description="Send personal values along; needs the scope `audit` as well."
     )
+    poll: PollTermsIn = Field(PollTermsIn(), description="How it is polled; the whole of it.")
+    key_id: KeyId | None = Field(default=None, description=KEY_ID)
 
     def changes(self) -> SubscriptionChanges:
         """What was sent."""
         sent = self.model_fields_set
+        others = {"polling": self.poll.terms(), "key_id": self.key_id}
         return SubscriptionChanges(
             url=self.url if "url" in sent else None,
             types=self.types if "types" in sent else None,
             only=self.filter.only() if "filter" in sent else None,
             description=self.description if "description" in sent else None,
             include_private=self.include_private if "include_private" in sent else None,
+            others={term: others[term] for name, term in _OTHERS.items() if name in sent},
         )
+
+
+_OTHERS = {"poll": "polling", "key_id": "key_id"}
 
 
 class RotationIn(In):
@@ -105,7 +117,7 @@ class SubscriptionOut(Out):
     """A subscription and where it stands."""
 
     id: str
-    url: str
+    url: str | None = Field(description="Null: nothing is posted, they are polled.")
     types: tuple[str, ...]
     filter: FilterOut
     description: str
@@ -119,6 +131,8 @@ class SubscriptionOut(Out):
     last_error: str | None
     paused_at: TimeOut | None = Field(description="Since when nothing is sent because somebody wants it so.")
     created_at: TimeOut
+    poll: PollTermsOut | None = Field(description="How it is polled; null: it has a `url`.")
+    key_id: str | None = Field(description="The API key that acts for the subscriber.")
     version: int = Field(description="Rises when it is changed; also the `ETag`.")
 
     @classmethod
@@ -130,12 +144,14 @@ class SubscriptionOut(Out):
 class NewSubscriptionOut(SubscriptionOut):
     """A subscription with a secret that was just made."""
 
-    secret: str = Field(description="For Standard Webhooks signatures. Shown this once.")
+    secret: str | None = Field(
+        description="For Standard Webhooks signatures. Shown this once. Null: nothing is posted that could be signed."
+    )
 
     @classmethod
     def made(cls, subscription: Subscription) -> "NewSubscriptionOut":
         """Show one with its secret."""
-        return cls(**_facts(subscription), secret=subscription.secret)
+        return cls(**_facts(subscription), secret=None if subscription.is_polled else subscription.secret)
 
 
 class PongOut(Out):
@@ -207,9 +223,11 @@ class FailuresOut(Out):
 
 
 def _facts(subscription: Subscription) -> dict[str, Any]:
-    shaped = {"types", "filter", "order"}
+    shaped = {"types", "filter", "order", "url", "poll"}
     heard = subscription.entry_filter
     return {name: getattr(subscription, name) for name in SubscriptionOut.model_fields if name not in shaped} | {
+        "url": subscription.url or None,
+        "poll": PollTermsOut.of(subscription.polling) if subscription.is_polled else None,
         "types": heard.types,
         "filter": FilterOut(
             provider=tuple(sorted(heard.provider)), kind=tuple(sorted(heard.kind)), to=tuple(sorted(heard.to))

@@ -216,7 +216,13 @@ def _with_files(settings: Settings, origin: Origin) -> Settings:
     return settings.model_copy(update=changes)
 
 
-_MADE = {"signing_jwks": "signing", "encryption_jwks": "encryption", "checkpoint_key": "checkpoint"}
+_MADE = {
+    "signing_jwks": "signing",
+    "encryption_jwks": "encryption",
+    "checkpoint_key": "checkpoint",
+    "secrets_key": "secrets",
+    "signing_key": "notifications",
+}
 """Key files that we can make ourselves, and how."""
 
 

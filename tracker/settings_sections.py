@@ -282,9 +282,14 @@ class NotificationsSettings(Section):
 
     Attributes:
         allow_networks: Private or loopback networks that subscriptions may point to. Empty: none.
+        secrets_key: File of a JWK Set of 256-bit keys for the secrets in the database; the first encrypts, all decrypt. None:
+            they are not encrypted.
+        signing_key: File of a private JWK Set of Ed25519 keys; the first signs, all are published. None: nothing is signed so.
     """
 
     allow_networks: tuple[Network, ...] = ()
+    secrets_key: Path | None = None
+    signing_key: Path | None = None
 
 
 class NoticesSettings(Section):

@@ -14,6 +14,7 @@ import pytest
 
 from tests import tokens
 from tracker.adapters.key_files import make_checkpoint_key, make_jwks, write_private
+from tracker.adapters.secret_keys import make_secret_keys
 from tracker.cli import main
 
 CONFIGURATION = """\
@@ -28,6 +29,8 @@ profile = "uae-v2.1"
 client_id = "{client}"
 issuer = "{issuer}"
 resource_url = "{issuer}"
+[notifications]
+secrets_key = "keys/secrets.jwks.json"
 [audit]
 checkpoint_key = "keys/checkpoint.jwk.json"
 """
@@ -65,6 +68,7 @@ def key_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_private(folder / "signing.jwks.json", make_jwks("signing"))
     write_private(folder / "encryption.jwks.json", make_jwks("encryption"))
     write_private(folder / "checkpoint.jwk.json", make_checkpoint_key())
+    write_private(folder / "secrets.jwks.json", make_secret_keys())
     return folder
 
 

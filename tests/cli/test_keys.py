@@ -155,7 +155,37 @@ def test_a_checkpoint_key_is_one_private_ed25519_key(run, bare):
     assert isinstance(key.raw_value, ed25519.Ed25519PrivateKey)
 
 
-@pytest.mark.parametrize("kind", ["signing", "encryption", "checkpoint"])
+def use_notification_keys(run, folder):
+    assert run("keys", "make", "notifications", "--out", "keys/notifications.jwks.json").status == 0
+    file = folder / "tracker.toml"
+    file.write_text(
+        file.read_text().replace("[notifications]", '[notifications]\nsigning_key = "keys/notifications.jwks.json"')
+    )
+    return json.loads((folder / "keys" / "notifications.jwks.json").read_text())["keys"][0]
+
+
+def test_keys_for_notifications_are_made_published_and_listed(run, folder):
+    key = use_notification_keys(run, folder)
+    assert stat.S_IMODE((folder / "keys" / "notifications.jwks.json").stat().st_mode) == 0o600
+    shown = run("keys", "public").out
+    (public,) = json.loads(shown)["notification_jwks"]["keys"]
+    assert (public["x"], public["kid"]) == (key["x"], key["kid"])
+    assert PRIVATE & set(public) == set()
+    assert key["d"] not in shown
+    in_use = json.loads(run("keys", "in-use", "--json").out)["items"]
+    assert (key["kid"], "signs notifications") in [(one["kid"], one["role"]) for one in in_use]
+    assert f"notifications are signed with {key['kid']}; secrets are encrypted with " in run("check").out
+
+
+def test_a_key_for_notifications_that_cannot_be_used_is_told_by_check(run, folder):
+    use_notification_keys(run, folder)
+    (folder / "keys" / "notifications.jwks.json").write_text("{}")
+    done = run("check")
+    assert done.status == 2
+    assert "notifications.jwks.json is not a JWK Set" in done.out
+
+
+@pytest.mark.parametrize("kind", ["signing", "encryption", "checkpoint", "notifications"])
 def test_nothing_is_overwritten(run, bare, kind):
     (bare / "there.json").write_text("precious")
     (bare / "link.json").symlink_to("nowhere.json")
@@ -240,17 +270,19 @@ def join(folder, kind, new_kid):
 def test_which_keys_are_in_use(run, folder):
     old_signing, old_encryption = join(folder, "signing", "sig-2"), join(folder, "encryption", "enc-2")
     items = json.loads(run("keys", "in-use", "--json").out)["items"]
+    (secret,) = json.loads((folder / "keys" / "secrets.jwks.json").read_text())["keys"]
     assert [(item["kid"], item["role"]) for item in items] == [
         ("sig-2", "signs"),
         (old_signing, "ready to sign"),
         ("enc-2", "opens events"),
         (old_encryption, "opens events"),
+        (secret["kid"], "encrypts secrets"),
     ]
-    assert {item["client_id"] for item in items} == {"tpp-client-001"}
+    assert [item["client_id"] for item in items] == ["tpp-client-001"] * 4 + [""]
     assert items[0]["file"].endswith("signing.jwks.json")
     lines = run("keys", "in-use").lines
     assert lines[0].split("  ")[0] == "kid"
-    assert len(lines) == 5
+    assert len(lines) == 6
     found = run("check").out
     assert f"tpp-client-001 signs with sig-2, opens events for enc-2, {old_encryption}; " in found
 

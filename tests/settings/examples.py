@@ -57,6 +57,8 @@ drift_grace = 6
 
 [notifications]
 allow_networks = ["127.0.0.0/8", "fd00::/8"]
+secrets_key = "keys/secrets.jwks.json"
+signing_key = "keys/notifications.jwks.json"
 
 [notices]
 expiring_days = [14, 2]
@@ -89,5 +91,7 @@ KEY_FILES = (
     "receiver.pem",
     "receiver.key",
     "checkpoint.jwk.json",
+    "notifications.jwks.json",
+    "secrets.jwks.json",
 )
 """In `keys/`: every file that the examples name."""

@@ -121,6 +121,8 @@ OVERRIDES = {
     "TRACKER_POLLING__REVOKE_ABANDONED_AFTER": "19",
     "TRACKER_POLLING__DRIFT_GRACE": "18",
     "TRACKER_NOTICES__OVERLAP_GRACE": "7200",
+    "TRACKER_NOTIFICATIONS__SECRETS_KEY": "keys/http.key",
+    "TRACKER_NOTIFICATIONS__SIGNING_KEY": "keys/ca.pem",
     "TRACKER_AUDIT__ORIGIN": "other.example/journal",
     "TRACKER_AUDIT__CHECKPOINT_KEY": "keys/ca.pem",
     "TRACKER_SECURITY__KEY_FILE_MODE": "refuse",
@@ -152,6 +154,10 @@ def test_variables_override_every_single_value(load, folder, text):
     ]
     assert seconds_of(settings.polling) == [14, 15, 16, 17, 19, 18]
     assert settings.notices.overlap_grace.total_seconds() == 7200
+    assert (settings.notifications.secrets_key, settings.notifications.signing_key) == (
+        keys / "http.key",
+        keys / "ca.pem",
+    )
     assert settings.audit.origin == "other.example/journal"
     assert settings.audit.checkpoint_key == folder / "keys/ca.pem"
     assert settings.security.key_file_mode == "refuse"
@@ -281,6 +287,8 @@ def test_half_a_transport_identity_is_refused(refusal, half):
         ("receiver.key", "[receiver] tls_key"),
         ("callers.pem", "[receiver] client_ca"),
         ("checkpoint.jwk.json", "[audit] checkpoint_key"),
+        ("notifications.jwks.json", "[notifications] signing_key"),
+        ("secrets.jwks.json", "[notifications] secrets_key"),
     ],
 )
 def test_a_missing_file_is_refused(refusal, folder, name, path):

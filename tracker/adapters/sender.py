@@ -80,6 +80,8 @@ class WebhookSender:
         self, subscription: Subscription, entry_id: str, body: bytes, at: datetime, *, traceparent: str | None = None
     ) -> Delivery:
         """Sign and post one body; a failure is an answer, never an exception. Redirects are not followed."""
+        if subscription.locked is not None:
+            return Delivery(status=None, error=subscription.locked)
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._total_seconds
         try:

@@ -6,6 +6,7 @@ from tracker.app.database import database_place, downgrade_database, require_sch
 from tracker.app.findings import Finding
 from tracker.app.key_making import make_key_file, public_keys, take_key_over
 from tracker.app.our_keys import keys_in_use
+from tracker.app.sealing import seal_secrets
 from tracker.app.service import Role, running, service, with_tracker, worker_for
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "require_schema",
     "running",
     "schema_revisions",
+    "seal_secrets",
     "service",
     "take_key_over",
     "upgrade_database",

@@ -19,6 +19,7 @@ from tracker.adapters.metrics.counters import Counters
 from tracker.adapters.sender import open_sender
 from tracker.adapters.store.place import Wakeups
 from tracker.adapters.store.store import SqlStore
+from tracker.adapters.store.vault import Vault
 from tracker.app.bells import Bells
 from tracker.app.certificates import Certificates
 from tracker.app.database import database_place
@@ -167,6 +168,7 @@ class Tracker:
         self.returned_keys.look_for(keys.events)
         self.holders.sign_with({provider.id: keys.signing[provider.client_id][0] for provider in self.providers})
         self.exporting.sign_with(keys.signer)
+        self.store.vault.use_keys(keys.secrets)
         _log.info("The key files were read: %s", keys.told())
 
 
@@ -192,7 +194,7 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
     trail = Trail(meters, traces)
     async with AsyncExitStack() as stack:
         place = database_place(settings)
-        store = SqlStore(place.open(), world.ids)
+        store = SqlStore(place.open(), world.ids, Vault(keys.secrets))
         stack.push_async_callback(store.close)
         connections = [
             HolderConnection(

@@ -15,11 +15,15 @@ from tracker.adapters.key_files import (
     public_jwks,
     write_private,
 )
+from tracker.adapters.notification_keys import load_notification_keys, make_notification_keys
+from tracker.adapters.secret_keys import make_secret_keys
 from tracker.domain.errors import InvalidRequestError
 from tracker.settings import Settings
 
+Kind = Literal["signing", "encryption", "checkpoint", "notifications", "secrets"]
 
-def make_key_file(kind: Literal["signing", "encryption", "checkpoint"], out: Path, kid: str | None) -> str:
+
+def make_key_file(kind: Kind, out: Path, kid: str | None) -> str:
     """Make a private key in a file of its own, and say so.
 
     Raises:
@@ -27,7 +31,16 @@ def make_key_file(kind: Literal["signing", "encryption", "checkpoint"], out: Pat
         ConfigurationError: The file is there already, or cannot be written.
     """
     _require_folder(out)
-    write_private(out, make_checkpoint_key() if kind == "checkpoint" else make_jwks(kind, kid))
+    match kind:
+        case "checkpoint":
+            text = make_checkpoint_key()
+        case "notifications":
+            text = make_notification_keys()
+        case "secrets":
+            text = make_secret_keys()
+        case _:
+            text = make_jwks(kind, kid)
+    write_private(out, text)
     return f"{out} is made; nobody but you can read it."
 
 
@@ -51,7 +64,7 @@ def _require_folder(out: Path) -> None:
 
 
 def public_keys(settings: Settings) -> dict[str, Any]:
-    """Our public keys: of each client what its directory needs, and of the journal what auditors need.
+    """Our public keys: of each client what its directory needs, and what auditors and subscribers need.
 
     Raises:
         ConfigurationError: A key file cannot be used.
@@ -69,6 +82,8 @@ def public_keys(settings: Settings) -> dict[str, Any]:
     if settings.audit.checkpoint_key is not None:
         key = load_checkpoint_key(settings.audit.checkpoint_key, mode)
         shown["checkpoint_vkey"] = checkpoint_vkey(key, settings.audit.origin)
+    if settings.notifications.signing_key is not None:
+        shown["notification_jwks"] = load_notification_keys(settings.notifications.signing_key, mode).public_jwks()
     return shown
 
 

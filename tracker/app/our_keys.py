@@ -7,6 +7,8 @@ from functools import partial
 from tracker.adapters.checkpoint_signer import checkpoint_signer
 from tracker.adapters.jose import DecryptionKey, EventKeys, SigningKey
 from tracker.adapters.key_files import event_keys, load_checkpoint_key, load_encryption_keys, load_signing_keys
+from tracker.adapters.notification_keys import NotificationKeys, load_notification_keys
+from tracker.adapters.secret_keys import NO_KEYS, SecretKeys, load_secret_keys
 from tracker.domain.errors import ConfigurationError, TrackerError
 from tracker.ports import CheckpointSigner
 from tracker.settings import Settings
@@ -21,19 +23,28 @@ class OurKeys:
         encryption: By client id; every one opens events.
         events: The encryption keys of all clients, by key id.
         signer: Signs checkpoints; None if nothing does.
+        notifications: Sign what subscribers are told; None if none of ours does.
+        secrets: Encrypt what is secret in the database; there may be none.
     """
 
     signing: Mapping[str, tuple[SigningKey, ...]]
     encryption: Mapping[str, tuple[DecryptionKey, ...]]
     events: EventKeys
     signer: CheckpointSigner | None
+    notifications: NotificationKeys | None = None
+    secrets: SecretKeys = NO_KEYS
 
     def told(self) -> str:
         """Say which keys are in use, by their ids."""
-        return "; ".join(
+        told = [
             f"{client_id} signs with {keys[0].kid}, opens events for {', '.join(k.kid for k in self.encryption[client_id])}"
             for client_id, keys in self.signing.items()
-        )
+        ]
+        if self.notifications is not None:
+            told.append(f"notifications are signed with {self.notifications.kid}")
+        if self.secrets.kids:
+            told.append(f"secrets are encrypted with {self.secrets.kids[0]}")
+        return "; ".join(told)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,9 +52,10 @@ class KeyInUse:
     """One of our keys, and what it does.
 
     Attributes:
-        client_id: Whose it is.
+        client_id: Whose it is; empty for one that is no client's.
         kid: Its id.
-        role: `signs`; `ready to sign`, behind the one that does; `opens events`.
+        role: `signs`; `ready to sign`, behind the one that does; `opens events`; `signs notifications`; `published`, beside that;
+            `encrypts secrets`; `decrypts secrets`, beside that.
         file: Where it is.
     """
 
@@ -68,6 +80,12 @@ def keys_in_use(settings: Settings) -> list[KeyInUse]:
         for key in keys.encryption[name]:
             file = str(client.encryption_jwks)
             found.append(KeyInUse(client_id=name, kid=key.kid, role="opens events", file=file))
+    for n, kid in enumerate(() if keys.notifications is None else keys.notifications.kids):
+        role = "published" if n else "signs notifications"
+        found.append(KeyInUse(client_id="", kid=kid, role=role, file=str(settings.notifications.signing_key)))
+    for n, kid in enumerate(keys.secrets.kids):
+        role = "decrypts secrets" if n else "encrypts secrets"
+        found.append(KeyInUse(client_id="", kid=kid, role=role, file=str(settings.notifications.secrets_key)))
     return found
 
 
@@ -81,6 +99,10 @@ def unusable_key_files(settings: Settings) -> list[TrackerError]:
         loads.append(partial(load_encryption_keys, client.encryption_jwks, mode))
     if settings.audit.checkpoint_key is not None:
         loads.append(partial(load_checkpoint_key, settings.audit.checkpoint_key, mode))
+    if settings.notifications.signing_key is not None:
+        loads.append(partial(load_notification_keys, settings.notifications.signing_key, mode))
+    if settings.notifications.secrets_key is not None:
+        loads.append(partial(load_secret_keys, settings.notifications.secrets_key, mode))
     for load in loads:
         try:
             load()
@@ -108,4 +130,16 @@ def load_our_keys(settings: Settings) -> OurKeys:
         encryption=encryption,
         events=event_keys(encryption),
         signer=signer,
+        notifications=_notification_keys(settings),
+        secrets=_secret_keys(settings),
     )
+
+
+def _notification_keys(settings: Settings) -> NotificationKeys | None:
+    file = settings.notifications.signing_key
+    return None if file is None else load_notification_keys(file, settings.security.key_file_mode)
+
+
+def _secret_keys(settings: Settings) -> SecretKeys:
+    file = settings.notifications.secrets_key
+    return NO_KEYS if file is None else load_secret_keys(file, settings.security.key_file_mode)

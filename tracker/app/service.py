@@ -1,6 +1,7 @@
 """Running everything, and taking it down in order."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
@@ -15,6 +16,8 @@ from tracker.app.tracing import following
 from tracker.domain.errors import ConfigurationError, StorageError
 from tracker.settings import Settings
 from tracker.worker import Loop, Tick, Worker
+
+_log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -180,6 +183,8 @@ async def service(
             watched = world or World()
             if spans is not None:
                 watched = replace(watched, spans=spans)
+            if settings.notifications.secrets_key is None:
+                _log.warning("The secrets of subscriptions are not encrypted in the database: there is no secrets_key")
             async with build(settings, watched) as tracker, running(tracker, roles) as url:
                 yield tracker, url
 

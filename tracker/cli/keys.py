@@ -110,9 +110,36 @@ def checkpoint(out: Out) -> None:
     print_line(make_key_file("checkpoint", out, None))
 
 
+@make.command(epilog="Example: tracker keys make notifications --out keys/notifications.jwks.json")
+def notifications(out: Out) -> None:
+    """Make a private JWK Set that signs what subscribers are told, beside their secrets."""
+    from tracker.app import make_key_file  # noqa: PLC0415
+
+    print_line(make_key_file("notifications", out, None))
+
+
+@make.command(epilog="Example: tracker keys make secrets --out keys/secrets.jwks.json")
+def secrets(out: Out) -> None:
+    """Make a key that encrypts the secrets of subscriptions in the database."""
+    from tracker.app import make_key_file  # noqa: PLC0415
+
+    print_line(make_key_file("secrets", out, None))
+
+
+@app.command(epilog="Example: tracker keys seal")
+def seal() -> None:
+    """Encrypt the secrets of subscriptions that stand in the database as they are, or under a key that is not the first.
+
+    Run it once there is a `secrets_key`, and whenever another key has come first. It may run beside the service.
+    """
+    from tracker.app import seal_secrets  # noqa: PLC0415
+
+    print_line(do(seal_secrets))
+
+
 @app.command(epilog="Example: tracker keys public")
 def public() -> None:
-    """Print our public keys: what the directory needs, and the VKEY that auditors need."""
+    """Print our public keys: what the directory, auditors (the VKEY) and subscribers need."""
     from tracker.app import public_keys  # noqa: PLC0415
 
     print_json(public_keys(load()))

@@ -108,7 +108,7 @@ def listing(json: Json = False) -> None:
             _state(one),
             str(head - one.cursor),
             time_text(one.last_delivered_at),
-            one.last_error or "",
+            one.trouble or "",
         )
         for one in found
     )

@@ -99,6 +99,8 @@ class Subscription:
         retired_secrets: Those that sign too, for a while.
         polling: How it is polled; it counts only where there is no URL.
         key_id: The API key that acts for the subscriber; None: no key in particular.
+        locked: Why what is secret of it cannot be read here, for people; None: it can. It is not told by then, and this is found
+            out at each reading, never written.
     """
 
     id: str
@@ -120,6 +122,7 @@ class Subscription:
     retired_secrets: tuple[RetiredSecret, ...] = ()
     polling: PollTerms = field(default_factory=PollTerms)
     key_id: str | None = None
+    locked: str | None = None
 
     @property
     def is_polled(self) -> bool:
@@ -129,7 +132,13 @@ class Subscription:
     @property
     def is_told(self) -> bool:
         """Whether anything is to be sent."""
-        return self.state is not SubscriptionState.DISABLED and self.paused_at is None and not self.is_polled
+        is_for_us = not self.is_polled and self.locked is None
+        return self.state is not SubscriptionState.DISABLED and self.paused_at is None and is_for_us
+
+    @property
+    def trouble(self) -> str | None:
+        """Why nothing arrives, for people; None if all is well."""
+        return self.locked or self.last_error
 
     def secrets(self, at: datetime) -> tuple[str, ...]:
         """The secrets that sign what is sent at an instant; the newest first."""
@@ -234,6 +243,8 @@ def failing(
 def with_new_secret(subscription: Subscription, secret: str, now: datetime, overlap: timedelta) -> Subscription:
     """Give it another secret; those before sign beside it for so long, and no longer than they would have."""
     older = (RetiredSecret(secret=subscription.secret, until=now + overlap), *subscription.retired_secrets)
+    if subscription.locked is not None:  # those before can sign nothing any more
+        older = ()
     kept = tuple(retired for retired in older if now < retired.until)[:MOST_RETIRED_SECRETS]
     return replace(subscription, secret=secret, retired_secrets=kept)
 

@@ -90,7 +90,7 @@ class Notifier:
             if held is None:
                 return None
         subscription = await self._ports.store.get_subscription(subscription_id)
-        if subscription is None:
+        if subscription is None or subscription.locked is not None:
             return None
         rows = await self._ports.store.parked(subscription_id)
         return Stream(subscription, rows, self._ports, held, partial(self._is_ours, subscription_id))
@@ -105,7 +105,7 @@ class Notifier:
         versions = {found.id: found.version for found in subscriptions}
         wanted = {found.id for found in subscriptions if found.is_told}
         # One that is disabled has just ended by itself, or is about to.
-        known = {found.id for found in subscriptions if found.paused_at is None}
+        known = {found.id for found in subscriptions if found.paused_at is None and found.locked is None}
         if self._leasing is not None:
             ours = await self._leasing.share([subscription_lease(one) for one in wanted])
             wanted = {one for one in wanted if subscription_lease(one) in ours}

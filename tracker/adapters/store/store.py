@@ -1,9 +1,10 @@
 """The store: `ports.Store` on any database that can run a piece of work in a transaction."""
 
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from sqlalchemy import Connection, delete, insert, update
 
@@ -14,19 +15,20 @@ from tracker.adapters.store import (
     partitions,
     payments,
     provider_readings,
-    pulls,
     readings,
     rows,
     subscriptions,
     surveys,
 )
+from tracker.adapters.store.database import Database as Database  # noqa: PLC0414 - it is known from here
 from tracker.adapters.store.gathering import Gathering
 from tracker.adapters.store.many import insert_rows
+from tracker.adapters.store.subscriber_store import SubscriberStore
 from tracker.adapters.store.tables import api_key, batch, inbox
 from tracker.adapters.store.transaction import SqlTransaction
+from tracker.adapters.store.vault import Sealing, Vault
 from tracker.domain.consent import ProviderId, TrackingId
 from tracker.domain.payment import Payment
-from tracker.domain.pull import Window
 from tracker.domain.schedule import Tempo
 from tracker.domain.subscription import Parked, Subscription
 from tracker.domain.tracked import TrackedConsent
@@ -45,7 +47,6 @@ from tracker.ports import (
     PaymentKey,
     Progress,
     ProviderFacts,
-    Pulled,
     Quarantined,
     QuarantineFilter,
     Signs,
@@ -63,29 +64,18 @@ _BATCHES_KEPT = timedelta(days=1)
 _MOVES_KEPT = timedelta(days=8)
 
 
-class Database(Protocol):
-    """What the store needs of a database."""
-
-    async def write(self, work: Callable[[Connection], tuple[T, str | None]], *, urgent: bool = False) -> T:
-        """Run work in a transaction and give its answer after the commit; with it, the batch id that it left.
-
-        Where one waits for another, what is urgent goes first; it is short.
-        """
-
-    async def read(self, work: Callable[[Connection], T]) -> T:
-        """Run a query."""
-
-    async def glance(self, work: Callable[[Connection], T]) -> T:
-        """Run a query that looks up a row or two by their keys; many of these share what goes with it."""
-
-    async def close(self) -> None:
-        """Finish what waits."""
-
-
-class SqlStore:
+class SqlStore(SubscriberStore):
     """Implements `ports.Store`."""
 
-    def __init__(self, database: Database, ids: Ids) -> None:
+    def __init__(self, database: Database, ids: Ids, vault: Vault | None = None) -> None:
+        """Take what there is to work with.
+
+        Args:
+            database: Where everything is.
+            ids: For batches.
+            vault: Encrypts what is secret of subscriptions; None: nothing is encrypted.
+        """
+        self.vault = vault or Vault()
         self._database = database
         self._ids = ids
         self._admitted = Gathering(self._admit_all)
@@ -238,19 +228,21 @@ class SqlStore:
 
     async def add_subscription(self, new: Subscription) -> None:
         """Keep a new subscription."""
-        await self._write(partial(subscriptions.add, new=new))
+        await self._write(partial(subscriptions.add, new=self.vault.sealed(new)))
 
     async def subscriptions(self) -> list[Subscription]:
         """All of them."""
-        return await self._database.read(subscriptions.listed)
+        return [self.vault.opened(one) for one in await self._database.read(subscriptions.listed)]
 
     async def get_subscription(self, subscription_id: str) -> Subscription | None:
         """One of them."""
-        return await self._database.read(partial(subscriptions.get, subscription_id=subscription_id))
+        found = await self._database.read(partial(subscriptions.get, subscription_id=subscription_id))
+        return None if found is None else self.vault.opened(found)
 
     async def change_subscription(self, changed: Subscription, at_version: int) -> bool:
         """Write the terms and the state of one, and raise its version."""
-        return await self._write(partial(subscriptions.change, changed=changed, at_version=at_version))
+        sealed = self.vault.sealed(changed)
+        return await self._write(partial(subscriptions.change, changed=sealed, at_version=at_version))
 
     async def delete_subscription(self, subscription_id: str) -> bool:
         """Forget one."""
@@ -269,13 +261,20 @@ class SqlStore:
         """Write how far a subscription has come, all in one."""
         return await self._write(partial(subscriptions.save_progress, progress=progress))
 
-    async def pull_window(self, subscription_id: str) -> Window | None:
-        """What a subscriber that polls has open."""
-        return await self._database.glance(partial(pulls.window_of, subscription_id=subscription_id))
+    async def secrets_standing(self) -> Counter[Sealing]:
+        """How many subscriptions have secrets that stand how."""
+        return Counter([self.vault.standing(one) for one in await self._database.read(subscriptions.listed)])
 
-    async def save_pull(self, pulled: Pulled) -> bool | None:
-        """Write what came of a poll."""
-        return await self._write(partial(pulls.save, pulled=pulled))
+    async def seal_again(self) -> Counter[Sealing]:
+        """Encrypt anew what does not stand as it would be written today; how it stood before. Any number may do it at once."""
+        stood: Counter[Sealing] = Counter()
+        for stored in await self._database.read(subscriptions.listed):
+            standing = self.vault.standing(stored)
+            stood[standing] += 1
+            if standing is Sealing.OLD:
+                sealed = self.vault.sealed(self.vault.opened(stored))
+                await self._write(partial(subscriptions.write_secrets, sealed=sealed))
+        return stood
 
     # ------------------------------------------------------------------------------------------ leases
 

@@ -13,6 +13,7 @@ _TERMS = frozenset(
     {"url", "entry_filter", "secret", "description", "include_private", "paused_at", "retired_secrets", "version"}
 )
 _TERMS |= {"poll_format", "poll_visibility_seconds", "key_id"}
+_SECRET = frozenset({"secret", "retired_secrets"})
 _PLACE = frozenset({"cursor", "last_delivered_at"})
 _FIXED = frozenset({"id", "created_at"})
 
@@ -74,6 +75,13 @@ def change(connection: Connection, changed: Subscription, at_version: int) -> bo
     """Write the terms and the state of one, and raise its version; its place is left to who tells it."""
     values = _all_but(changed, _PLACE | _FIXED) | {"version": at_version + 1}
     there = update(subscription).where(subscription.c.id == changed.id, subscription.c.version == at_version)
+    return connection.execute(there.values(values)).rowcount > 0
+
+
+def write_secrets(connection: Connection, sealed: Subscription) -> bool:
+    """Write the secrets of one in another form, unless its terms have changed since they were read: these are written anew."""
+    values = {name: value for name, value in rows.subscription_values(sealed).items() if name in _SECRET}
+    there = update(subscription).where(subscription.c.id == sealed.id, subscription.c.version == sealed.version)
     return connection.execute(there.values(values)).rowcount > 0
 
 

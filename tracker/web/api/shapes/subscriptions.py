@@ -229,6 +229,7 @@ def _facts(subscription: Subscription) -> dict[str, Any]:
         "url": subscription.url or None,
         "poll": PollTermsOut.of(subscription.polling) if subscription.is_polled else None,
         "types": heard.types,
+        "last_error": subscription.trouble,
         "filter": FilterOut(
             provider=tuple(sorted(heard.provider)), kind=tuple(sorted(heard.kind)), to=tuple(sorted(heard.to))
         ),

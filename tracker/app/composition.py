@@ -16,6 +16,7 @@ from tracker.adapters.clock import SystemClock, SystemEntropy, SystemIds
 from tracker.adapters.hub.holders import HolderConnection, Holders
 from tracker.adapters.jose import JwcryptoEventCrypto
 from tracker.adapters.metrics.counters import Counters
+from tracker.adapters.security_event_signer import event_signer
 from tracker.adapters.sender import open_sender
 from tracker.adapters.store.place import Wakeups
 from tracker.adapters.store.store import SqlStore
@@ -168,6 +169,7 @@ class Tracker:
         self.returned_keys.look_for(keys.events)
         self.holders.sign_with({provider.id: keys.signing[provider.client_id][0] for provider in self.providers})
         self.exporting.sign_with(keys.signer)
+        self.services.polling.sign_with(event_signer(keys.notifications))
         self.store.vault.use_keys(keys.secrets)
         _log.info("The key files were read: %s", keys.told())
 
@@ -285,7 +287,7 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
             journeys=Journeys(store, office, bells.journal, bells.asks, trail),
             payments=Payments(store),
             feed=feed,
-            polling=Polling(store, world.clock, feed, trail),
+            polling=Polling(store, world.clock, feed, trail, event_signer(keys.notifications)),
             quarantine=Quarantine(
                 store,
                 world.clock,

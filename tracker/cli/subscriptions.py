@@ -43,6 +43,7 @@ def add(
         int,
         typer.Option(min=1, max=12 * 3600, help="Polled: after so many seconds what was not answered for comes again."),
     ] = 60,
+    signed: Annotated[bool, typer.Option("--signed", help="Polled: hand out signed Security Event Tokens.")] = False,
     key_id: Annotated[
         str | None, typer.Option(help="The API key that acts for the subscriber; `tracker keys list` has the ids.")
     ] = None,
@@ -52,7 +53,7 @@ def add(
     from datetime import timedelta  # noqa: PLC0415
 
     from tracker.domain.errors import InvalidRequestError  # noqa: PLC0415
-    from tracker.domain.pull import PollTerms  # noqa: PLC0415
+    from tracker.domain.pull import PollFormat, PollTerms  # noqa: PLC0415
     from tracker.domain.subscription import EntryFilter  # noqa: PLC0415
     from tracker.usecases.subscribe import SubscriptionRequest  # noqa: PLC0415
 
@@ -65,14 +66,18 @@ def add(
         to=frozenset(to or ()),
     )
 
+    format_ = PollFormat.SET if signed else PollFormat.ENTRY
+    polling = PollTerms(format=format_, visibility=timedelta(seconds=visibility))
+
     async def deed(tracker: "Tracker") -> "Subscription":
+        tracker.services.polling.require(polling)
         return await tracker.services.subscriptions.add(
             SubscriptionRequest(
                 url=url or "",
                 entry_filter=wanted,
                 description=description,
                 from_sequence=from_sequence,
-                polling=PollTerms(visibility=timedelta(seconds=visibility)),
+                polling=polling,
                 key_id=key_id,
             )
         )

@@ -20,6 +20,7 @@ TrackerError
 ├── RevocationPendingError        a revocation is under way
 ├── SubscriptionNotPolledError    it has a URL to which entries are posted
 ├── SubscriptionPolledError       it has none: nothing can be posted
+├── SigningKeyMissingError        a subscriber is to have signed tokens, and there is no key
 ├── InboxFullError                nothing can be admitted now
 ├── ConsentApiError               asking the holder failed
 │   ├── ConsentApiUnavailableError    time-out, 5xx, 429
@@ -176,6 +177,13 @@ class SubscriptionPolledError(TrackerError):
     """The subscription has no URL: its entries are polled, and nothing is posted or signed with a secret."""
 
     code = "subscription_polled"
+
+
+class SigningKeyMissingError(TrackerError):
+    """The subscription's entries are to be signed, and [notifications] has no signing_key."""
+
+    code = "signing_key_missing"
+    retryable = True
 
 
 class InboxFullError(TrackerError):

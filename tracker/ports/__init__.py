@@ -29,7 +29,7 @@ from tracker.ports.providers import (
     Signs,
     Told,
 )
-from tracker.ports.pull import Pulled
+from tracker.ports.pull import EventSigner, Pulled
 from tracker.ports.records import (
     EVERYTHING_ASIDE,
     MOST_KEYS_SHOWN,
@@ -77,6 +77,7 @@ __all__ = [
     "DueAsks",
     "Entropy",
     "EventCrypto",
+    "EventSigner",
     "Evidence",
     "Health",
     "Held",

@@ -1,10 +1,14 @@
 """What the store keeps of subscribers that poll."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 from tracker.domain.pull import Window
 from tracker.domain.subscription import Parked
+
+EventSigner = Callable[[bytes], str]
+"""The claims of a Security Event Token, as JSON, to the signed token."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,12 +15,18 @@ from datetime import datetime
 from typing import Final
 from weakref import WeakValueDictionary
 
-from tracker.domain.errors import SubscriptionNotFoundError, SubscriptionNotPolledError
-from tracker.domain.pull import Handout, OpenEntry, Window
+from tracker.domain.errors import (
+    InvalidRequestError,
+    SigningKeyMissingError,
+    SubscriptionNotFoundError,
+    SubscriptionNotPolledError,
+)
+from tracker.domain.pull import Handout, OpenEntry, PollFormat, PollTerms, Window
 from tracker.domain.subscription import EntryFilter, Parked, Subscription
 from tracker.journal.entry import Entry
-from tracker.ports import Clock, Delivery, Pulled, Store
+from tracker.ports import Clock, Delivery, EventSigner, Pulled, Store
 from tracker.usecases.feed import Feed
+from tracker.usecases.security_event import security_event
 from tracker.usecases.trail import Trail
 
 _log = logging.getLogger(__name__)
@@ -71,11 +77,19 @@ class HandedOut:
         subscription: Whose it is.
         entries: In sequence.
         has_more: Whether another poll would have more at once.
+        sign: Makes signed tokens of them; None: they are told as they are.
     """
 
     subscription: Subscription
     entries: Sequence[Entry]
     has_more: bool
+    sign: EventSigner | None = None
+
+    def told(self, entry: Entry) -> bytes:
+        """One of them, as JSON: the entry as it was hashed, or a string that is its signed token."""
+        if self.sign is None:
+            return entry.told(with_private=self.subscription.include_private)
+        return f'"{self.sign(security_event(entry, self.subscription))}"'.encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +110,9 @@ class _Look:
 class Polling:
     """Answers polls."""
 
-    def __init__(self, store: Store, clock: Clock, feed: Feed, trail: Trail | None = None) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, feed: Feed, trail: Trail | None = None, sign: EventSigner | None = None
+    ) -> None:
         """Take what there is to work with.
 
         Args:
@@ -104,13 +120,28 @@ class Polling:
             clock: Our clock.
             feed: By which is waited; closed, it lets go of those who poll, too.
             trail: Follows entries.
+            sign: Signs Security Event Tokens; None: nobody can have any.
         """
         self._store = store
         self._clock = clock
         self._feed = feed
         self._trail = trail or Trail()
+        self._sign = sign
         # Polls of one subscription come one after the other here, so that only those of other processes get in the way.
         self._alone: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    def sign_with(self, sign: EventSigner | None) -> None:
+        """Sign with another key from now on."""
+        self._sign = sign
+
+    def require(self, terms: PollTerms) -> None:
+        """Go on if entries can be handed out by these terms.
+
+        Raises:
+            InvalidRequestError: They ask for signed tokens, and there is no key.
+        """
+        if terms.format is PollFormat.SET and self._sign is None:
+            raise InvalidRequestError("format goes with a key: set signing_key in [notifications].")
 
     async def poll(
         self, subscription_id: str, request: PollRequest, check: Callable[[Subscription], None]
@@ -125,6 +156,7 @@ class Polling:
         Raises:
             SubscriptionNotFoundError: There is none of this id.
             SubscriptionNotPolledError: It has a URL.
+            SigningKeyMissingError: It is to have signed tokens, and the key is gone.
             StorageError: The database is away; what was handed out and does not arrive is handed out again.
         """
         look = await self._turn(subscription_id, request, check)
@@ -171,6 +203,9 @@ class Polling:
         """One look, written; None: another poll was quicker."""
         if not subscription.is_polled:
             raise SubscriptionNotPolledError
+        is_signed = subscription.polling.format is PollFormat.SET
+        if is_signed and self._sign is None:
+            raise SigningKeyMissingError
         now = self._clock.now()
         handout = Handout(before, now, subscription.polling.visibility)
         handout.settle(request.acknowledged, request.refused)
@@ -201,7 +236,7 @@ class Polling:
                 return None
             self._tell(subscription.id, handout, lost)
         chosen = [entries[one.sequence] for one in handout.chosen]
-        handed = HandedOut(subscription, chosen, handout.has_more or not is_end)
+        handed = HandedOut(subscription, chosen, handout.has_more or not is_end, self._sign if is_signed else None)
         has_room = handout.has_room and subscription.paused_at is None
         return _Look(handed, handout.after, has_room, is_end)
 

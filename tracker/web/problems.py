@@ -53,6 +53,7 @@ _OF_ERRORS = {
     "holder_contract_broken": "holder_unavailable",
     "holder_error": "holder_unavailable",
     "revocation_refused": "holder_refused",
+    "signing_key_missing": "not_ready",
     "storage_unavailable": "not_ready",
     "row_inconsistent": "internal_error",
 }

@@ -45,9 +45,8 @@ def require_subscribers_key(request: web.Request, subscription: Subscription) ->
 
 
 def _body(handed: HandedOut) -> bytes:
-    """Put the entries together as they were hashed."""
-    with_private = handed.subscription.include_private
-    sets = b",".join(b'"%b":%b' % (one.id.encode(), one.told(with_private=with_private)) for one in handed.entries)
+    """Put the entries together as they were hashed, or as signed tokens."""
+    sets = b",".join(b'"%b":%b' % (one.id.encode(), handed.told(one)) for one in handed.entries)
     return b'{"sets":{%b},"moreAvailable":%b}' % (sets, b"true" if handed.has_more else b"false")
 
 

@@ -48,6 +48,8 @@ async def add(request: web.Request, services: Services) -> web.Response:
     _require_private_scope(request, wanted=given.include_private)
     if given.url is not None and given.poll is not None:
         raise Problem("invalid_request", "poll goes with a subscription without url.")
+    polling = (given.poll or PollTermsIn()).terms()
+    services.polling.require(polling)
     made = await services.subscriptions.add(
         SubscriptionRequest(
             url=given.url or "",
@@ -55,7 +57,7 @@ async def add(request: web.Request, services: Services) -> web.Response:
             description=given.description,
             include_private=given.include_private,
             from_sequence=given.from_sequence,
-            polling=(given.poll or PollTermsIn()).terms(),
+            polling=polling,
             key_id=given.key_id,
         )
     )
@@ -92,6 +94,8 @@ async def change(request: web.Request, services: Services) -> web.Response:
     """Change one."""
     given = await body_of(request, SubscriptionChangesIn)
     _require_private_scope(request, wanted=given.include_private)
+    if "poll" in given.model_fields_set:
+        services.polling.require(given.poll.terms())
     changed = await services.subscriptions.change(
         request.match_info["subscription_id"], given.changes(), partial(require_version, request)
     )

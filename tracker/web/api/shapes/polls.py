@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field, StringConstraints
 
 from tracker.domain.pull import LONGEST_VISIBILITY, SHORTEST_VISIBILITY, PollFormat, PollTerms
 from tracker.usecases.poll import MOST_AT_ONCE
+from tracker.usecases.security_event import EVENT_URN
 from tracker.web.api.shapes.fields import In, Out, clean
 from tracker.web.api.shapes.journal import EntryJson
 
@@ -27,7 +28,8 @@ class PollTermsIn(In):
     """How a subscription is to be polled."""
 
     format: Annotated[PollFormat, Field(strict=False)] = Field(
-        PollFormat.ENTRY, description="`entry`: the CloudEvent that a webhook would carry."
+        PollFormat.ENTRY,
+        description="`entry`: the CloudEvent that a webhook would carry. `set`: a signed Security Event Token.",
     )
     visibility_seconds: _Visibility = Field(
         60,
@@ -96,7 +98,13 @@ class PollIn(In):
 class PollOut(Out):
     """What is handed out. Spec: RFC 8936 §2.3."""
 
-    sets: dict[str, EntryJson] = Field(description="By their ids, in sequence.")
+    sets: dict[str, EntryJson | str] = Field(
+        description=(
+            "By their ids, in sequence: entries, or Security Event Tokens (RFC 8417, `secevent+jwt`, EdDSA). A token's `iss` is "
+            "the journal, its `aud` the subscription as `urn:uuid:…`, its `jti` the entry's id, and `events` has the entry "
+            f"under `{EVENT_URN}` and its type."
+        )
+    )
     more_available: bool = Field(
         serialization_alias="moreAvailable", description="Whether another poll would have more at once."
     )

@@ -39,6 +39,7 @@ from tracker.settings_sections import ProviderSettings
 from tracker.usecases.api_keys import ApiKeys
 from tracker.usecases.ask import Asker
 from tracker.usecases.budget import Budget
+from tracker.usecases.complete import Completions
 from tracker.usecases.consult import Consulting
 from tracker.usecases.expire import Expiry
 from tracker.usecases.export import Exporting
@@ -295,6 +296,7 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
                 bells.inbox,
                 max_events=settings.receiver.inbox_max_events,
             ),
+            completions=Completions(store, office, bells.journal, trail),
             pings=Pings(store, watched_sender, world.clock, world.ids),
             subscriptions=Subscriptions(
                 store=store,

@@ -47,11 +47,20 @@ def add(
     key_id: Annotated[
         str | None, typer.Option(help="The API key that acts for the subscriber; `tracker keys list` has the ids.")
     ] = None,
+    work: Annotated[
+        list[str] | None, typer.Option(help="What must be reported as done, such as data_deleted; may be repeated.")
+    ] = None,
+    work_on: Annotated[
+        list[str] | None,
+        typer.Option(help="Only of moves to this status; may be repeated.", autocompletion=statuses),
+    ] = None,
+    within: Annotated[int, typer.Option(min=60, help="Within so many seconds.")] = 86_400,
     json: Json = False,
 ) -> None:
     """Subscribe a URL, whose secret for signatures is printed this once; or, without one, somebody who polls."""
     from datetime import timedelta  # noqa: PLC0415
 
+    from tracker.domain.completion import CompletionTerms  # noqa: PLC0415
     from tracker.domain.errors import InvalidRequestError  # noqa: PLC0415
     from tracker.domain.pull import PollFormat, PollTerms  # noqa: PLC0415
     from tracker.domain.subscription import EntryFilter  # noqa: PLC0415
@@ -66,6 +75,12 @@ def add(
         to=frozenset(to or ()),
     )
 
+    asked = CompletionTerms(
+        types=("consent.status_changed",),
+        to=frozenset(work_on or ()),
+        work=tuple(work or ()),
+        within=timedelta(seconds=within),
+    )
     format_ = PollFormat.SET if signed else PollFormat.ENTRY
     polling = PollTerms(format=format_, visibility=timedelta(seconds=visibility))
 
@@ -79,6 +94,7 @@ def add(
                 from_sequence=from_sequence,
                 polling=polling,
                 key_id=key_id,
+                completion=asked if work else None,
             )
         )
 
@@ -142,7 +158,7 @@ def pause(subscription_id: Annotated[str, typer.Argument(metavar="ID")]) -> None
     async def deed(tracker: "Tracker") -> None:
         await tracker.services.subscriptions.pause(subscription_id, _at_any_version)
 
-    _known(deed, subscription_id)
+    known(deed, subscription_id)
     print_line(f"{subscription_id} is paused.")
 
 
@@ -154,7 +170,7 @@ def resume(subscription_id: Annotated[str, typer.Argument(metavar="ID")]) -> Non
         resumed = await tracker.services.subscriptions.resume(subscription_id, _at_any_version)
         return resumed, await tracker.store.head()
 
-    resumed, head = _known(deed, subscription_id)
+    resumed, head = known(deed, subscription_id)
     print_line(f"{subscription_id} goes on, {head - resumed.cursor} entries behind.")
 
 
@@ -174,7 +190,7 @@ def rotate_secret(
         subscriptions = tracker.services.subscriptions
         return await subscriptions.rotate_secret(subscription_id, timedelta(seconds=overlap), _at_any_version)
 
-    print(f"secret  {_known(deed, subscription_id).secret}")
+    print(f"secret  {known(deed, subscription_id).secret}")
 
 
 @app.command(epilog="Example: tracker subscriptions test 0198f1c2-7e0a-7c3e-9d1b-2f6a8b0c4d5e")
@@ -184,7 +200,7 @@ def test(subscription_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
     async def deed(tracker: "Tracker") -> "Pong":
         return await tracker.services.pings.ping(subscription_id)
 
-    pong = _known(deed, subscription_id)
+    pong = known(deed, subscription_id)
     if not pong.delivery.delivered:
         print_line(pong.delivery.error or "")
         raise typer.Exit(1)
@@ -208,7 +224,7 @@ def failures(
         found = await tracker.services.subscriptions.undelivered(subscription_id, 0, limit)
         return [FailureOut.of(undelivered, entry) for undelivered, entry in found]
 
-    found = _known(deed, subscription_id)
+    found = known(deed, subscription_id)
     if json:
         print_json(FailuresOut(items=tuple(found), next_cursor=None))
         return
@@ -231,7 +247,7 @@ def failures(
 _FAILURE_STYLES = {"waiting": "", "refused": "yellow", "given_up": "red"}
 
 
-def _known(deed: "Callable[[Tracker], Coroutine[Any, Any, T]]", subscription_id: str) -> T:
+def known(deed: "Callable[[Tracker], Coroutine[Any, Any, T]]", subscription_id: str) -> T:
     """Do something with a subscription; name the command that lists them where there is none of this id."""
     from tracker.domain.errors import SubscriptionNotFoundError  # noqa: PLC0415
 
@@ -250,5 +266,5 @@ def delete(subscription_id: Annotated[str, typer.Argument(metavar="ID")]) -> Non
     async def deed(tracker: "Tracker") -> None:
         await tracker.services.subscriptions.delete(subscription_id)
 
-    _known(deed, subscription_id)
+    known(deed, subscription_id)
     print_line(f"{subscription_id} is deleted.")

@@ -13,11 +13,13 @@ TrackerError
 │   ├── ConsentNotFoundError
 │   ├── ProviderNotFoundError
 │   ├── QuarantinedEventNotFoundError
+│   ├── CompletionNotFoundError
 │   └── SubscriptionNotFoundError
 ├── ConsentConflictError          registered already, with other facts
 ├── NotPausableError              not in use, or a single payment
 ├── NotRevocableError             there is nothing to revoke
 ├── RevocationPendingError        a revocation is under way
+├── CompletionConflictError       something else was reported of the same work
 ├── SubscriptionNotPolledError    it has a URL to which entries are posted
 ├── SubscriptionPolledError       it has none: nothing can be posted
 ├── SigningKeyMissingError        a subscriber is to have signed tokens, and there is no key
@@ -165,6 +167,18 @@ class RevocationPendingError(TrackerError):
     """The holder has been asked to revoke the consent."""
 
     code = "revocation_pending"
+
+
+class CompletionNotFoundError(NotFoundError):
+    """The subscription asks for no such work of this entry."""
+
+    code = "completion_not_found"
+
+
+class CompletionConflictError(TrackerError):
+    """Something else was reported of this work before, and stands."""
+
+    code = "completion_conflict"
 
 
 class SubscriptionNotPolledError(TrackerError):

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+from tracker.domain.completion import CompletionTerms
 from tracker.domain.pull import PollTerms
 
 
@@ -99,6 +100,7 @@ class Subscription:
         retired_secrets: Those that sign too, for a while.
         polling: How it is polled; it counts only where there is no URL.
         key_id: The API key that acts for the subscriber; None: no key in particular.
+        completion: What the subscriber must report as done; None: nothing.
         locked: Why what is secret of it cannot be read here, for people; None: it can. It is not told by then, and this is found
             out at each reading, never written.
     """
@@ -122,6 +124,7 @@ class Subscription:
     retired_secrets: tuple[RetiredSecret, ...] = ()
     polling: PollTerms = field(default_factory=PollTerms)
     key_id: str | None = None
+    completion: CompletionTerms | None = None
     locked: str | None = None
 
     @property

@@ -8,6 +8,7 @@ Rules that hold for all of them:
 * asynchronous methods may be cancelled at any await; a write that was begun is then either wholly done or not at all.
 """
 
+from tracker.ports.completion import CompletionBook, WorkKey, WorkQuery
 from tracker.ports.delivery import CheckpointSigner, Delivery, Sender
 from tracker.ports.holders import (
     Answer,
@@ -69,6 +70,7 @@ __all__ = [
     "AskLine",
     "CheckpointSigner",
     "Clock",
+    "CompletionBook",
     "Confirmation",
     "ConsentQuery",
     "Decrypted",
@@ -116,5 +118,7 @@ __all__ = [
     "Undelivered",
     "VerificationKey",
     "Watched",
+    "WorkKey",
+    "WorkQuery",
     "subscription_lease",
 ]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Final
 
+from tracker.domain.completion import LONGEST_WITHIN, MOST_WORK, SHORTEST_WITHIN, WORK_PATTERN, CompletionTerms
 from tracker.domain.consent import Status, is_provider_id
 from tracker.domain.errors import (
     InvalidRequestError,
@@ -41,6 +42,7 @@ class SubscriptionRequest:
         from_sequence: The first entry to be told, from 1 to the one after the last; None: what comes from now on.
         polling: How it is polled.
         key_id: The API key that acts for the subscriber.
+        completion: What the subscriber must report as done, from its first entry on.
     """
 
     url: str
@@ -50,6 +52,7 @@ class SubscriptionRequest:
     from_sequence: int | None = None
     polling: PollTerms = field(default_factory=PollTerms)
     key_id: str | None = None
+    completion: CompletionTerms | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +123,8 @@ class Subscriptions:
         await self._check_key(request.key_id)
         _check_filter(request.entry_filter)
         _check_description(request.description)
+        _check_completion(request.completion)
+        start = await self._start(request.from_sequence)
         subscription = Subscription(
             id=self._ids.ordered(),
             url=request.url,
@@ -127,10 +132,11 @@ class Subscriptions:
             secret=self._secret(),
             description=request.description,
             include_private=request.include_private,
-            cursor=await self._start(request.from_sequence),
+            cursor=start,
             created_at=self._clock.now(),
             polling=request.polling,
             key_id=request.key_id,
+            completion=request.completion and replace(request.completion, after=start),
         )
         await self._store.add_subscription(subscription)
         self._changed.ring()
@@ -186,6 +192,10 @@ class Subscriptions:
             self._check_url(changes.url)
         _check_description(changes.description or "")
         await self._check_key(changes.others.get("key_id"))
+        if (completion := changes.others.get("completion")) is not None:
+            _check_completion(completion)
+            placed = replace(completion, after=await self._store.head())
+            changes = replace(changes, others={**changes.others, "completion": placed})
 
         def with_changes(before: Subscription) -> Subscription:
             if changes.url is not None and before.is_polled:
@@ -279,6 +289,21 @@ class Subscriptions:
 def _check_description(description: str) -> None:
     if len(description) > LONGEST_DESCRIPTION:
         raise InvalidRequestError(f"A description has at most {LONGEST_DESCRIPTION} characters.")
+
+
+def _check_completion(terms: CompletionTerms | None) -> None:
+    if terms is None:
+        return
+    _check_filter(EntryFilter(types=terms.types, to=terms.to))
+    if not 1 <= len(set(terms.work)) == len(terms.work) <= MOST_WORK:
+        raise InvalidRequestError(f"A completion names 1 to {MOST_WORK} pieces of work, each once.")
+    for word in terms.work:
+        if not re.fullmatch(WORK_PATTERN, word):
+            raise InvalidRequestError(
+                f"{word[:80]!r} is no word for work: those have a-z, 0-9 and _, such as data_deleted."
+            )
+    if not SHORTEST_WITHIN <= terms.within <= LONGEST_WITHIN:
+        raise InvalidRequestError(f"Work is due within 1 minute to {LONGEST_WITHIN.days} days.")
 
 
 def _check_filter(entry_filter: EntryFilter) -> None:

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from tracker.web import health, metrics, receiver
 from tracker.web.api import (
+    completions,
     consents,
     deeds,
     groups,
@@ -39,6 +40,7 @@ OPERATIONS = (
     *journal.OPERATIONS,
     *subscriptions.OPERATIONS,
     *polls.OPERATIONS,
+    *completions.OPERATIONS,
     *quarantine.OPERATIONS,
     *providers.OPERATIONS,
 )

@@ -9,6 +9,7 @@ from aiohttp import web
 from tracker.ports import Clock, Ids, Meters, Store
 from tracker.usecases.api_keys import ApiKeys
 from tracker.usecases.ask import Asker
+from tracker.usecases.complete import Completions
 from tracker.usecases.consult import Consulting
 from tracker.usecases.feed import Feed
 from tracker.usecases.groups import Groups
@@ -62,6 +63,7 @@ class Services:
     pausing: Pausing
     journeys: Journeys
     payments: Payments
+    completions: Completions
     feed: Feed
     polling: Polling
     quarantine: Quarantine

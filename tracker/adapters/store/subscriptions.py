@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection, delete, insert, or_, select, update
 
-from tracker.adapters.store import leases, pulls, rows
+from tracker.adapters.store import completions, leases, pulls, rows
 from tracker.adapters.store.differences import upsert
 from tracker.adapters.store.subscription_tables import dead_letter, parked, subscription
 from tracker.adapters.store.tables import journal, lease
@@ -12,7 +12,7 @@ from tracker.ports import Progress, Undelivered, subscription_lease
 _TERMS = frozenset(
     {"url", "entry_filter", "secret", "description", "include_private", "paused_at", "retired_secrets", "version"}
 )
-_TERMS |= {"poll_format", "poll_visibility_seconds", "key_id"}
+_TERMS |= {"poll_format", "poll_visibility_seconds", "key_id", "completion"}
 _SECRET = frozenset({"secret", "retired_secrets"})
 _PLACE = frozenset({"cursor", "last_delivered_at"})
 _FIXED = frozenset({"id", "created_at"})
@@ -68,6 +68,7 @@ def remove(connection: Connection, subscription_id: str) -> bool:
     for table in (parked, dead_letter):
         connection.execute(delete(table).where(table.c.subscription_id == subscription_id))
     pulls.forget(connection, subscription_id)
+    completions.forget(connection, subscription_id)
     return gone
 
 

@@ -156,6 +156,13 @@ POLL: Final[dict[str, Any]] = {
     "setErrs": {"019caf1e-7a40-7c21-9f0e-5d1b8c3a2e65": {"err": "invalid_request", "description": "No such customer."}},
 }
 
+COMPLETION_REPORT: Final[dict[str, Any]] = {
+    "entry_id": "019caf1e-7a40-7c21-9f0e-5d1b8c3a2e64",
+    "work": "data_deleted",
+    "evidence_url": "https://crm.example/deletions/4711",
+    "done_at": "2026-03-02T12:00:00Z",
+}
+
 OF_MODELS: Final[dict[str, dict[str, Any]]] = {
     "RegistrationIn": REGISTRATION,
     "BatchIn": BATCH,
@@ -170,6 +177,7 @@ OF_MODELS: Final[dict[str, dict[str, Any]]] = {
     "SubscriptionChangesIn": SUBSCRIPTION_CHANGES,
     "RotationIn": ROTATION,
     "PollIn": POLL,
+    "CompletionReportIn": COMPLETION_REPORT,
     "RetryIn": RETRY,
     "EntryOut": ENTRY,
 }

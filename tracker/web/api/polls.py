@@ -3,6 +3,8 @@
 Spec: RFC 8936.
 """
 
+from functools import partial
+
 from aiohttp import web
 
 from tracker.domain.subscription import Subscription
@@ -26,7 +28,7 @@ async def poll(request: web.Request, services: Services) -> web.Response:
     )
     with awaiting_peer(request):
         handed = await services.polling.poll(
-            request.match_info["subscription_id"], wanted, lambda one: require_subscribers_key(request, one)
+            request.match_info["subscription_id"], wanted, partial(_require_reader, request)
         )
     return web.Response(body=_body(handed), content_type="application/json", charset="utf-8")
 
@@ -35,12 +37,17 @@ def require_subscribers_key(request: web.Request, subscription: Subscription) ->
     """Go on if the caller acts for the subscriber: with the key that it names, or with one that may change it.
 
     Raises:
-        Problem: It does not, or may not see what would be handed out.
+        Problem: It does not.
     """
     key = request[KEY]
     if key.id != subscription.key_id and not key.scopes & {"write", "admin"}:
         raise forbidden("This key is not the one that the subscription names: that takes 'write' too.", "read write")
-    if subscription.include_private and not key.scopes & PRIVATE_SCOPES:
+
+
+def _require_reader(request: web.Request, subscription: Subscription) -> None:
+    """Go on if the caller also may see what would be handed out."""
+    require_subscribers_key(request, subscription)
+    if subscription.include_private and not request[KEY].scopes & PRIVATE_SCOPES:
         raise forbidden("Personal values come along: that takes the scope 'audit' too.", "read audit")
 
 

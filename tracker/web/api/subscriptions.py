@@ -59,6 +59,7 @@ async def add(request: web.Request, services: Services) -> web.Response:
             from_sequence=given.from_sequence,
             polling=polling,
             key_id=given.key_id,
+            completion=None if given.completion is None else given.completion.terms(),
         )
     )
     place = {str(hdrs.LOCATION): f"/v1/subscriptions/{made.id}"}

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from tracker.adapters.store.rows.reading import Values, consistent
+from tracker.domain.completion import CompletionTerms
 from tracker.domain.pull import PollFormat, PollTerms
 from tracker.domain.subscription import EntryFilter, Parked, RetiredSecret, Subscription, SubscriptionState
 from tracker.journal.instant import parse_rfc3339, rfc3339
@@ -43,6 +44,7 @@ def subscription_values(subscription: Subscription) -> Values:
         "poll_format": subscription.polling.format.value,
         "poll_visibility_seconds": round(subscription.polling.visibility.total_seconds()),
         "key_id": subscription.key_id,
+        "completion": _completion_values(subscription.completion),
     }
 
 
@@ -80,6 +82,31 @@ def to_subscription(row: Row[Any]) -> Subscription:
             format=PollFormat(row.poll_format), visibility=timedelta(seconds=row.poll_visibility_seconds)
         ),
         key_id=row.key_id,
+        completion=_to_completion(row.completion),
+    )
+
+
+def _completion_values(terms: CompletionTerms | None) -> Values | None:
+    if terms is None:
+        return None
+    return {
+        "types": list(terms.types),
+        "to": sorted(terms.to),
+        "work": list(terms.work),
+        "within_seconds": round(terms.within.total_seconds()),
+        "after": terms.after,
+    }
+
+
+def _to_completion(values: Values | None) -> CompletionTerms | None:
+    if values is None:
+        return None
+    return CompletionTerms(
+        types=tuple(values["types"]),
+        to=frozenset(values["to"]),
+        work=tuple(values["work"]),
+        within=timedelta(seconds=values["within_seconds"]),
+        after=values["after"],
     )
 
 

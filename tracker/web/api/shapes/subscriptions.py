@@ -10,6 +10,7 @@ from tracker.journal.entry import Entry
 from tracker.ports import Undelivered
 from tracker.usecases.ping import Pong
 from tracker.usecases.subscribe import LONGEST_DESCRIPTION, MOST_PATTERNS, TYPE_PATTERN, SubscriptionChanges
+from tracker.web.api.shapes.completions import COMPLETION, CompletionTermsIn, CompletionTermsOut
 from tracker.web.api.shapes.fields import In, Name, Out, TimeOut, clean
 from tracker.web.api.shapes.polls import KEY_ID, KeyId, PollTermsIn, PollTermsOut
 
@@ -61,6 +62,7 @@ class SubscriptionIn(In):
     order: Literal["consent"] = Field("consent", description="What keeps its order: the entries of each consent.")
     poll: PollTermsIn | None = Field(default=None, description="How it is polled; goes with no `url`.")
     key_id: KeyId | None = Field(default=None, description=KEY_ID)
+    completion: CompletionTermsIn | None = Field(default=None, description=COMPLETION)
 
 
 class SubscriptionChangesIn(In):
@@ -79,11 +81,15 @@ class SubscriptionChangesIn(In):
     )
     poll: PollTermsIn = Field(PollTermsIn(), description="How it is polled; the whole of it.")
     key_id: KeyId | None = Field(default=None, description=KEY_ID)
+    completion: CompletionTermsIn | None = Field(
+        default=None, description=COMPLETION + " What is due already stays due."
+    )
 
     def changes(self) -> SubscriptionChanges:
         """What was sent."""
         sent = self.model_fields_set
-        others = {"polling": self.poll.terms(), "key_id": self.key_id}
+        asked = None if self.completion is None else self.completion.terms()
+        others = {"polling": self.poll.terms(), "key_id": self.key_id, "completion": asked}
         return SubscriptionChanges(
             url=self.url if "url" in sent else None,
             types=self.types if "types" in sent else None,
@@ -94,7 +100,7 @@ class SubscriptionChangesIn(In):
         )
 
 
-_OTHERS = {"poll": "polling", "key_id": "key_id"}
+_OTHERS = {"poll": "polling", "key_id": "key_id", "completion": "completion"}
 
 
 class RotationIn(In):
@@ -133,6 +139,7 @@ class SubscriptionOut(Out):
     created_at: TimeOut
     poll: PollTermsOut | None = Field(description="How it is polled; null: it has a `url`.")
     key_id: str | None = Field(description="The API key that acts for the subscriber.")
+    completion: CompletionTermsOut | None = Field(description="What the subscriber must report as done.")
     version: int = Field(description="Rises when it is changed; also the `ETag`.")
 
     @classmethod
@@ -223,10 +230,11 @@ class FailuresOut(Out):
 
 
 def _facts(subscription: Subscription) -> dict[str, Any]:
-    shaped = {"types", "filter", "order", "url", "poll"}
+    shaped = {"types", "filter", "order", "url", "poll", "completion"}
     heard = subscription.entry_filter
     return {name: getattr(subscription, name) for name in SubscriptionOut.model_fields if name not in shaped} | {
         "url": subscription.url or None,
+        "completion": None if subscription.completion is None else CompletionTermsOut.of(subscription.completion),
         "poll": PollTermsOut.of(subscription.polling) if subscription.is_polled else None,
         "types": heard.types,
         "last_error": subscription.trouble,

@@ -145,3 +145,25 @@ def test_a_manner_that_cannot_be_is_refused_in_one_sentence(run, filled):
     refused = run("subscriptions", "add", URL, "--retry-alone", "0")
     assert refused.status == 2
     assert "alone_seconds" in refused.err
+
+
+def test_one_that_is_polled_has_no_url_and_no_secret(run, filled):
+    run("keys", "add-api-key", "--name", "CRM")
+    (key_id,) = [key["id"] for key in json.loads(run("keys", "list", "--json").out)["items"]]
+    assert [line.split()[0] for line in run("subscriptions", "add", "--key-id", key_id).lines] == ["id"]
+    made = json.loads(run("subscriptions", "add", "--visibility", "300", "--json").out)
+    assert (made["url"], made["secret"]) == (None, None)
+    assert made["poll"] == {"format": "entry", "visibility_seconds": 300}
+    first, second = run("subscriptions", "list").lines[1:]
+    assert "(polled)" in first
+    assert "(polled)" in second
+    for deed in ("test", "rotate-secret"):
+        done = run("subscriptions", deed, made["id"])
+        assert (done.status, "has no URL" in done.says) == (1, True)
+
+
+def test_what_cannot_be_polled_is_refused(run, filled):
+    assert "The URL is empty" in run("subscriptions", "add", "").says
+    assert "key_id names no API key" in run("subscriptions", "add", "--key-id", "a" * 16).says
+    assert "signing_key" in run("subscriptions", "add", "--signed").says
+    assert run("subscriptions", "add", "--visibility", "0").status == 2

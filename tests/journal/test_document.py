@@ -22,19 +22,23 @@ import pytest
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from tests.contract.facts import a_subscription
 from tests.journal import drafts
 from tests.profiles import uae_payloads
 from tests.usecases.bench import CONSENT, Bench, data, event, message, open_bench, our_crypto
 from tests.usecases.chain import EXPIRY, NEXT, hear, renew
 from tracker.adapters.checkpoint_signer import checkpoint_signer, checkpoint_vkey
 from tracker.domain import decision, lifecycle, overlay
+from tracker.domain.completion import CompletionTerms
 from tracker.domain.errors import RevocationRefusedError
 from tracker.journal import leaf
 from tracker.journal.verify import Answer, verify_export
+from tracker.usecases.complete import COMPLETED, OVERDUE, CompletionReport, Completions
 from tracker.usecases.drift import DRIFT_FOUND
 from tracker.usecases.expire import AUTHORIZATION_OVERDUE
 from tracker.usecases.export import Exporting
 from tracker.usecases.payments import PAYMENT_CHANGED
+from tracker.usecases.wake import Bell
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "journal.md").read_text("utf-8")
 BLOCKS = dict(re.findall(r"^```\w+ (\S+)\n(.*?)\n```$", DOCUMENT, re.MULTILINE | re.DOTALL))
@@ -419,6 +423,22 @@ async def _live(bench: Bench) -> None:
     await bench.register("another")
     bench.advance(minutes=15)
     await bench.expiry.run_once()
+    await _have_work_done(bench)
+
+
+async def _have_work_done(bench: Bench) -> None:
+    """Let a subscriber report what it did after the first entry, and be late with the rest."""
+    asked = CompletionTerms(types=("consent.registered",), work=("data_deleted",), within=timedelta(minutes=5))
+    subscription = a_subscription(completion=asked)
+    await bench.store.add_subscription(subscription)
+    completions = Completions(bench.store, bench.office, Bell())
+    evidence = "https://crm.example/4711"
+    done = CompletionReport(sequence=1, work="data_deleted", evidence_url=evidence, done_at=bench.clock.now())
+    await completions.report(subscription.id, done, lambda _: None)
+    await completions.run_once()
+
+
+WITHOUT_STATUS = {PAYMENT_CHANGED, OVERDUE, COMPLETED}
 
 
 async def test_what_the_tracker_records_and_exports_is_as_documented(database: Path, tmp_path: Path) -> None:
@@ -447,7 +467,7 @@ def _require_documented(entry: dict[str, Any], row: list[str]) -> None:
         wanted = {"null": False, "empty": False, "set": True, "one": True, "maybe": not by_clock}[cell]
         assert is_there == wanted, (entry["type"], name)
     assert len(said["evidence"]) <= 1
-    assert (said["to"] is None) == (entry["type"] in {"consent.expiring", "consent.overlap_found", PAYMENT_CHANGED})
+    assert (said["to"] is None) == (entry["type"] in {"consent.expiring", "consent.overlap_found", *WITHOUT_STATUS})
     assert said["inferred"] is not said["confirmed"]
     assert (said["reason"] is not None) == ("`reason`" in row[1])
     assert said["late"] is (entry["type"] == "consent.status_learned_late")
@@ -566,7 +586,7 @@ def test_tables_name_what_the_code_has() -> None:
     assert leaf.DATA.keys() == DATA.keys()
     types = {names_in(row[0])[0] for row in table("`type`", "when")}
     notices = {"consent.expiring", "consent.overlap_found", AUTHORIZATION_OVERDUE, DRIFT_FOUND}
-    assert types == {"consent.registered", *notices, PAYMENT_CHANGED, *lifecycle.Telling, *overlay.Deed}
+    assert types == {"consent.registered", *notices, *WITHOUT_STATUS, *lifecycle.Telling, *overlay.Deed}
 
 
 def test_reasons_are_those_of_the_judge() -> None:

@@ -22,11 +22,13 @@ from tests.contract.facts import (
 from tracker.adapters.clock import SystemIds
 from tracker.adapters.store.store import Database, SqlStore
 from tracker.adapters.store.tables import metadata
+from tracker.domain.completion import Work
 from tracker.domain.consent import Channel, Status
 from tracker.domain.journey import Journey
 from tracker.domain.lags import Lags
 from tracker.domain.overlay import Overlay, Revocation
-from tracker.ports import ApiKey, Confirmation, Progress, Told, Transaction, subscription_lease
+from tracker.domain.pull import OpenEntry, Window
+from tracker.ports import ApiKey, Confirmation, Progress, Pulled, Told, Transaction, subscription_lease
 
 
 async def fill(database: Database) -> None:
@@ -66,6 +68,18 @@ async def fill(database: Database) -> None:
     await store.admit(an_item())
     await store.add_subscription(subscription)
     await store.save_progress(Progress(subscription=subscription, park=(parked(1),), given_up=(parked(2),)))
+    window = Window(scanned=1, open=(OpenEntry(sequence=1, entry_id="e", tracking_id="t", handed_at=START),), turn=1)
+    await store.save_pull(Pulled(subscription_id=subscription.id, window=window))
+    asked = Work(
+        subscription_id=subscription.id,
+        sequence=1,
+        work="data_deleted",
+        entry_id="e",
+        tracking_id=consent.tracking_id,
+        provider=consent.provider,
+        due_at=START,
+    )
+    assert await store.save_completion_watch(subscription.id, None, 1, [asked])
     await store.hold_leases("somebody", [subscription_lease(subscription.id)], 60)
     await store.add_api_key(
         ApiKey(id="a", name="n", secret_sha256="0" * 64, scopes=frozenset({"read"}), created_at=START)

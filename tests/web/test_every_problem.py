@@ -64,6 +64,38 @@ async def revocation_pending(site: Site) -> Said:
     return await site.call("POST", f"{ONE}/pause")
 
 
+async def subscription_not_polled(site: Site) -> Said:
+    made = await site.call("POST", "/v1/subscriptions", json={"url": "https://hooks.example.com/x"})
+    return await site.call("POST", f"/v1/subscriptions/{made.json['id']}/poll", json={})
+
+
+REPORT = {
+    "sequence": "1",
+    "work": "data_deleted",
+    "evidence_url": "https://x.example/1",
+    "done_at": "2026-03-02T11:00:00Z",
+}
+
+
+async def completion_not_found(site: Site) -> Said:
+    made = await site.call("POST", "/v1/subscriptions", json={})
+    return await site.call("POST", f"/v1/subscriptions/{made.json['id']}/completions", json=REPORT)
+
+
+async def completion_conflict(site: Site) -> Said:
+    asked = {"types": ["*"], "work": ["data_deleted"], "within_seconds": 60}
+    made = await site.call("POST", "/v1/subscriptions", json={"completion": asked})
+    await site.register()
+    path = f"/v1/subscriptions/{made.json['id']}/completions"
+    assert (await site.call("POST", path, json=REPORT)).status == 200
+    return await site.call("POST", path, json=REPORT | {"evidence_url": "https://x.example/2"})
+
+
+async def subscription_polled(site: Site) -> Said:
+    made = await site.call("POST", "/v1/subscriptions", json={})
+    return await site.call("POST", f"/v1/subscriptions/{made.json['id']}/test")
+
+
 async def internal_error(site: Site) -> Said:
     await site.register()
     site.execute("UPDATE consent SET told_status = 'Nonsense'")
@@ -104,6 +136,10 @@ PROVOKED: dict[str, tuple[int, Callable[[Site], Awaitable[Said]]]] = {
     "not_pausable": (409, not_pausable),
     "not_revocable": (409, not_revocable),
     "revocation_pending": (409, revocation_pending),
+    "completion_not_found": (404, completion_not_found),
+    "completion_conflict": (409, completion_conflict),
+    "subscription_not_polled": (409, subscription_not_polled),
+    "subscription_polled": (409, subscription_polled),
     "version_conflict": (412, version_conflict),
     "body_too_large": (
         413,

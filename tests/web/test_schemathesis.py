@@ -31,6 +31,7 @@ REFUSED_ALTHOUGH_DESCRIBED = {
     "URL": "what a URL may be, and where it may point, is more than a pattern says",
     "either code_received or error": "the answers of a journey are one of two: a schema that says so is hard to read",
     "goes with": "likewise",
+    "key_id names": "it must be the id of a key that there is",
     "The authorization details": "they are the holder's, of a form that the profile knows",
     "of filter": "what the words of a filter may be depends on their place",
 }

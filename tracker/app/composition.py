@@ -16,6 +16,7 @@ from tracker.adapters.clock import SystemClock, SystemEntropy, SystemIds
 from tracker.adapters.hub.holders import HolderConnection, Holders
 from tracker.adapters.jose import JwcryptoEventCrypto
 from tracker.adapters.metrics.counters import Counters
+from tracker.adapters.security_event_signer import event_signer
 from tracker.adapters.sender import open_sender
 from tracker.adapters.store.place import Wakeups
 from tracker.adapters.store.store import SqlStore
@@ -38,6 +39,7 @@ from tracker.settings_sections import ProviderSettings
 from tracker.usecases.api_keys import ApiKeys
 from tracker.usecases.ask import Asker
 from tracker.usecases.budget import Budget
+from tracker.usecases.complete import Completions
 from tracker.usecases.consult import Consulting
 from tracker.usecases.expire import Expiry
 from tracker.usecases.export import Exporting
@@ -53,6 +55,7 @@ from tracker.usecases.opening import Opener
 from tracker.usecases.pause import Pausing
 from tracker.usecases.payments import Payments
 from tracker.usecases.ping import Pings
+from tracker.usecases.poll import Polling
 from tracker.usecases.precedence import Precedence
 from tracker.usecases.provider_health import ProviderHealth
 from tracker.usecases.providers import Providers
@@ -167,6 +170,7 @@ class Tracker:
         self.returned_keys.look_for(keys.events)
         self.holders.sign_with({provider.id: keys.signing[provider.client_id][0] for provider in self.providers})
         self.exporting.sign_with(keys.signer)
+        self.services.polling.sign_with(event_signer(keys.notifications))
         self.store.vault.use_keys(keys.secrets)
         _log.info("The key files were read: %s", keys.told())
 
@@ -257,6 +261,7 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
         post: Sender = sender if traces is None else TracedSender(sender, traces)
         watched_sender = WatchedSender(post, meters, world.clock, trail)
         consulting = Consulting(store, providers, world.clock, office.tempo)
+        feed = Feed(store, bells.journal)
         services = Services(
             clock=world.clock,
             ids=world.ids,
@@ -282,7 +287,8 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
             pausing=Pausing(store, office, bells.journal, trail),
             journeys=Journeys(store, office, bells.journal, bells.asks, trail),
             payments=Payments(store),
-            feed=Feed(store, bells.journal),
+            feed=feed,
+            polling=Polling(store, world.clock, feed, trail, event_signer(keys.notifications)),
             quarantine=Quarantine(
                 store,
                 world.clock,
@@ -290,6 +296,7 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
                 bells.inbox,
                 max_events=settings.receiver.inbox_max_events,
             ),
+            completions=Completions(store, office, bells.journal, trail),
             pings=Pings(store, watched_sender, world.clock, world.ids),
             subscriptions=Subscriptions(
                 store=store,

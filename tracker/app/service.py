@@ -92,6 +92,7 @@ def worker_for(tracker: Tracker, roles: Collection[Role] = ALL_ROLES) -> Worker:
                 bell=tracker.returned_keys.bell,
             ),
             Tick(name="notices", run=tracker.notices.run_once, every_seconds=_TICK_EVERY_SECONDS),
+            Tick(name="completions", run=tracker.services.completions.run_once, every_seconds=_TICK_EVERY_SECONDS),
             Tick(name="base groups", run=tracker.siblings.run_once, every_seconds=_TICK_EVERY_SECONDS),
             Tick(
                 name="housekeeping",

@@ -26,7 +26,9 @@ app = typer.Typer(help="Who is told of every move.", epilog="Example: tracker su
 
 @app.command(epilog="Example: tracker subscriptions add https://crm.example/hooks --type 'consent.*' --to Revoked")
 def add(
-    url: Annotated[str, typer.Argument(help="Where notifications are posted.")],
+    url: Annotated[
+        str | None, typer.Argument(help="Where notifications are posted; without it they are polled.")
+    ] = None,
     type_: Annotated[list[str] | None, typer.Option("--type", help="Which entries; may be repeated.")] = None,
     to: Annotated[
         list[str] | None, typer.Option(help="Only moves to this status; may be repeated.", autocompletion=statuses)
@@ -44,12 +46,35 @@ def add(
     retry_alone: RetryAlone = None,
     retry_down: RetryDown = None,
     disable_after: DisableAfter = 259_200,
+    visibility: Annotated[
+        int,
+        typer.Option(min=1, max=12 * 3600, help="Polled: after so many seconds what was not answered for comes again."),
+    ] = 60,
+    signed: Annotated[bool, typer.Option("--signed", help="Polled: hand out signed Security Event Tokens.")] = False,
+    key_id: Annotated[
+        str | None, typer.Option(help="The API key that acts for the subscriber; `tracker keys list` has the ids.")
+    ] = None,
+    work: Annotated[
+        list[str] | None, typer.Option(help="What must be reported as done, such as data_deleted; may be repeated.")
+    ] = None,
+    work_on: Annotated[
+        list[str] | None,
+        typer.Option(help="Only of moves to this status; may be repeated.", autocompletion=statuses),
+    ] = None,
+    within: Annotated[int, typer.Option(min=60, help="Within so many seconds.")] = 86_400,
     json: Json = False,
 ) -> None:
-    """Subscribe a URL. The secret for its signatures is printed this once."""
+    """Subscribe a URL, whose secret for signatures is printed this once; or, without one, somebody who polls."""
+    from datetime import timedelta  # noqa: PLC0415
+
+    from tracker.domain.completion import CompletionTerms  # noqa: PLC0415
+    from tracker.domain.errors import InvalidRequestError  # noqa: PLC0415
+    from tracker.domain.pull import PollFormat, PollTerms  # noqa: PLC0415
     from tracker.domain.subscription import EntryFilter  # noqa: PLC0415
     from tracker.usecases.subscribe import SubscriptionRequest  # noqa: PLC0415
 
+    if url == "":
+        raise InvalidRequestError("The URL is empty; leave it out for a subscription that is polled.")
     wanted = EntryFilter(
         types=tuple(type_ or ("*",)),
         provider=frozenset(provider or ()),
@@ -57,11 +82,28 @@ def add(
         to=frozenset(to or ()),
     )
 
+    asked = CompletionTerms(
+        types=("consent.status_changed",),
+        to=frozenset(work_on or ()),
+        work=tuple(work or ()),
+        within=timedelta(seconds=within),
+    )
+    format_ = PollFormat.SET if signed else PollFormat.ENTRY
+    polling = PollTerms(format=format_, visibility=timedelta(seconds=visibility))
+
     manner = chosen(order, most_in_flight, retry_alone, retry_down, disable_after)
 
     async def deed(tracker: "Tracker") -> "tuple[Subscription, datetime]":
+        tracker.services.polling.require(polling)
         request = SubscriptionRequest(
-            url=url, entry_filter=wanted, description=description, from_sequence=from_sequence, manner=manner
+            url=url or "",
+            entry_filter=wanted,
+            description=description,
+            from_sequence=from_sequence,
+            manner=manner,
+            polling=polling,
+            key_id=key_id,
+            completion=asked if work else None,
         )
         return await tracker.services.subscriptions.add(request), tracker.world.clock.now()
 
@@ -71,7 +113,7 @@ def add(
 
         print_json(NewSubscriptionOut.made(made, now))
         return
-    print(f"id      {made.id}\nsecret  {made.secret}")
+    print(f"id      {made.id}" + ("" if made.is_polled else f"\nsecret  {made.secret}"))
 
 
 @app.command("list", epilog="Example: tracker subscriptions list")
@@ -90,7 +132,7 @@ def listing(json: Json = False) -> None:
     rows = (
         (
             one.id,
-            one.url,
+            one.url or "(polled)",
             ",".join(one.entry_filter.types),
             _only(one.entry_filter),
             _state(one),
@@ -125,7 +167,7 @@ def pause(subscription_id: Annotated[str, typer.Argument(metavar="ID")]) -> None
     async def deed(tracker: "Tracker") -> None:
         await tracker.services.subscriptions.pause(subscription_id, _at_any_version)
 
-    _known(deed, subscription_id)
+    known(deed, subscription_id)
     print_line(f"{subscription_id} is paused.")
 
 
@@ -137,7 +179,7 @@ def resume(subscription_id: Annotated[str, typer.Argument(metavar="ID")]) -> Non
         resumed = await tracker.services.subscriptions.resume(subscription_id, _at_any_version)
         return resumed, await tracker.store.head()
 
-    resumed, head = _known(deed, subscription_id)
+    resumed, head = known(deed, subscription_id)
     print_line(f"{subscription_id} goes on, {head - resumed.cursor} entries behind.")
 
 
@@ -157,7 +199,7 @@ def rotate_secret(
         subscriptions = tracker.services.subscriptions
         return await subscriptions.rotate_secret(subscription_id, timedelta(seconds=overlap), _at_any_version)
 
-    print(f"secret  {_known(deed, subscription_id).secret}")
+    print(f"secret  {known(deed, subscription_id).secret}")
 
 
 @app.command(epilog="Example: tracker subscriptions test 0198f1c2-7e0a-7c3e-9d1b-2f6a8b0c4d5e")
@@ -167,7 +209,7 @@ def test(subscription_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
     async def deed(tracker: "Tracker") -> "Pong":
         return await tracker.services.pings.ping(subscription_id)
 
-    pong = _known(deed, subscription_id)
+    pong = known(deed, subscription_id)
     if not pong.delivery.delivered:
         print_line(pong.delivery.error or "")
         raise typer.Exit(1)
@@ -191,7 +233,7 @@ def failures(
         found = await tracker.services.subscriptions.undelivered(subscription_id, 0, limit)
         return [FailureOut.of(undelivered, entry) for undelivered, entry in found]
 
-    found = _known(deed, subscription_id)
+    found = known(deed, subscription_id)
     if json:
         print_json(FailuresOut(items=tuple(found), next_cursor=None))
         return
@@ -214,7 +256,7 @@ def failures(
 _FAILURE_STYLES = {"waiting": "", "refused": "yellow", "given_up": "red"}
 
 
-def _known(deed: "Callable[[Tracker], Coroutine[Any, Any, T]]", subscription_id: str) -> T:
+def known(deed: "Callable[[Tracker], Coroutine[Any, Any, T]]", subscription_id: str) -> T:
     """Do something with a subscription; name the command that lists them where there is none of this id."""
     from tracker.domain.errors import SubscriptionNotFoundError  # noqa: PLC0415
 
@@ -233,5 +275,5 @@ def delete(subscription_id: Annotated[str, typer.Argument(metavar="ID")]) -> Non
     async def deed(tracker: "Tracker") -> None:
         await tracker.services.subscriptions.delete(subscription_id)
 
-    _known(deed, subscription_id)
+    known(deed, subscription_id)
     print_line(f"{subscription_id} is deleted.")

@@ -23,16 +23,24 @@ _TITLES = {
     "consent.overlap_found": "still authorized beside its renewal",
     "consent.authorization_overdue": "nobody finished authorizing",
     "payment.status_changed": "a payment's status",
+    "subscription.completion_overdue": "a subscriber's work is overdue",
+    "subscription.completed": "a subscriber's work is done",
 }
 _WITHOUT_DOUBT = frozenset(
-    {"consent.authorization_overdue", "consent.revocation_requested", "payment.status_changed"}
+    {
+        "consent.authorization_overdue",
+        "consent.revocation_requested",
+        "payment.status_changed",
+        "subscription.completion_overdue",
+        "subscription.completed",
+    }
 )  # their reasons say how, not what is wrong
 _SAME_STATUS = {
     "consent.status_confirmed": ", confirmed",
     "consent.terms_changed": ", restated",  # with another date, expiry or other terms
 }
 
-_AHEAD = frozenset({"consent.expiring", "consent.overlap_found"})
+_AHEAD = frozenset({"consent.expiring", "consent.overlap_found", "subscription.completion_overdue"})
 """They are about another time than that of a move."""
 
 

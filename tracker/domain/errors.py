@@ -13,11 +13,16 @@ TrackerError
 │   ├── ConsentNotFoundError
 │   ├── ProviderNotFoundError
 │   ├── QuarantinedEventNotFoundError
+│   ├── CompletionNotFoundError
 │   └── SubscriptionNotFoundError
 ├── ConsentConflictError          registered already, with other facts
 ├── NotPausableError              not in use, or a single payment
 ├── NotRevocableError             there is nothing to revoke
 ├── RevocationPendingError        a revocation is under way
+├── CompletionConflictError       something else was reported of the same work
+├── SubscriptionNotPolledError    it has a URL to which entries are posted
+├── SubscriptionPolledError       it has none: nothing can be posted
+├── SigningKeyMissingError        a subscriber is to have signed tokens, and there is no key
 ├── InboxFullError                nothing can be admitted now
 ├── ConsentApiError               asking the holder failed
 │   ├── ConsentApiUnavailableError    time-out, 5xx, 429
@@ -162,6 +167,37 @@ class RevocationPendingError(TrackerError):
     """The holder has been asked to revoke the consent."""
 
     code = "revocation_pending"
+
+
+class CompletionNotFoundError(NotFoundError):
+    """The subscription asks for no such work of this entry."""
+
+    code = "completion_not_found"
+
+
+class CompletionConflictError(TrackerError):
+    """Something else was reported of this work before, and stands."""
+
+    code = "completion_conflict"
+
+
+class SubscriptionNotPolledError(TrackerError):
+    """The subscription has a URL to which its entries are posted; make one without a URL to poll."""
+
+    code = "subscription_not_polled"
+
+
+class SubscriptionPolledError(TrackerError):
+    """The subscription has no URL: its entries are polled, and nothing is posted or signed with a secret."""
+
+    code = "subscription_polled"
+
+
+class SigningKeyMissingError(TrackerError):
+    """The subscription's entries are to be signed, and [notifications] has no signing_key."""
+
+    code = "signing_key_missing"
+    retryable = True
 
 
 class InboxFullError(TrackerError):

@@ -13,7 +13,9 @@ from typing import Final
 
 from tracker.domain.announced import DISABLED, NOTHING, Announced, next_step_at, step
 from tracker.domain.breaker import BreakerState
+from tracker.domain.completion import CompletionTerms
 from tracker.domain.manner import Manner
+from tracker.domain.pull import PollTerms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +85,7 @@ class Subscription:
 
     Attributes:
         id: UUIDv7.
-        url: Where notifications are posted.
+        url: Where notifications are posted; empty: they are polled.
         entry_filter: What it hears.
         secret: The Standard Webhooks secret, `whsec_…`.
         description: For people.
@@ -101,6 +103,9 @@ class Subscription:
         retired_secrets: Those that sign too, for a while.
         manner: In what order, how much at a time, how often again.
         announced: What others were told of its failing.
+        polling: How it is polled; it counts only where there is no URL.
+        key_id: The API key that acts for the subscriber; None: no key in particular.
+        completion: What the subscriber must report as done; None: nothing.
         locked: Why what is secret of it cannot be read here, for people; None: it can. It is not told by then, and this is found
             out at each reading, never written.
     """
@@ -124,12 +129,21 @@ class Subscription:
     retired_secrets: tuple[RetiredSecret, ...] = ()
     manner: Manner = field(default_factory=Manner)
     announced: Announced = NOTHING
+    polling: PollTerms = field(default_factory=PollTerms)
+    key_id: str | None = None
+    completion: CompletionTerms | None = None
     locked: str | None = None
+
+    @property
+    def is_polled(self) -> bool:
+        """Whether the subscriber comes and asks, and nothing is sent."""
+        return not self.url
 
     @property
     def is_told(self) -> bool:
         """Whether anything is to be sent."""
-        return self.state is not SubscriptionState.DISABLED and self.paused_at is None and self.locked is None
+        is_for_us = not self.is_polled and self.locked is None
+        return self.state is not SubscriptionState.DISABLED and self.paused_at is None and is_for_us
 
     @property
     def trouble(self) -> str | None:

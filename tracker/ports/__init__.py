@@ -8,6 +8,7 @@ Rules that hold for all of them:
 * asynchronous methods may be cancelled at any await; a write that was begun is then either wholly done or not at all.
 """
 
+from tracker.ports.completion import CompletionBook, WorkKey, WorkQuery
 from tracker.ports.delivery import CheckpointSigner, Delivery, Sender
 from tracker.ports.holders import (
     Answer,
@@ -29,6 +30,7 @@ from tracker.ports.providers import (
     Signs,
     Told,
 )
+from tracker.ports.pull import EventSigner, Pulled
 from tracker.ports.records import (
     EVERYTHING_ASIDE,
     MOST_KEYS_SHOWN,
@@ -69,6 +71,7 @@ __all__ = [
     "AskLine",
     "CheckpointSigner",
     "Clock",
+    "CompletionBook",
     "Confirmation",
     "ConsentQuery",
     "Decrypted",
@@ -77,6 +80,7 @@ __all__ = [
     "DueAsks",
     "Entropy",
     "EventCrypto",
+    "EventSigner",
     "Evidence",
     "Health",
     "Held",
@@ -97,6 +101,7 @@ __all__ = [
     "Provider",
     "ProviderBook",
     "ProviderFacts",
+    "Pulled",
     "QuarantineFilter",
     "Quarantined",
     "RevokedGroups",
@@ -115,5 +120,7 @@ __all__ = [
     "Undelivered",
     "VerificationKey",
     "Watched",
+    "WorkKey",
+    "WorkQuery",
     "subscription_lease",
 ]

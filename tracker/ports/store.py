@@ -1,16 +1,20 @@
 """The store."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol, TypeVar
 
+from tracker.domain.completion import Work
 from tracker.domain.consent import ProviderId, TrackingId
 from tracker.domain.payment import Payment
+from tracker.domain.pull import Window
 from tracker.domain.schedule import Tempo
 from tracker.domain.subscription import Parked, Subscription
 from tracker.domain.tracked import TrackedConsent
 from tracker.journal.entry import Entry
+from tracker.ports.completion import WorkKey, WorkQuery
 from tracker.ports.providers import Health, ProviderFacts, Signs
+from tracker.ports.pull import Pulled
 from tracker.ports.records import (
     EVERYTHING_ASIDE,
     ApiKey,
@@ -168,6 +172,40 @@ class Store(Inbox, Protocol):
         Raises:
             LeaseLostError: Another process tells this subscriber now.
         """
+
+    async def pull_window(self, subscription_id: str) -> Window | None:
+        """What a subscriber that polls was handed and has not answered for; None before its first poll."""
+
+    async def save_pull(self, pulled: Pulled) -> bool | None:
+        """Write what came of a poll, all in one: False if another poll was quicker, None if the subscription is gone."""
+
+    # what subscribers must do
+
+    async def requiring_completion(self) -> list[Subscription]:
+        """The subscriptions that ask for reports; their secrets cannot be used."""
+
+    async def completion_watch(self, subscription_id: str) -> int | None:
+        """How far the journal was looked at for work that one asks for; None: not yet."""
+
+    async def save_completion_watch(
+        self, subscription_id: str, before: int | None, upto: int, due: Sequence[Work]
+    ) -> bool:
+        """Write what is due and how far was looked, all in one; what is there stays.
+
+        False, and nothing is written, if it was not looked as far as `before` any more, or the subscription is gone.
+        """
+
+    async def overdue_work(self, now: datetime, limit: int, providers: Collection[str]) -> list[Work]:
+        """What is overdue and was not told, the longest overdue first; of these providers."""
+
+    async def work_of(self, subscription_id: str, wanted: WorkQuery) -> list[Work]:
+        """A page of a subscriber's work."""
+
+    async def find_work(self, key: WorkKey) -> Work | None:
+        """One piece of work."""
+
+    async def find_work_of_entry(self, subscription_id: str, entry_id: str, work: str) -> Work | None:
+        """One piece of work, by the entry's id."""
 
     # leases
 

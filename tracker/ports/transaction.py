@@ -13,6 +13,7 @@ from tracker.domain.report import Claim
 from tracker.domain.schedule import Tempo
 from tracker.domain.tracked import TrackedConsent
 from tracker.journal.entry import Draft, Entry
+from tracker.ports.completion import CompletionBook
 from tracker.ports.providers import ProviderBook
 from tracker.ports.records import Confirmation, Evidence, Name, OtherEvent, PaymentKey, Quarantined, StoredReport
 
@@ -64,6 +65,10 @@ class Transaction(Protocol):
     @property
     def providers(self) -> ProviderBook:
         """What is known of the providers themselves."""
+
+    @property
+    def completions(self) -> CompletionBook:
+        """What subscribers must do."""
 
     def lock_named(self, names: Collection[Name]) -> dict[Name, TrackedConsent]:
         """Hold these names until the end, registered or not, and give the consents that have them."""

@@ -73,6 +73,11 @@ class Feed:
             if page.is_last:
                 await self._wait(heard, min(left, _LOOK_AGAIN_SECONDS))
 
+    async def rest(self, seconds: float) -> None:
+        """Wait so long, or until the journal grows; closed, it does not wait."""
+        if not self.is_closed:
+            await self._wait(self._news.rings, seconds)
+
     def close(self) -> None:
         """Let go of all who wait, and of those who will."""
         self.is_closed = True

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from tracker.domain.errors import SubscriptionNotFoundError
+from tracker.domain.errors import SubscriptionNotFoundError, SubscriptionPolledError
 from tracker.journal.instant import rfc3339
 from tracker.ports import Clock, Delivery, Ids, Sender, Store
 
@@ -42,10 +42,13 @@ class Pings:
 
         Raises:
             SubscriptionNotFoundError: There is none of this id.
+            SubscriptionPolledError: There is nowhere to post it to.
         """
         subscription = await self._store.get_subscription(subscription_id)
         if subscription is None:
             raise SubscriptionNotFoundError
+        if subscription.is_polled:
+            raise SubscriptionPolledError
         now, ping_id = self._clock.now(), self._ids.ordered()
         body = ping_body(subscription_id, ping_id, f"urn:uuid:{await self._store.journal_id()}", now)
         began = self._clock.monotonic()

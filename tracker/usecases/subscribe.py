@@ -2,14 +2,21 @@
 
 import re
 from base64 import b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
+from tracker.domain.completion import LONGEST_WITHIN, MOST_WORK, SHORTEST_WITHIN, WORK_PATTERN, CompletionTerms
 from tracker.domain.consent import Status, is_provider_id
-from tracker.domain.errors import InvalidRequestError, SubscriptionNotFoundError
+from tracker.domain.errors import (
+    InvalidRequestError,
+    SubscriptionNotFoundError,
+    SubscriptionNotPolledError,
+    SubscriptionPolledError,
+)
 from tracker.domain.manner import Attempts, Manner, Order
+from tracker.domain.pull import PollTerms
 from tracker.domain.subscription import EntryFilter, Subscription, reachable, with_new_secret
 from tracker.journal.entry import Entry
 from tracker.ports import Clock, Entropy, Ids, Store, Undelivered
@@ -29,12 +36,15 @@ class SubscriptionRequest:
     """What somebody asks for.
 
     Attributes:
-        url: Where notifications are to be posted.
+        url: Where notifications are to be posted; empty: nothing is, they are polled.
         entry_filter: What is to be heard; its types must not be empty, `*` means everything.
         description: For people; at most 500 characters.
         include_private: Whether private values are sent along.
         from_sequence: The first entry to be told, from 1 to the one after the last; None: what comes from now on.
         manner: In what order, how much at a time, how often again.
+        polling: How it is polled.
+        key_id: The API key that acts for the subscriber.
+        completion: What the subscriber must report as done, from its first entry on.
     """
 
     url: str
@@ -43,6 +53,9 @@ class SubscriptionRequest:
     include_private: bool = False
     from_sequence: int | None = None
     manner: Manner = field(default_factory=Manner)
+    polling: PollTerms = field(default_factory=PollTerms)
+    key_id: str | None = None
+    completion: CompletionTerms | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +71,7 @@ class SubscriptionChanges:
         order: What keeps its order.
         most_in_flight: How many posts may be under way at a time.
         attempts: How often what is refused is tried again; all of it.
+        others: Terms that are set as they are, by the names of their attributes; None, too, is a value there.
     """
 
     url: str | None = None
@@ -68,6 +82,7 @@ class SubscriptionChanges:
     order: Order | None = None
     most_in_flight: int | None = None
     attempts: Attempts | None = None
+    others: Mapping[str, Any] = field(default_factory=dict)
 
     def on(self, before: Subscription) -> Subscription:
         """The subscription with these changes."""
@@ -83,6 +98,7 @@ class SubscriptionChanges:
                 most_in_flight=before.manner.most_in_flight if self.most_in_flight is None else self.most_in_flight,
                 attempts=before.manner.attempts if self.attempts is None else self.attempts,
             ),
+            **self.others,
         )
 
 
@@ -116,10 +132,14 @@ class Subscriptions:
             InvalidRequestError: The URL, the filter or the place to begin cannot be.
             StorageError: The database is away.
         """
-        self._check_url(request.url)
+        if request.url:
+            self._check_url(request.url)
+        await self._check_key(request.key_id)
         _check_filter(request.entry_filter)
         _check_description(request.description)
         request.manner.check()
+        _check_completion(request.completion)
+        start = await self._start(request.from_sequence)
         subscription = Subscription(
             id=self._ids.ordered(),
             url=request.url,
@@ -127,13 +147,20 @@ class Subscriptions:
             secret=self._secret(),
             description=request.description,
             include_private=request.include_private,
-            cursor=await self._start(request.from_sequence),
+            cursor=start,
             created_at=self._clock.now(),
             manner=request.manner,
+            polling=request.polling,
+            key_id=request.key_id,
+            completion=request.completion and replace(request.completion, after=start),
         )
         await self._store.add_subscription(subscription)
         self._changed.ring()
         return subscription
+
+    async def _check_key(self, key_id: str | None) -> None:
+        if key_id is not None and await self._store.get_api_key(key_id) is None:
+            raise InvalidRequestError("key_id names no API key; `tracker keys list` shows those that there are.")
 
     def _secret(self) -> str:
         return "whsec_" + b64encode(self._entropy.token(_SECRET_BYTES)).decode()
@@ -174,12 +201,23 @@ class Subscriptions:
         Raises:
             InvalidRequestError: The URL, the filter or a number cannot be.
             SubscriptionNotFoundError: There is none of this id.
+            SubscriptionPolledError: A URL is given to one that is polled.
+            SubscriptionNotPolledError: How it is polled is said of one that has a URL.
         """
         if changes.url is not None:
             self._check_url(changes.url)
         _check_description(changes.description or "")
+        await self._check_key(changes.others.get("key_id"))
+        if (completion := changes.others.get("completion")) is not None:
+            _check_completion(completion)
+            placed = replace(completion, after=await self._store.head())
+            changes = replace(changes, others={**changes.others, "completion": placed})
 
         def with_changes(before: Subscription) -> Subscription:
+            if changes.url is not None and before.is_polled:
+                raise SubscriptionPolledError
+            if "polling" in changes.others and not before.is_polled:
+                raise SubscriptionNotPolledError
             after = changes.on(before)
             _check_filter(after.entry_filter)
             after.manner.check()
@@ -215,9 +253,16 @@ class Subscriptions:
 
         Raises:
             SubscriptionNotFoundError: There is none of this id.
+            SubscriptionPolledError: Nothing is signed with a secret.
         """
         now, secret = self._clock.now(), self._secret()
-        return await self._alter(subscription_id, lambda before: with_new_secret(before, secret, now, overlap), check)
+
+        def rotated(before: Subscription) -> Subscription:
+            if before.is_polled:
+                raise SubscriptionPolledError
+            return with_new_secret(before, secret, now, overlap)
+
+        return await self._alter(subscription_id, rotated, check)
 
     async def _alter(
         self,
@@ -266,6 +311,21 @@ class Subscriptions:
 def _check_description(description: str) -> None:
     if len(description) > LONGEST_DESCRIPTION:
         raise InvalidRequestError(f"A description has at most {LONGEST_DESCRIPTION} characters.")
+
+
+def _check_completion(terms: CompletionTerms | None) -> None:
+    if terms is None:
+        return
+    _check_filter(EntryFilter(types=terms.types, to=terms.to))
+    if not 1 <= len(set(terms.work)) == len(terms.work) <= MOST_WORK:
+        raise InvalidRequestError(f"A completion names 1 to {MOST_WORK} pieces of work, each once.")
+    for word in terms.work:
+        if not re.fullmatch(WORK_PATTERN, word):
+            raise InvalidRequestError(
+                f"{word[:80]!r} is no word for work: those have a-z, 0-9 and _, such as data_deleted."
+            )
+    if not SHORTEST_WITHIN <= terms.within <= LONGEST_WITHIN:
+        raise InvalidRequestError(f"Work is due within 1 minute to {LONGEST_WITHIN.days} days.")
 
 
 def _check_filter(entry_filter: EntryFilter) -> None:

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from tracker.web import health, metrics, receiver
 from tracker.web.api import (
+    completions,
     consents,
     deeds,
     groups,
@@ -15,6 +16,7 @@ from tracker.web.api import (
     journal,
     journeys,
     payments,
+    polls,
     providers,
     quarantine,
     subscriptions,
@@ -37,6 +39,8 @@ OPERATIONS = (
     *imports.OPERATIONS,
     *journal.OPERATIONS,
     *subscriptions.OPERATIONS,
+    *polls.OPERATIONS,
+    *completions.OPERATIONS,
     *quarantine.OPERATIONS,
     *providers.OPERATIONS,
 )

@@ -9,6 +9,7 @@ from aiohttp import web
 from tracker.ports import Clock, Ids, Meters, Store
 from tracker.usecases.api_keys import ApiKeys
 from tracker.usecases.ask import Asker
+from tracker.usecases.complete import Completions
 from tracker.usecases.consult import Consulting
 from tracker.usecases.feed import Feed
 from tracker.usecases.groups import Groups
@@ -16,6 +17,7 @@ from tracker.usecases.journeys import Journeys
 from tracker.usecases.pause import Pausing
 from tracker.usecases.payments import Payments
 from tracker.usecases.ping import Pings
+from tracker.usecases.poll import Polling
 from tracker.usecases.provider_health import ProviderHealth
 from tracker.usecases.quarantine import Quarantine
 from tracker.usecases.receive import Receiver
@@ -61,7 +63,9 @@ class Services:
     pausing: Pausing
     journeys: Journeys
     payments: Payments
+    completions: Completions
     feed: Feed
+    polling: Polling
     quarantine: Quarantine
     subscriptions: Subscriptions
     pings: Pings

@@ -6,7 +6,13 @@ synchronous connection, so that another database needs a driver module of its ow
 """
 
 from tracker.adapters.store import (
+    completion_tables as completion_tables,
+)
+from tracker.adapters.store import (
     provider_tables as provider_tables,
+)
+from tracker.adapters.store import (
+    pull_tables as pull_tables,
 )
 from tracker.adapters.store import (
     subscription_tables as subscription_tables,

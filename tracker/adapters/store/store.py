@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from sqlalchemy import Connection, delete, insert, update
 
@@ -20,8 +20,10 @@ from tracker.adapters.store import (
     subscriptions,
     surveys,
 )
+from tracker.adapters.store.database import Database as Database  # noqa: PLC0414 - it is known from here
 from tracker.adapters.store.gathering import Gathering
 from tracker.adapters.store.many import insert_rows
+from tracker.adapters.store.subscriber_store import SubscriberStore
 from tracker.adapters.store.tables import api_key, batch, inbox
 from tracker.adapters.store.transaction import SqlTransaction
 from tracker.adapters.store.vault import Sealing, Vault
@@ -62,26 +64,7 @@ _BATCHES_KEPT = timedelta(days=1)
 _MOVES_KEPT = timedelta(days=8)
 
 
-class Database(Protocol):
-    """What the store needs of a database."""
-
-    async def write(self, work: Callable[[Connection], tuple[T, str | None]], *, urgent: bool = False) -> T:
-        """Run work in a transaction and give its answer after the commit; with it, the batch id that it left.
-
-        Where one waits for another, what is urgent goes first; it is short.
-        """
-
-    async def read(self, work: Callable[[Connection], T]) -> T:
-        """Run a query."""
-
-    async def glance(self, work: Callable[[Connection], T]) -> T:
-        """Run a query that looks up a row or two by their keys; many of these share what goes with it."""
-
-    async def close(self) -> None:
-        """Finish what waits."""
-
-
-class SqlStore:
+class SqlStore(SubscriberStore):
     """Implements `ports.Store`."""
 
     def __init__(self, database: Database, ids: Ids, vault: Vault | None = None) -> None:

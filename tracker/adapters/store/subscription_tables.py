@@ -27,6 +27,10 @@ subscription = Table(
     Column("retired_secrets", Json),
     Column("manner", Json),
     Column("announced", Json),
+    Column("poll_format", String(8), nullable=False, server_default="entry"),
+    Column("poll_visibility_seconds", Integer, nullable=False, server_default="60"),
+    Column("key_id", String(32)),
+    Column("completion", Json),
 )
 parked = Table(
     "parked",

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection, delete, insert, or_, select, update
 
-from tracker.adapters.store import appending, leases, rows
+from tracker.adapters.store import appending, completions, leases, pulls, rows
 from tracker.adapters.store.differences import upsert
 from tracker.adapters.store.subscription_tables import dead_letter, parked, subscription
 from tracker.adapters.store.tables import journal, lease
@@ -22,6 +22,7 @@ _TERMS = frozenset(
         "version",
     }
 )
+_TERMS |= {"poll_format", "poll_visibility_seconds", "key_id", "completion"}
 _SECRET = frozenset({"secret", "retired_secrets"})
 _PLACE = frozenset({"cursor", "last_delivered_at"})
 _TOLD = frozenset({"announced"})
@@ -74,9 +75,12 @@ def parked_of(connection: Connection, subscription_id: str) -> list[Parked]:
 def remove(connection: Connection, subscription_id: str) -> bool:
     """Forget one, what it had parked or lost, and who told it."""
     connection.execute(delete(lease).where(lease.c.name == subscription_lease(subscription_id)))
+    gone = connection.execute(delete(subscription).where(subscription.c.id == subscription_id)).rowcount > 0
     for table in (parked, dead_letter):
         connection.execute(delete(table).where(table.c.subscription_id == subscription_id))
-    return connection.execute(delete(subscription).where(subscription.c.id == subscription_id)).rowcount > 0
+    pulls.forget(connection, subscription_id)
+    completions.forget(connection, subscription_id)
+    return gone
 
 
 def change(connection: Connection, changed: Subscription, at_version: int, *, is_anew: bool) -> bool:

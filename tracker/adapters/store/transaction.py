@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, bindparam, update
 
 from tracker.adapters.store import appending, aside, lookups, payments, rows
+from tracker.adapters.store.completions import SqlCompletionBook
 from tracker.adapters.store.differences import hold_names
 from tracker.adapters.store.due import Due
 from tracker.adapters.store.many import insert_rows, texts, update_rows
@@ -77,6 +78,11 @@ class SqlTransaction:
     def providers(self) -> SqlProviderBook:
         """What is known of the providers themselves."""
         return SqlProviderBook(self._connection)
+
+    @property
+    def completions(self) -> SqlCompletionBook:
+        """What subscribers must do."""
+        return SqlCompletionBook(self._connection)
 
     # ------------------------------------------------------------------------------------------ locks and reads
 

@@ -149,6 +149,20 @@ SUBSCRIPTION_CHANGES: Final[dict[str, Any]] = {"types": ["consent.*"], "filter":
 
 ROTATION: Final[dict[str, Any]] = {"overlap_seconds": 86_400}
 
+POLL: Final[dict[str, Any]] = {
+    "maxEvents": 10,
+    "returnImmediately": True,
+    "ack": ["019caf1e-7a40-7c21-9f0e-5d1b8c3a2e64"],
+    "setErrs": {"019caf1e-7a40-7c21-9f0e-5d1b8c3a2e65": {"err": "invalid_request", "description": "No such customer."}},
+}
+
+COMPLETION_REPORT: Final[dict[str, Any]] = {
+    "entry_id": "019caf1e-7a40-7c21-9f0e-5d1b8c3a2e64",
+    "work": "data_deleted",
+    "evidence_url": "https://crm.example/deletions/4711",
+    "done_at": "2026-03-02T12:00:00Z",
+}
+
 OF_MODELS: Final[dict[str, dict[str, Any]]] = {
     "RegistrationIn": REGISTRATION,
     "BatchIn": BATCH,
@@ -162,6 +176,8 @@ OF_MODELS: Final[dict[str, dict[str, Any]]] = {
     "SubscriptionIn": SUBSCRIPTION,
     "SubscriptionChangesIn": SUBSCRIPTION_CHANGES,
     "RotationIn": ROTATION,
+    "PollIn": POLL,
+    "CompletionReportIn": COMPLETION_REPORT,
     "RetryIn": RETRY,
     "EntryOut": ENTRY,
 }

@@ -12,6 +12,7 @@ from tracker.web.api.conditions import require_version
 from tracker.web.api.cursor import cursor_after, key_of
 from tracker.web.api.operation import KEY, Operation, answer, body_of, query_of
 from tracker.web.api.shapes.fields import PageQuery
+from tracker.web.api.shapes.polls import PollTermsIn
 from tracker.web.api.shapes.subscriptions import (
     FailureOut,
     FailuresOut,
@@ -24,6 +25,7 @@ from tracker.web.api.shapes.subscriptions import (
     SubscriptionsOut,
 )
 from tracker.web.auth import PRIVATE_SCOPES, forbidden
+from tracker.web.problems import Problem
 from tracker.web.services import Services
 
 _ONE = "/v1/subscriptions/{subscription_id}"
@@ -44,14 +46,21 @@ async def add(request: web.Request, services: Services) -> web.Response:
     """Make a subscription."""
     given = await body_of(request, SubscriptionIn)
     _require_private_scope(request, wanted=given.include_private)
+    if given.url is not None and given.poll is not None:
+        raise Problem("invalid_request", "poll goes with a subscription without url.")
+    polling = (given.poll or PollTermsIn()).terms()
+    services.polling.require(polling)
     made = await services.subscriptions.add(
         SubscriptionRequest(
-            url=given.url,
+            url=given.url or "",
             entry_filter=given.filter.only(given.types),
             description=given.description,
             include_private=given.include_private,
             from_sequence=given.from_sequence,
             manner=given.manner(),
+            polling=polling,
+            key_id=given.key_id,
+            completion=None if given.completion is None else given.completion.terms(),
         )
     )
     place = {str(hdrs.LOCATION): f"/v1/subscriptions/{made.id}"}
@@ -87,6 +96,8 @@ async def change(request: web.Request, services: Services) -> web.Response:
     """Change one."""
     given = await body_of(request, SubscriptionChangesIn)
     _require_private_scope(request, wanted=given.include_private)
+    if "poll" in given.model_fields_set:
+        services.polling.require(given.poll.terms())
     changed = await services.subscriptions.change(
         request.match_info["subscription_id"], given.changes(), partial(require_version, request)
     )
@@ -156,7 +167,8 @@ OPERATIONS = (
         summary="Subscribe",
         description=(
             "Entries are posted to the URL one by one, in order for each consent, at least once, signed by Standard Webhooks. "
-            "The secret is shown this once. Private and loopback addresses are refused unless the configuration lists them."
+            "The secret is shown this once. Private and loopback addresses are refused unless the configuration lists them. "
+            "Without a URL nothing is posted: the entries are polled."
         ),
         handle=add,
         body=SubscriptionIn,
@@ -204,7 +216,7 @@ OPERATIONS = (
         handle=change,
         body=SubscriptionChangesIn,
         answers={200: SubscriptionOut},
-        problems=("subscription_not_found", "version_conflict"),
+        problems=("subscription_not_found", "subscription_polled", "subscription_not_polled", "version_conflict"),
     ),
     Operation(
         method="POST",
@@ -239,7 +251,7 @@ OPERATIONS = (
         body=RotationIn,
         body_is_required=False,
         answers={200: NewSubscriptionOut},
-        problems=("subscription_not_found", "version_conflict"),
+        problems=("subscription_not_found", "subscription_polled", "version_conflict"),
     ),
     Operation(
         method="POST",
@@ -252,7 +264,7 @@ OPERATIONS = (
         ),
         handle=test,
         answers={200: PongOut},
-        problems=("subscription_not_found",),
+        problems=("subscription_not_found", "subscription_polled"),
     ),
     Operation(
         method="DELETE",

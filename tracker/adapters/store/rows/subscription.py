@@ -1,11 +1,14 @@
 """Rows of `subscription`, `parked` and `api_key`."""
 
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Row
 
 from tracker.adapters.store.rows.manner import announced_values, manner_values, to_announced, to_manner
 from tracker.adapters.store.rows.reading import Values, consistent
+from tracker.domain.completion import CompletionTerms
+from tracker.domain.pull import PollFormat, PollTerms
 from tracker.domain.subscription import EntryFilter, Parked, RetiredSecret, Subscription, SubscriptionState
 from tracker.journal.instant import parse_rfc3339, rfc3339
 from tracker.ports import ApiKey
@@ -41,6 +44,10 @@ def subscription_values(subscription: Subscription) -> Values:
         ],
         "manner": manner_values(subscription.manner),
         "announced": announced_values(subscription.announced),
+        "poll_format": subscription.polling.format.value,
+        "poll_visibility_seconds": round(subscription.polling.visibility.total_seconds()),
+        "key_id": subscription.key_id,
+        "completion": _completion_values(subscription.completion),
     }
 
 
@@ -76,6 +83,35 @@ def to_subscription(row: Row[Any]) -> Subscription:
         ),
         manner=to_manner(row.manner),
         announced=to_announced(row.announced),
+        polling=PollTerms(
+            format=PollFormat(row.poll_format), visibility=timedelta(seconds=row.poll_visibility_seconds)
+        ),
+        key_id=row.key_id,
+        completion=_to_completion(row.completion),
+    )
+
+
+def _completion_values(terms: CompletionTerms | None) -> Values | None:
+    if terms is None:
+        return None
+    return {
+        "types": list(terms.types),
+        "to": sorted(terms.to),
+        "work": list(terms.work),
+        "within_seconds": round(terms.within.total_seconds()),
+        "after": terms.after,
+    }
+
+
+def _to_completion(values: Values | None) -> CompletionTerms | None:
+    if values is None:
+        return None
+    return CompletionTerms(
+        types=tuple(values["types"]),
+        to=frozenset(values["to"]),
+        work=tuple(values["work"]),
+        within=timedelta(seconds=values["within_seconds"]),
+        after=values["after"],
     )
 
 

@@ -13,8 +13,10 @@ from tracker.journal.entry import Entry
 from tracker.ports import Undelivered
 from tracker.usecases.ping import Pong
 from tracker.usecases.subscribe import LONGEST_DESCRIPTION, MOST_PATTERNS, TYPE_PATTERN, SubscriptionChanges
+from tracker.web.api.shapes.completions import COMPLETION, CompletionTermsIn, CompletionTermsOut
 from tracker.web.api.shapes.fields import In, Name, Out, TimeOut, clean
 from tracker.web.api.shapes.manner import AttemptsIn, AttemptsOut, MostInFlight, OrderIn
+from tracker.web.api.shapes.polls import KEY_ID, KeyId, PollTermsIn, PollTermsOut
 
 _Several = Field(max_length=MOST_PATTERNS, strict=False)
 
@@ -49,7 +51,9 @@ _Description = Annotated[str, StringConstraints(max_length=LONGEST_DESCRIPTION),
 class SubscriptionIn(In):
     """Somebody who must be told."""
 
-    url: _Url = Field(description="Where notifications are posted.")
+    url: _Url | None = Field(
+        None, description="Where notifications are posted. Without it nothing is: they are polled."
+    )
     types: _Types = Field(("*",), description="Exact types, `prefix.*` or `*`.")
     filter: FilterIn = FilterIn()
     description: _Description = Field("", description="For people.")
@@ -69,6 +73,10 @@ class SubscriptionIn(In):
     def manner(self) -> Manner:
         """In what manner it is to be told."""
         return Manner(order=self.order, most_in_flight=self.most_in_flight, attempts=self.attempts.attempts())
+
+    poll: PollTermsIn | None = Field(default=None, description="How it is polled; goes with no `url`.")
+    key_id: KeyId | None = Field(default=None, description=KEY_ID)
+    completion: CompletionTermsIn | None = Field(default=None, description=COMPLETION)
 
 
 class SubscriptionChangesIn(In):
@@ -91,10 +99,17 @@ class SubscriptionChangesIn(In):
         description="So many posts may be under way at a time; how many are follows the answers.",
     )
     attempts: AttemptsIn = Field(AttemptsIn(), description="All of it.")
+    poll: PollTermsIn = Field(PollTermsIn(), description="How it is polled; the whole of it.")
+    key_id: KeyId | None = Field(default=None, description=KEY_ID)
+    completion: CompletionTermsIn | None = Field(
+        default=None, description=COMPLETION + " What is due already stays due."
+    )
 
     def changes(self) -> SubscriptionChanges:
         """What was sent."""
         sent = self.model_fields_set
+        asked = None if self.completion is None else self.completion.terms()
+        others = {"polling": self.poll.terms(), "key_id": self.key_id, "completion": asked}
         return SubscriptionChanges(
             url=self.url if "url" in sent else None,
             types=self.types if "types" in sent else None,
@@ -104,7 +119,11 @@ class SubscriptionChangesIn(In):
             order=self.order if "order" in sent else None,
             most_in_flight=self.most_in_flight if "most_in_flight" in sent else None,
             attempts=self.attempts.attempts() if "attempts" in sent else None,
+            others={term: others[term] for name, term in _OTHERS.items() if name in sent},
         )
+
+
+_OTHERS = {"poll": "polling", "key_id": "key_id", "completion": "completion"}
 
 
 class RotationIn(In):
@@ -127,7 +146,7 @@ class SubscriptionOut(Out):
     """A subscription and where it stands."""
 
     id: str
-    url: str
+    url: str | None = Field(description="Null: nothing is posted, they are polled.")
     types: tuple[str, ...]
     filter: FilterOut
     description: str
@@ -150,6 +169,9 @@ class SubscriptionOut(Out):
     last_error: str | None
     paused_at: TimeOut | None = Field(description="Since when nothing is sent because somebody wants it so.")
     created_at: TimeOut
+    poll: PollTermsOut | None = Field(description="How it is polled; null: it has a `url`.")
+    key_id: str | None = Field(description="The API key that acts for the subscriber.")
+    completion: CompletionTermsOut | None = Field(description="What the subscriber must report as done.")
     version: int = Field(description="Rises when it is changed; also the `ETag`.")
 
     @classmethod
@@ -161,12 +183,14 @@ class SubscriptionOut(Out):
 class NewSubscriptionOut(SubscriptionOut):
     """A subscription with a secret that was just made."""
 
-    secret: str = Field(description="For Standard Webhooks signatures. Shown this once.")
+    secret: str | None = Field(
+        description="For Standard Webhooks signatures. Shown this once. Null: nothing is posted that could be signed."
+    )
 
     @classmethod
     def made(cls, subscription: Subscription, now: datetime) -> "NewSubscriptionOut":
         """Show one with its secret."""
-        return cls(**_facts(subscription, now), secret=subscription.secret)
+        return cls(**_facts(subscription, now), secret=None if subscription.is_polled else subscription.secret)
 
 
 class PongOut(Out):
@@ -240,7 +264,11 @@ class FailuresOut(Out):
 def _facts(subscription: Subscription, now: datetime) -> dict[str, Any]:
     heard, manner, breaker = subscription.entry_filter, subscription.manner, subscription.breaker(now)
     shaped = {"types", "filter", "order", "most_in_flight", "attempts", "breaker", "open_until"}
+    shaped |= {"url", "poll", "completion"}
     return {name: getattr(subscription, name) for name in SubscriptionOut.model_fields if name not in shaped} | {
+        "url": subscription.url or None,
+        "completion": None if subscription.completion is None else CompletionTermsOut.of(subscription.completion),
+        "poll": PollTermsOut.of(subscription.polling) if subscription.is_polled else None,
         "types": heard.types,
         "last_error": subscription.trouble,
         "filter": FilterOut(

@@ -1,0 +1,27 @@
+"""What the store needs of a database."""
+
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+from sqlalchemy import Connection
+
+T = TypeVar("T")
+
+
+class Database(Protocol):
+    """What the store needs of a database."""
+
+    async def write(self, work: Callable[[Connection], tuple[T, str | None]], *, urgent: bool = False) -> T:
+        """Run work in a transaction and give its answer after the commit; with it, the batch id that it left.
+
+        Where one waits for another, what is urgent goes first; it is short.
+        """
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """Run a query."""
+
+    async def glance(self, work: Callable[[Connection], T]) -> T:
+        """Run a query that looks up a row or two by their keys; many of these share what goes with it."""
+
+    async def close(self) -> None:
+        """Finish what waits."""

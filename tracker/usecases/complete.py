@@ -1,0 +1,245 @@
+"""What subscribers must do, until they have reported it: made due from the journal, told when overdue, told when done.
+
+What is due is found by reading the journal with a cursor of its own for each subscription, which moves in the write that makes
+the rows: no entry slips through a crash, and one that never reached the subscriber is overdue all the same. Any number of
+processes may take each step: whoever comes second changes nothing.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, Final
+
+from tracker.domain.completion import FAMILY, CompletionTerms, Work
+from tracker.domain.consent import Channel, TrackingId
+from tracker.domain.errors import (
+    CompletionConflictError,
+    CompletionNotFoundError,
+    ConsentNotFoundError,
+    InvalidRequestError,
+    SubscriptionNotFoundError,
+)
+from tracker.domain.subscription import EntryFilter, Subscription
+from tracker.journal.entry import Draft, Entry
+from tracker.ports import Store, Transaction, WorkKey, WorkQuery
+from tracker.usecases.drafting import draft_of
+from tracker.usecases.recording import Office, Recording
+from tracker.usecases.trail import Trail
+from tracker.usecases.wake import Bell
+
+OVERDUE: Final = "subscription.completion_overdue"
+COMPLETED: Final = "subscription.completed"
+_PAGE = 256
+_PAGES_AT_ONCE = 20
+_TOLD_AT_ONCE = 100
+_AHEAD = timedelta(minutes=5)
+"""A subscriber's clock may be so far ahead of ours."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompletionReport:
+    """What a subscriber reports.
+
+    Attributes:
+        entry_id: The entry that asked for it.
+        sequence: The same, if its id is not given.
+        work: What was done.
+        evidence_url: Where the proof is; it is never followed.
+        done_at: When, by the subscriber's clock.
+    """
+
+    entry_id: str | None = None
+    sequence: int | None = None
+    work: str
+    evidence_url: str
+    done_at: datetime
+
+
+class Completions:
+    """Looks after the work that subscribers must do."""
+
+    def __init__(self, store: Store, office: Office, journal_bell: Bell, trail: Trail | None = None) -> None:
+        self._store = store
+        self._office = office
+        self._journal_bell = journal_bell
+        self._trail = trail or Trail()
+
+    @property
+    def now(self) -> datetime:
+        """By what clock it is due."""
+        return self._office.clock.now()
+
+    # ------------------------------------------------------------------------------------------ becoming due
+
+    async def run_once(self) -> int:
+        """Find what has become due, and tell what is overdue; say how much was told."""
+        for subscription in await self._store.requiring_completion():
+            await self._watch(subscription)
+        total = 0
+        known = [
+            provider.id for provider in self._office.providers
+        ]  # without its provider nothing can be told of a consent
+        while overdue := await self._store.overdue_work(self.now, _TOLD_AT_ONCE, known):
+            entries = await self._store.transact(partial(_tell_overdue, self._office, overdue))
+            self._told(entries)
+            total += len(entries)
+            if len(overdue) < _TOLD_AT_ONCE:
+                break
+        return total
+
+    async def _watch(self, subscription: Subscription) -> None:
+        """Read on for one of them, and write down what it asks for."""
+        terms = subscription.completion
+        if terms is None:
+            return
+        for _ in range(_PAGES_AT_ONCE):
+            before = await self._store.completion_watch(subscription.id)
+            page = await self._store.entries_after(max(before or 0, terms.after), _PAGE)
+            if not page:
+                return
+            due = [work for entry in page for work in _asked_of(subscription, terms, entry)]
+            is_written = await self._store.save_completion_watch(subscription.id, before, page[-1].sequence, due)
+            if not is_written or len(page) < _PAGE:
+                return  # another process is at it, or it was deleted
+
+    # ------------------------------------------------------------------------------------------ reports
+
+    async def report(
+        self, subscription_id: str, report: CompletionReport, check: Callable[[Subscription], None]
+    ) -> Work:
+        """Take a report. The same one again changes nothing.
+
+        Args:
+            subscription_id: Whose.
+            report: What was done.
+            check: Raises if this caller must not.
+
+        Raises:
+            SubscriptionNotFoundError: There is none of this id.
+            CompletionNotFoundError: The entry asks for no such work.
+            CompletionConflictError: Something else was reported of it.
+            InvalidRequestError: It lies ahead.
+        """
+        subscription = await self._subscription(subscription_id)
+        check(subscription)
+        if report.done_at > self.now + _AHEAD:
+            raise InvalidRequestError("done_at lies ahead.")
+        work = await self._find(subscription, report)
+        done, entries = await self._store.transact(partial(_take, self._office, work, report))
+        self._told(entries)
+        return done
+
+    async def _subscription(self, subscription_id: str) -> Subscription:
+        subscription = await self._store.get_subscription(subscription_id)
+        if subscription is None:
+            raise SubscriptionNotFoundError
+        return subscription
+
+    async def _find(self, subscription: Subscription, report: CompletionReport) -> Work:
+        found = await self._look_up(subscription.id, report)
+        if found is None:  # whoever is quick reports before it was found to be due
+            await self._watch(subscription)
+            found = await self._look_up(subscription.id, report)
+        if found is None:
+            raise CompletionNotFoundError
+        return found
+
+    async def _look_up(self, subscription_id: str, report: CompletionReport) -> Work | None:
+        if report.entry_id is not None:
+            return await self._store.find_work_of_entry(subscription_id, report.entry_id, report.work)
+        return await self._store.find_work((subscription_id, report.sequence or 0, report.work))
+
+    async def list(self, subscription_id: str, wanted: WorkQuery) -> Sequence[Work]:
+        """A page of what a subscriber must do.
+
+        Raises:
+            SubscriptionNotFoundError: There is none of this id.
+        """
+        await self._subscription(subscription_id)
+        return await self._store.work_of(subscription_id, wanted)
+
+    def _told(self, entries: Sequence[Entry]) -> None:
+        self._trail.appended(entries)
+        if entries:
+            self._journal_bell.ring()
+
+
+def _asked_of(subscription: Subscription, terms: CompletionTerms, entry: Entry) -> list[Work]:
+    """What an entry asks a subscriber for."""
+    facts: dict[str, Any] = {"entry_type": entry.type, "provider": entry.provider, "kind": entry.kind}
+    asks = EntryFilter(types=terms.types, to=terms.to)
+    is_heard = all(wanted.passes(**facts, to=entry.to_status) for wanted in (subscription.entry_filter, asks))
+    if not is_heard or entry.type.startswith(FAMILY):
+        return []
+    if entry.tracking_id is None or entry.provider is None:  # it is about no consent
+        return []
+    return [
+        Work(
+            subscription_id=subscription.id,
+            sequence=entry.sequence,
+            work=word,
+            entry_id=entry.id,
+            tracking_id=entry.tracking_id,
+            provider=entry.provider,
+            due_at=entry.recorded_at + terms.within,
+        )
+        for word in terms.work
+    ]
+
+
+def _key(work: Work) -> WorkKey:
+    return work.subscription_id, work.sequence, work.work
+
+
+def _tell_overdue(office: Office, overdue: Sequence[Work], transaction: Transaction) -> list[Entry]:
+    held = transaction.lock_tracked({TrackingId(work.tracking_id) for work in overdue})
+    recording = Recording(transaction, office, held.values())
+    # Also where there is no such consent any more: nobody would ever come to an end with it.
+    for work in transaction.completions.mark_overdue([_key(work) for work in overdue], recording.now):
+        if TrackingId(work.tracking_id) in held:
+            recording.tell(_draft(office, recording, work, OVERDUE, Channel.CLOCK, work.due_at, {}))
+    return recording.finish()
+
+
+def _take(office: Office, work: Work, report: CompletionReport, transaction: Transaction) -> tuple[Work, list[Entry]]:
+    tracking_id = TrackingId(work.tracking_id)
+    held = transaction.lock_tracked([tracking_id])
+    if tracking_id not in held:
+        raise ConsentNotFoundError
+    recording = Recording(transaction, office, held.values())
+    known = transaction.completions.find(_key(work))
+    if known is None:  # the subscription was deleted meanwhile
+        raise CompletionNotFoundError
+    if known.reported_at is not None:
+        if (known.evidence_url, known.done_at) != (report.evidence_url, report.done_at):
+            raise CompletionConflictError
+        return known, []
+    transaction.completions.report(_key(work), report.evidence_url, report.done_at, recording.now)
+    proof = {"evidence_url": report.evidence_url}
+    recording.tell(_draft(office, recording, work, COMPLETED, Channel.OPERATOR, report.done_at, proof))
+    entries = recording.finish()
+    return transaction.completions.find(_key(work)) or known, entries
+
+
+def _draft(
+    office: Office,
+    recording: Recording,
+    work: Work,
+    entry_type: str,
+    channel: Channel,
+    time: datetime,
+    proof: dict[str, str],
+) -> Draft:
+    consent = recording.told_by_now(TrackingId(work.tracking_id))
+    asked = {"subscription_id": work.subscription_id, "entry_id": work.entry_id, "sequence": f"{work.sequence:020d}"}
+    return draft_of(
+        office,
+        consent,
+        entry_type,
+        channel=channel,
+        reason=work.work,
+        status_date_time=time,
+        received_at=recording.now if channel is Channel.OPERATOR else None,
+        private=asked | proof,
+    )

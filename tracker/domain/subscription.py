@@ -137,6 +137,7 @@ class Parked:
         attempts: How often it alone was refused; 0 for one that only waits behind another.
         next_attempt_at: When to try again; for one that was given up, when that was.
         last_error: Why it was refused, for people.
+        answer: How the endpoint's answer begins, as text to be shown.
     """
 
     sequence: int
@@ -144,6 +145,7 @@ class Parked:
     attempts: int = 0
     next_attempt_at: datetime
     last_error: str | None = None
+    answer: str | None = field(default=None, repr=False)
 
 
 _ALONE_REFUSED = tuple(timedelta(seconds=seconds) for seconds in (5, 15, 30, 60, 120, 300))

@@ -19,6 +19,7 @@ from tracker.ports.holders import (
     Token,
     VerificationKey,
 )
+from tracker.ports.lags import Lag
 from tracker.ports.meters import Meters
 from tracker.ports.providers import (
     HEALTH_READING,
@@ -51,6 +52,7 @@ from tracker.ports.records import (
     Watched,
     subscription_lease,
 )
+from tracker.ports.replays import ReplayBook, ReplayProgress, replay_lease
 from tracker.ports.spans import Place, Span, Spans
 from tracker.ports.store import Inbox, Store
 from tracker.ports.survey import Due, DueAsks, HolderTally, Standing, Survey
@@ -86,6 +88,7 @@ __all__ = [
     "Inbox",
     "InboxItem",
     "LackedKey",
+    "Lag",
     "Ledger",
     "Meters",
     "Name",
@@ -98,6 +101,8 @@ __all__ = [
     "ProviderFacts",
     "QuarantineFilter",
     "Quarantined",
+    "ReplayBook",
+    "ReplayProgress",
     "RevokedGroups",
     "Sender",
     "Signs",
@@ -113,5 +118,6 @@ __all__ = [
     "Undelivered",
     "VerificationKey",
     "Watched",
+    "replay_lease",
     "subscription_lease",
 ]

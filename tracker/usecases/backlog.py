@@ -182,7 +182,9 @@ class Backlog:
             self._settled.append(waiting.sequence)
         self.release(waiting)
 
-    def park(self, waiting: Waiting, *, attempts: int, until: datetime, error: str | None) -> None:
+    def park(
+        self, waiting: Waiting, *, attempts: int, until: datetime, error: str | None, answer: str | None = None
+    ) -> None:
         """Try it again later, and keep what is behind it in order."""
         row = Parked(
             sequence=waiting.sequence,
@@ -190,6 +192,7 @@ class Backlog:
             attempts=attempts,
             next_attempt_at=until,
             last_error=error,
+            answer=answer,
         )
         self._set_row(waiting, row)
         for follower in self._lanes[waiting.tracking_id]:

@@ -15,7 +15,7 @@ An answer that asks us to wait (429, or any with Retry-After) is never about an 
 
 import logging
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import Enum, auto
 from typing import Final
 
@@ -239,7 +239,7 @@ class Endpoint:
         now = waiting.tried_at = self._clock.now()
         since = now - (passed_at or self.subscription.created_at)
         until = now + max(pause, min(since, _LONGEST_WAIT_FOR_PROOF))
-        self._backlog.park(waiting, attempts=row.attempts, until=until, error=delivery.error)
+        self._park(waiting, row.attempts, until, delivery)
 
     def _refuse(self, waiting: Waiting, delivery: Delivery) -> None:
         """An entry was refused alone: try it again later, or give it up."""
@@ -253,13 +253,18 @@ class Endpoint:
         wait = retry_alone(attempts)
         if row is not None and wait is None and waiting.sequence <= self._backlog.cursor:
             lost = replace(row, attempts=attempts, next_attempt_at=now, last_error=delivery.error)
+            lost = replace(lost, answer=delivery.shown_answer)
             _log.warning(
                 "Subscription %s will not get entry %d: %s", self.subscription.id, row.sequence, delivery.error
             )
             self._backlog.give_up(waiting, lost)
         else:  # ahead of the cursor nothing is given up: after a crash it would be read, and told, again
             until = now + (wait or _ALMOST_GIVEN_UP)
-            self._backlog.park(waiting, attempts=attempts, until=until, error=delivery.error)
+            self._park(waiting, attempts, until, delivery)
+
+    def _park(self, waiting: Waiting, attempts: int, until: datetime, delivery: Delivery) -> None:
+        answer = delivery.shown_answer
+        self._backlog.park(waiting, attempts=attempts, until=until, error=delivery.error, answer=answer)
 
     # ------------------------------------------------------------------------------------------ states
 

@@ -103,7 +103,7 @@ class Subscriptions:
             StorageError: The database is away.
         """
         self._check_url(request.url)
-        _check_filter(request.entry_filter)
+        check_filter(request.entry_filter)
         _check_description(request.description)
         subscription = Subscription(
             id=self._ids.ordered(),
@@ -165,7 +165,7 @@ class Subscriptions:
 
         def with_changes(before: Subscription) -> Subscription:
             after = changes.on(before)
-            _check_filter(after.entry_filter)
+            check_filter(after.entry_filter)
             return reachable(after) if after.url != before.url else after
 
         return await self._alter(subscription_id, with_changes, check)
@@ -246,7 +246,12 @@ def _check_description(description: str) -> None:
         raise InvalidRequestError(f"A description has at most {LONGEST_DESCRIPTION} characters.")
 
 
-def _check_filter(entry_filter: EntryFilter) -> None:
+def check_filter(entry_filter: EntryFilter) -> None:
+    """Refuse a filter that nothing can be meant by.
+
+    Raises:
+        InvalidRequestError: It is none.
+    """
     if not entry_filter.types:
         raise InvalidRequestError('types must name at least one pattern; ["*"] is everything.')
     if max(len(part) for part in (entry_filter.types, *_members(entry_filter))) > MOST_PATTERNS:

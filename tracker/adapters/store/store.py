@@ -10,11 +10,13 @@ from sqlalchemy import Connection, delete, insert, update
 from tracker.adapters.store import (
     aside,
     claims,
+    lags,
     leases,
     partitions,
     payments,
     provider_readings,
     readings,
+    replays,
     rows,
     subscriptions,
     surveys,
@@ -39,6 +41,7 @@ from tracker.ports import (
     Ids,
     InboxItem,
     LackedKey,
+    Lag,
     Name,
     PaymentKey,
     Progress,
@@ -85,6 +88,7 @@ class SqlStore:
     def __init__(self, database: Database, ids: Ids) -> None:
         self._database = database
         self._ids = ids
+        self.replays = replays.SqlReplays(database)
         self._admitted = Gathering(self._admit_all)
         self._fresh = claims.FreshBodies()
 
@@ -262,6 +266,10 @@ class SqlStore:
         found = partial(subscriptions.undelivered, subscription_id=subscription_id, after=after, limit=limit)
         return await self._database.read(found)
 
+    async def lags(self, only: str | None = None) -> dict[str, Lag]:
+        """How far behind each subscription is."""
+        return await self._database.read(partial(lags.lags, only=only))
+
     async def save_progress(self, progress: Progress) -> bool:
         """Write how far a subscription has come, all in one."""
         return await self._write(partial(subscriptions.save_progress, progress=progress))
@@ -340,6 +348,7 @@ class SqlStore:
         def work(connection: Connection) -> None:
             partitions.delete_old(connection, old)
             leases.forget_the_dead(connection)
+            replays.forget_old(connection, now)
             provider_readings.forget_moves(connection, now - _MOVES_KEPT)
             connection.execute(delete(batch).where(batch.c.recorded_at < now - _BATCHES_KEPT))
 

@@ -35,6 +35,7 @@ parked = Table(
     Column("attempts", Integer, nullable=False),
     Column("next_attempt_at", Instant, nullable=False),
     Column("last_error", Text),
+    Column("answer", Text),
 )
 dead_letter = Table(
     "dead_letter",
@@ -45,4 +46,5 @@ dead_letter = Table(
     Column("attempts", Integer, nullable=False),
     Column("last_error", Text),
     Column("given_up_at", Instant, nullable=False),
+    Column("answer", Text),
 )

@@ -83,6 +83,7 @@ def parked_values(subscription_id: str, parked: Parked) -> Values:
         "attempts": parked.attempts,
         "next_attempt_at": parked.next_attempt_at,
         "last_error": parked.last_error,
+        "answer": parked.answer,
     }
 
 
@@ -95,6 +96,7 @@ def to_parked(row: Row[Any]) -> Parked:
         attempts=row.attempts,
         next_attempt_at=row.next_attempt_at,
         last_error=row.last_error,
+        answer=row.answer,
     )
 
 

@@ -4,8 +4,8 @@ It takes a window out of what was chosen, posts it in the order of each consent,
 when all of the window is settled. A crash in between means that this window is told again.
 
 Its answers say nothing to the stream that tells what is new, and it waits for nobody but its own endpoint. A refusal is about
-the entry if it means "this body", if anything passed since, or if the endpoint answers and there is nothing else to try. Else
-it may be about the endpoint, and then no try is counted: the replay waits, ever longer, and tries two.
+the entry if it means "this body", if anything passed since, or if there is nothing left to try but what was refused before and
+the endpoint answers. Else it may be about the endpoint, and then no try is counted: the replay waits, ever longer, and tries two.
 """
 
 import asyncio
@@ -315,8 +315,9 @@ class Rerun:
             ago = (self._ports.clock.now() - told_at).total_seconds()
             if 0 <= ago < now - since:  # what is new has passed
                 return True
-        is_last = self._is_exhausted and len(self._heads()) == 1
-        return is_last and delivery.status not in _NOBODY_HOME
+        others = (head for head in self._heads() if head is not chosen)
+        nothing_else = self._is_exhausted and all(head.tries for head in others)
+        return nothing_else and (chosen.tries > 0 or delivery.status not in _NOBODY_HOME)
 
     def _put_off(self, delivery: Delivery) -> None:
         now, fraction = self._ports.clock.now(), self._ports.entropy.fraction()

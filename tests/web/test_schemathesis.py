@@ -32,6 +32,7 @@ REFUSED_ALTHOUGH_DESCRIBED = {
     "either code_received or error": "the answers of a journey are one of two: a schema that says so is hard to read",
     "goes with": "likewise",
     "The authorization details": "they are the holder's, of a form that the profile knows",
+    "one of sequence": "a job resends one thing: a schema that says so is hard to read",
     "of filter": "what the words of a filter may be depends on their place",
 }
 """Where the service refuses what fits its schema, by words of the problem; and why."""
@@ -39,6 +40,7 @@ REFUSED_ALTHOUGH_DESCRIBED = {
 SAID_BETTER_BELOW = ["positive_data_acceptance"]
 NOT_HERE = {
     "/v1/consents/batch": ["negative_data_rejection"],  # it says row by row what is wrong, and takes the other rows
+    "/v1/subscriptions/preview": ["allow_header_conformance"],  # likewise a subscription
     "/v1/quarantine/retry": ["allow_header_conformance"],  # an event could have this id, so that place answers GET too
 }
 """Checks that do not fit an operation."""

@@ -17,6 +17,7 @@ from tracker.web.api import (
     payments,
     providers,
     quarantine,
+    replays,
     subscriptions,
 )
 from tracker.web.connections import CONNECTIONS, Connections, watch
@@ -37,6 +38,7 @@ OPERATIONS = (
     *imports.OPERATIONS,
     *journal.OPERATIONS,
     *subscriptions.OPERATIONS,
+    *replays.OPERATIONS,
     *quarantine.OPERATIONS,
     *providers.OPERATIONS,
 )

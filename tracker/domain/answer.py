@@ -1,5 +1,6 @@
 """The beginning of what an endpoint answered, as people may be shown it: an operator reads there what is wrong."""
 
+from codecs import getincrementaldecoder
 from typing import Final
 
 MOST_BYTES: Final = 1024
@@ -14,7 +15,8 @@ def shown(answer: bytes | None) -> str | None:
     """
     if not answer:
         return None
-    text = answer[:MOST_BYTES].decode(errors="backslashreplace")
+    is_whole = len(answer) < MOST_BYTES  # half a letter at the cut says nothing
+    text = getincrementaldecoder("utf-8")("backslashreplace").decode(answer[:MOST_BYTES], is_whole)
     told, length = list[str](), 0
     for character in text:
         piece = character if character.isprintable() else character.encode("unicode_escape").decode()

@@ -147,8 +147,7 @@ class Replayer:
                 if isinstance(error, StorageError) and error.retryable:
                     _log.warning("Telling subscription %s again waits %s: %s", subscription_id, backoff, error)
                 else:
-                    message = "Telling subscription %s again failed; it goes on in %s."
-                    _log.exception(message, subscription_id, backoff)
+                    _log.exception("Telling subscription %s again failed; it goes on in %s.", subscription_id, backoff)
             if turn.is_over:
                 return
             await self._wait(turn)

@@ -1,6 +1,6 @@
 """Subscribers that poll, and what subscribers report as done.
 
-Revision: 0014, after 0011
+Revision: 0014, after 0012
 """
 
 import sqlalchemy as sa

@@ -225,6 +225,31 @@ async def test_a_compressed_answer_is_not_unpacked(sender: WebhookSender) -> Non
     assert endpoint.heard[0].headers["Accept-Encoding"] == "identity"
 
 
+@pytest.mark.parametrize("size", [0, 5, 1_024, 1_025, 20_000])
+async def test_how_a_refusal_begins_is_kept_and_no_more_of_it(sender: WebhookSender, size: int) -> None:
+    body = bytes(n % 251 for n in range(size))
+
+    async def refuse(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(status=422)
+        await response.prepare(request)
+        for begin in range(0, size, 700):
+            await response.write(body[begin : begin + 700])
+        return response
+
+    async with an_endpoint(refuse) as endpoint:
+        delivery = await send(sender, endpoint.url)
+    assert delivery.answer == (body[:1_024] or None)
+    assert "answer=" not in repr(delivery)
+
+
+async def test_of_what_was_taken_no_answer_is_kept(sender: WebhookSender) -> None:
+    async def thank(_: web.Request) -> web.Response:
+        return web.Response(text="thank you")
+
+    async with an_endpoint(thank) as endpoint:
+        assert (await send(sender, endpoint.url)).answer is None
+
+
 async def test_cookies_are_not_kept(sender: WebhookSender) -> None:
     async with an_endpoint(says(200, Set_Cookie="a=b")) as endpoint:
         await send(sender, endpoint.url)

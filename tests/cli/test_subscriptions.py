@@ -8,6 +8,7 @@ from contextlib import closing
 import pytest
 
 URL = "https://crm.example/hooks"
+NOTHING_BEHIND = {"entries_behind": 0, "seconds_behind": 0.0, "parked_entries": 0, "dead_letters": 0}
 
 
 def test_the_secret_is_shown_once(run, filled):
@@ -31,7 +32,7 @@ def test_add_gives_the_shape_of_the_api(run, filled):
     made = json.loads(run("subscriptions", "add", URL, "--json").out)
     secret = made.pop("secret")
     assert secret.startswith("whsec_")
-    assert json.loads(run("subscriptions", "list", "--json").out)["items"] == [made]
+    assert json.loads(run("subscriptions", "list", "--json").out)["items"] == [made | NOTHING_BEHIND]
 
 
 def test_what_each_hears_is_listed(run, filled):
@@ -97,12 +98,17 @@ def test_what_a_subscriber_was_not_told_is_listed(run, filled):
     one = json.loads(run("subscriptions", "add", URL, "--from-sequence", "1", "--json").out)["id"]
     assert run("subscriptions", "failures", one).lines == ["It was told everything up to where it is."]
     with closing(sqlite3.connect("tracker.db")) as connection, connection:
-        rows = ("'{}', 1, 't-1', 6, 'The endpoint answered 400.', '2026-03-02T11:20:00.000000Z'", "'{}', 2, 't-2', 0, ")
+        rows = (
+            "'{}', 1, 't-1', 6, 'The endpoint answered 400.', '2026-03-02T11:20:00.000000Z', 'no'",
+            "'{}', 2, 't-2', 0, ",
+        )
         connection.execute(f"INSERT INTO dead_letter VALUES ({rows[0].format(one)})")
-        connection.execute(f"INSERT INTO parked VALUES ({rows[1].format(one)} '2026-03-02T11:20:30.000000Z', NULL, 0)")
+        connection.execute(
+            f"INSERT INTO parked VALUES ({rows[1].format(one)} '2026-03-02T11:20:30.000000Z', NULL, 0, NULL)"
+        )
     lost, waits = (re.split(r"\s{2,}", line) for line in run("subscriptions", "failures", one).lines[1:])
     # This journal has no such entries, so nobody knows their types.
-    assert lost == ["1", "t-1", "given_up", "6", "2026-03-02 11:20:00", "The endpoint answered 400."]
+    assert lost == ["1", "t-1", "given_up", "6", "2026-03-02 11:20:00", "The endpoint answered 400.", "no"]
     assert waits == ["2", "t-2", "waiting", "0", "2026-03-02 11:20:30"]
     items = json.loads(run("subscriptions", "failures", one, "--json").out)["items"]
     assert [item["state"] for item in items] == ["given_up", "waiting"]

@@ -281,3 +281,15 @@ def test_each_fact_of_a_draft_stands_in_its_own_member(draft: Draft) -> None:
         text, time = data.pop(name), getattr(draft, name)
         assert text == (None if time is None else time.isoformat(timespec="microseconds").replace("+00:00", "Z"))
     assert data == {name: getattr(draft, name) for name in data}
+
+
+@pytest.mark.parametrize("with_private", [False, True])
+@pytest.mark.parametrize("private", [None, GOLDEN_PRIVATE])
+def test_what_is_told_again_is_the_leaf_with_a_mark_beside_it(private: Any, with_private: bool) -> None:
+    salt = None if private is None else GOLDEN_SALT
+    (entry,) = sealed([a_draft(private=private, private_salt=salt)])
+    once, again = (entry.told(with_private=with_private, redelivered=mark) for mark in (False, True))
+    assert again.startswith(entry.leaf_bytes[:-1] + b',"redelivered":true')
+    assert json.loads(again) == json.loads(once) | {"redelivered": True}
+    if private is None or not with_private:
+        assert once == entry.leaf_bytes

@@ -28,7 +28,17 @@ from tracker.domain.journey import Journey
 from tracker.domain.lags import Lags
 from tracker.domain.overlay import Overlay, Revocation
 from tracker.domain.pull import OpenEntry, Window
-from tracker.ports import ApiKey, Confirmation, Progress, Pulled, Told, Transaction, subscription_lease
+from tracker.domain.replay import NotTaken, Replay, Selection, Wanted
+from tracker.ports import (
+    ApiKey,
+    Confirmation,
+    Progress,
+    Pulled,
+    ReplayProgress,
+    Told,
+    Transaction,
+    subscription_lease,
+)
 
 
 async def fill(database: Database) -> None:
@@ -80,6 +90,16 @@ async def fill(database: Database) -> None:
         due_at=START,
     )
     assert await store.save_completion_watch(subscription.id, None, 1, [asked])
+    again = Replay(
+        id=subscription.id,
+        subscription_id=subscription.id,
+        selection=Selection(wanted=Wanted.MISSING, last=1),
+        total=1,
+        created_at=START,
+    )
+    await store.replays.add(again)
+    failed = NotTaken(sequence=1, tracking_id="t", attempts=3, last_error="x", answer="y", failed_at=START)
+    await store.replays.save(ReplayProgress(replay=again, not_taken=(failed,)))
     await store.hold_leases("somebody", [subscription_lease(subscription.id)], 60)
     await store.add_api_key(
         ApiKey(id="a", name="n", secret_sha256="0" * 64, scopes=frozenset({"read"}), created_at=START)

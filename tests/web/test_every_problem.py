@@ -11,6 +11,7 @@ import pytest
 from tests.adapters.hub.scripted_hub import says, says_json
 from tests.usecases.bench import CONSENT
 from tests.web.site import Said, Site
+from tracker.domain.replay import MOST_OPEN
 from tracker.web.problems import TITLES
 
 ONE = f"/v1/consents/demobank/{CONSENT}"
@@ -96,6 +97,29 @@ async def subscription_polled(site: Site) -> Said:
     return await site.call("POST", f"/v1/subscriptions/{made.json['id']}/test")
 
 
+async def a_subscription(site: Site) -> str:
+    await site.register()
+    made = await site.call("POST", "/v1/subscriptions", json={"url": "https://x.example/", "from_sequence": 2})
+    return f"/v1/subscriptions/{made.json['id']}"
+
+
+async def job_not_found(site: Site) -> Said:
+    return await site.get(f"{await a_subscription(site)}/jobs/none")
+
+
+async def not_resendable(site: Site) -> Said:
+    one = await a_subscription(site)
+    site.execute("UPDATE subscription SET url = ''")
+    return await site.call("POST", f"{one}/replay", json={"missing": True})
+
+
+async def too_many_jobs(site: Site) -> Said:
+    one = await a_subscription(site)
+    for _ in range(MOST_OPEN):
+        assert (await site.call("POST", f"{one}/replay", json={"sequence": 1})).status == 202
+    return await site.call("POST", f"{one}/replay", json={"sequence": 1})
+
+
 async def internal_error(site: Site) -> Said:
     await site.register()
     site.execute("UPDATE consent SET told_status = 'Nonsense'")
@@ -131,6 +155,7 @@ PROVOKED: dict[str, tuple[int, Callable[[Site], Awaitable[Said]]]] = {
     ),
     "quarantined_event_not_found": (404, lambda site: site.call("POST", "/v1/quarantine/nothing/retry")),
     "subscription_not_found": (404, lambda site: site.get("/v1/subscriptions/nobody")),
+    "job_not_found": (404, job_not_found),
     "method_not_allowed": (405, lambda site: site.call("DELETE", ONE)),
     "consent_conflict": (409, consent_conflict),
     "not_pausable": (409, not_pausable),
@@ -140,6 +165,8 @@ PROVOKED: dict[str, tuple[int, Callable[[Site], Awaitable[Said]]]] = {
     "completion_conflict": (409, completion_conflict),
     "subscription_not_polled": (409, subscription_not_polled),
     "subscription_polled": (409, subscription_polled),
+    "not_resendable": (409, not_resendable),
+    "too_many_jobs": (409, too_many_jobs),
     "version_conflict": (412, version_conflict),
     "body_too_large": (
         413,

@@ -33,6 +33,7 @@ REFUSED_ALTHOUGH_DESCRIBED = {
     "goes with": "likewise",
     "key_id names": "it must be the id of a key that there is",
     "The authorization details": "they are the holder's, of a form that the profile knows",
+    "one of sequence": "a job resends one thing: a schema that says so is hard to read",
     "of filter": "what the words of a filter may be depends on their place",
 }
 """Where the service refuses what fits its schema, by words of the problem; and why."""
@@ -40,6 +41,7 @@ REFUSED_ALTHOUGH_DESCRIBED = {
 SAID_BETTER_BELOW = ["positive_data_acceptance"]
 NOT_HERE = {
     "/v1/consents/batch": ["negative_data_rejection"],  # it says row by row what is wrong, and takes the other rows
+    "/v1/subscriptions/preview": ["allow_header_conformance"],  # likewise a subscription
     "/v1/quarantine/retry": ["allow_header_conformance"],  # an event could have this id, so that place answers GET too
 }
 """Checks that do not fit an operation."""

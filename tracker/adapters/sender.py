@@ -1,8 +1,8 @@
 """Posting notifications: Standard Webhooks over HTTP, to whoever subscribed.
 
-Nothing of the answer matters but its status and `Retry-After`. Its body is read, up to a limit, only so that the connection
-can be used again. Redirects are failures, cookies and proxies do not exist, and no connection is made to where it must not go
-(`address_guard`).
+Nothing of the answer matters but its status and `Retry-After`. Its body is read, up to a limit, so that the connection
+can be used again; how that of a refusal begins is kept for people. Redirects are failures, cookies and proxies do not exist,
+and no connection is made to where it must not go (`address_guard`).
 
 Spec: Standard Webhooks 1.0, "Webhook headers" and "Signature scheme"; CloudEvents HTTP binding 1.0.2, structured mode;
     W3C Trace Context.
@@ -22,6 +22,7 @@ from standardwebhooks import Webhook
 from standardwebhooks.webhooks import EmptyWebhookSecretError
 
 from tracker.adapters.address_guard import Network, guarded_sockets
+from tracker.domain.answer import MOST_BYTES
 from tracker.domain.subscription import Subscription
 from tracker.ports import Delivery
 
@@ -107,13 +108,14 @@ class WebhookSender:
         async with self._session.post(
             url, data=body, headers=headers, allow_redirects=False, timeout=timeout
         ) as response:
-            await _drain(response)
+            begins = await _drain(response)
             if response.status in _TAKEN:
                 return Delivery(status=response.status)
             return Delivery(
                 status=response.status,
                 retry_after_seconds=_retry_after(response.headers.get("Retry-After"), at),
                 error=_refusal(response.status),
+                answer=begins or None,
             )
 
 
@@ -128,16 +130,21 @@ def _signed_headers(secrets: Sequence[str], entry_id: str, body: bytes, at: date
     }
 
 
-async def _drain(response: aiohttp.ClientResponse) -> None:
-    """Read the answer's body, so that the connection is free again. The status has been had, whatever comes of this."""
-    left = _MOST_READ_BYTES
+async def _drain(response: aiohttp.ClientResponse) -> bytes:
+    """Read the answer's body, so that the connection is free again, and give how it begins.
+
+    The status has been had, whatever comes of this.
+    """
+    left, begins = _MOST_READ_BYTES, b""
     try:
         while left > 0 and (chunk := await response.content.read(left)):
             left -= len(chunk)
+            begins += chunk[: MOST_BYTES - len(begins)]
     except (aiohttp.ClientError, OSError):  # a time-out is an OSError too
         left = 0
     if left <= 0:
         response.close()
+    return begins
 
 
 def _retry_after(value: str | None, at: datetime) -> float | None:

@@ -16,12 +16,14 @@ class Bells:
         journal: New entries.
         asks: Somebody to be asked.
         subscriptions: One came or went.
+        replays: One was asked for, or cancelled.
     """
 
     inbox: Bell = field(default_factory=Bell)
     journal: Bell = field(default_factory=Bell)
     asks: Bell = field(default_factory=Bell)
     subscriptions: Bell = field(default_factory=Bell)
+    replays: Bell = field(default_factory=Bell)
 
     def connect(self, place: DatabasePlace) -> Wakeups | None:
         """Have other services on the same database hear them, and hear theirs; None if there can be none."""

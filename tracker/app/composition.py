@@ -26,6 +26,7 @@ from tracker.app.certificates import Certificates
 from tracker.app.database import database_place
 from tracker.app.observatory import Observatory, WatchedHolders, WatchedSender
 from tracker.app.our_keys import OurKeys, load_our_keys
+from tracker.app.resending import resending
 from tracker.app.traced import TracedHolders, TracedInbox, TracedOpener, TracedSender
 from tracker.domain.consent import ProviderId
 from tracker.domain.errors import ConfigurationError
@@ -236,7 +237,8 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
             Opener(providers, crypto, holders) if traces is None else TracedOpener(providers, crypto, holders, traces)
         )
         holder = world.ids.random()
-        telling, asking, first = (Leasing(store, world.clock, holder) if place.is_shared else None for _ in range(3))
+        leases = (Leasing(store, world.clock, holder) if place.is_shared else None for _ in range(4))
+        telling, asking, first, again = leases
         opening = Opening(
             store,
             world.clock,
@@ -297,6 +299,7 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
                 max_events=settings.receiver.inbox_max_events,
             ),
             completions=Completions(store, office, bells.journal, trail),
+            resending=resending(store, watched_sender, world.clock, world.ids, world.entropy, bells.replays, again),
             pings=Pings(store, watched_sender, world.clock, world.ids),
             subscriptions=Subscriptions(
                 store=store,

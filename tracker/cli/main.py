@@ -18,6 +18,7 @@ from tracker.cli import (
     payments,
     providers,
     quarantine,
+    replays,
     sandbox,
     serve,
     subscriber_work,
@@ -46,6 +47,7 @@ app.add_typer(consents.app, name="consents")
 app.add_typer(payments.app, name="payments")
 app.add_typer(providers.app, name="providers")
 subscriber_work.register(subscriptions.app)
+replays.register(subscriptions.app)
 app.add_typer(subscriptions.app, name="subscriptions")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(journal.app, name="journal")

@@ -115,5 +115,15 @@ def time_text(time: datetime | None) -> str:
     return "–" if time is None else time.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
+def age_text(seconds: float) -> str:
+    """How long something is ago, in its two largest units."""
+    minutes, left = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    parts = ((days, "d"), (hours, "h"), (minutes, "min"), (left, "s"))
+    first = next((place for place, (count, _) in enumerate(parts) if count), None)
+    return "–" if first is None else " ".join(f"{count} {unit}" for count, unit in parts[first : first + 2] if count)
+
+
 def _cell(text: str | Text) -> Text:
     return Text(printable(text)) if isinstance(text, str) else text

@@ -7,16 +7,17 @@ from rich.text import Text
 
 from tracker.cli.completion import kinds, providers, statuses
 from tracker.cli.manner import DisableAfter, MostInFlight, OrderOption, RetryAlone, RetryDown, chosen
-from tracker.cli.output import Json, print_json, print_line, print_table, time_text
+from tracker.cli.output import Json, age_text, print_json, print_line, print_table, time_text
 from tracker.cli.running import do
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Sequence
     from datetime import datetime
 
     from tracker.app import Tracker
     from tracker.domain.subscription import EntryFilter, Subscription
     from tracker.usecases.ping import Pong
+    from tracker.usecases.resending import Followed
     from tracker.web.api.shapes.subscriptions import FailureOut
 
 T = TypeVar("T")
@@ -120,29 +121,31 @@ def add(
 def listing(json: Json = False) -> None:
     """List subscriptions and how far they are."""
 
-    async def deed(tracker: "Tracker") -> "tuple[list[Subscription], int, datetime]":
-        return await tracker.services.subscriptions.list(), await tracker.store.head(), tracker.world.clock.now()
+    async def deed(tracker: "Tracker") -> "Sequence[Followed]":
+        return await tracker.services.resending.overview.all()
 
-    found, head, now = do(deed)
+    found = do(deed)
     if json:
-        from tracker.web.api.shapes.subscriptions import SubscriptionOut, SubscriptionsOut  # noqa: PLC0415
+        from tracker.web.api.shapes.followed import FollowedListOut, FollowedOut  # noqa: PLC0415
 
-        print_json(SubscriptionsOut(items=tuple(SubscriptionOut.of(one, now) for one in found), next_cursor=None))
+        print_json(FollowedListOut(items=tuple(FollowedOut.followed(one) for one in found), next_cursor=None))
         return
     rows = (
         (
-            one.id,
-            one.url or "(polled)",
-            ",".join(one.entry_filter.types),
-            _only(one.entry_filter),
-            _state(one),
-            str(head - one.cursor),
-            time_text(one.last_delivered_at),
-            one.trouble or "",
+            one.subscription.id,
+            one.subscription.url or "(polled)",
+            ",".join(one.subscription.entry_filter.types),
+            _only(one.subscription.entry_filter),
+            _state(one.subscription),
+            str(one.lag.entries),
+            age_text(one.seconds_behind),
+            str(one.lag.dead_letters),
+            time_text(one.subscription.last_delivered_at),
+            one.subscription.trouble or "",
         )
         for one in found
     )
-    headings = ("id", "url", "types", "only", "state", "behind", "last told (UTC)", "error")
+    headings = ("id", "url", "types", "only", "state", "behind", "since", "given up", "last told (UTC)", "error")
     print_table(headings, rows, empty="There are no subscriptions.")
 
 
@@ -246,10 +249,11 @@ def failures(
             str(one.attempts),
             time_text(one.given_up_at or one.next_attempt_at),
             one.last_error or "",
+            one.answer or "",
         )
         for one in found
     )
-    headings = ("sequence", "type", "tracking id", "state", "refused", "next or last (UTC)", "error")
+    headings = ("sequence", "type", "tracking id", "state", "refused", "next or last (UTC)", "error", "answer")
     print_table(headings, rows, empty="It was told everything up to where it is.")
 
 

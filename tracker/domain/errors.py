@@ -14,7 +14,8 @@ TrackerError
 │   ├── ProviderNotFoundError
 │   ├── QuarantinedEventNotFoundError
 │   ├── CompletionNotFoundError
-│   └── SubscriptionNotFoundError
+│   ├── SubscriptionNotFoundError
+│   └── ReplayNotFoundError
 ├── ConsentConflictError          registered already, with other facts
 ├── NotPausableError              not in use, or a single payment
 ├── NotRevocableError             there is nothing to revoke
@@ -23,6 +24,8 @@ TrackerError
 ├── SubscriptionNotPolledError    it has a URL to which entries are posted
 ├── SubscriptionPolledError       it has none: nothing can be posted
 ├── SigningKeyMissingError        a subscriber is to have signed tokens, and there is no key
+├── NotResendableError            a subscriber that fetches: there is nobody to resend to
+├── TooManyReplaysError           of this subscription enough replays wait
 ├── InboxFullError                nothing can be admitted now
 ├── ConsentApiError               asking the holder failed
 │   ├── ConsentApiUnavailableError    time-out, 5xx, 429
@@ -143,6 +146,24 @@ class SubscriptionNotFoundError(NotFoundError):
     """There is no such subscription."""
 
     code = "subscription_not_found"
+
+
+class ReplayNotFoundError(NotFoundError):
+    """There is no such replay of this subscription, or not any more."""
+
+    code = "job_not_found"
+
+
+class NotResendableError(TrackerError):
+    """Nothing is posted to this subscription: it fetches, and can begin where it wants."""
+
+    code = "not_resendable"
+
+
+class TooManyReplaysError(TrackerError):
+    """So many replays of this subscription wait that it takes no more."""
+
+    code = "too_many_jobs"
 
 
 class ConsentConflictError(TrackerError):

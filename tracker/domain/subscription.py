@@ -182,6 +182,7 @@ class Parked:
         next_attempt_at: When to try again; for one that was given up, when that was.
         last_error: Why it was refused, for people.
         is_unordered: Whether it was parked by itself, where no order is kept: it neither waits for others nor holds them back.
+        answer: How the endpoint's answer begins, as text to be shown.
     """
 
     sequence: int
@@ -190,6 +191,7 @@ class Parked:
     next_attempt_at: datetime
     last_error: str | None = None
     is_unordered: bool = False
+    answer: str | None = field(default=None, repr=False)
 
 
 MOST_RETIRED_SECRETS: Final = 4

@@ -63,11 +63,20 @@ class Entry:
     private: Mapping[str, Any] | None = None
     private_salt: bytes | None = field(default=None, repr=False)
 
-    def told(self, *, with_private: bool) -> bytes:
-        """What is sent of it: the leaf as it was hashed, byte for byte, with the private values beside its members if wanted."""
-        if not with_private or self.private is None or self.private_salt is None:
+    def told(self, *, with_private: bool, redelivered: bool = False) -> bytes:
+        """What is sent of it: the leaf as it was hashed, byte for byte, and beside its members what else is to be said.
+
+        Args:
+            with_private: Whether the private values are wanted.
+            redelivered: Whether it is told because somebody asked for it again.
+        """
+        beside: dict[str, Any] = {}
+        if redelivered:
+            beside["redelivered"] = True
+        if with_private and self.private is not None and self.private_salt is not None:
+            beside |= {"private": self.private, "private_salt": base64url(self.private_salt)}
+        if not beside:
             return self.leaf_bytes
-        beside = {"private": self.private, "private_salt": base64url(self.private_salt)}
         members = json.dumps(beside, ensure_ascii=False, separators=(",", ":")).encode()
         return self.leaf_bytes[:-1] + b"," + members[1:]
 

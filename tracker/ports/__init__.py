@@ -20,6 +20,7 @@ from tracker.ports.holders import (
     Token,
     VerificationKey,
 )
+from tracker.ports.lags import Lag
 from tracker.ports.meters import Meters
 from tracker.ports.providers import (
     HEALTH_READING,
@@ -54,6 +55,7 @@ from tracker.ports.records import (
     Watched,
     subscription_lease,
 )
+from tracker.ports.replays import ReplayBook, ReplayProgress, replay_lease
 from tracker.ports.spans import Place, Span, Spans
 from tracker.ports.store import Inbox, Store
 from tracker.ports.survey import Due, DueAsks, HolderTally, Standing, Survey
@@ -91,6 +93,7 @@ __all__ = [
     "Inbox",
     "InboxItem",
     "LackedKey",
+    "Lag",
     "Ledger",
     "Meters",
     "Name",
@@ -104,6 +107,8 @@ __all__ = [
     "Pulled",
     "QuarantineFilter",
     "Quarantined",
+    "ReplayBook",
+    "ReplayProgress",
     "RevokedGroups",
     "Sender",
     "Signs",
@@ -122,5 +127,6 @@ __all__ = [
     "Watched",
     "WorkKey",
     "WorkQuery",
+    "replay_lease",
     "subscription_lease",
 ]

@@ -1,10 +1,11 @@
 """What leaves the house."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from tracker.domain.answer import shown
 from tracker.domain.subscription import Subscription
 
 
@@ -16,17 +17,24 @@ class Delivery:
         status: The HTTP status; None if there was no answer.
         retry_after_seconds: How long the endpoint asked us to wait.
         error: What went wrong, for people; None when it was taken.
+        answer: How the body of a refusal begins, as it came: the endpoint's words, for operators and not for logs.
         delivered: Whether it was taken.
     """
 
     status: int | None
     retry_after_seconds: float | None = None
     error: str | None = None
+    answer: bytes | None = field(default=None, repr=False)
 
     @property
     def delivered(self) -> bool:
         """Whether the subscriber took it."""
         return self.error is None
+
+    @property
+    def shown_answer(self) -> str | None:
+        """How the answer begins, as text that may be shown."""
+        return shown(self.answer)
 
 
 class Sender(Protocol):

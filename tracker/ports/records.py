@@ -1,7 +1,7 @@
 """What the store keeps, besides consents and entries, and how it is searched."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -314,6 +314,7 @@ class Undelivered:
         last_error: Why it was refused, for people.
         next_attempt_at: When it is tried again, at the earliest; None once it was given up.
         given_up_at: When it was given up.
+        answer: How the endpoint's answer begins, as text to be shown.
     """
 
     sequence: int
@@ -322,6 +323,7 @@ class Undelivered:
     last_error: str | None
     next_attempt_at: datetime | None = None
     given_up_at: datetime | None = None
+    answer: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from tracker.domain.subscription import Parked, Subscription
 from tracker.domain.tracked import TrackedConsent
 from tracker.journal.entry import Entry
 from tracker.ports.completion import WorkKey, WorkQuery
+from tracker.ports.lags import Lag
 from tracker.ports.providers import Health, ProviderFacts, Signs
 from tracker.ports.pull import Pulled
 from tracker.ports.records import (
@@ -163,6 +164,9 @@ class Store(Inbox, Protocol):
 
     async def undelivered(self, subscription_id: str, after: int, limit: int) -> list[Undelivered]:
         """What a subscription was not told behind a sequence, in sequence: parked and given up."""
+
+    async def lags(self, only: str | None = None) -> dict[str, Lag]:
+        """How far behind each subscription is, or one of them, by id."""
 
     async def save_progress(self, progress: Progress) -> bool:
         """Write how far a subscription has come, all in one; False when it is gone, or would move beyond the journal's end.

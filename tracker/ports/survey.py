@@ -42,12 +42,14 @@ class Standing:
         state: Whether it is being told.
         cursor: Up to this sequence everything is settled.
         is_paused: Somebody wants it not to be told for now.
+        waits_since: When the first entry was recorded that is not settled; None if all are.
     """
 
     id: str
     state: SubscriptionState
     cursor: int
     is_paused: bool = False
+    waits_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -201,9 +201,11 @@ class Backlog:
             heapq.heappush(self._ahead, waiting.sequence)
         self.release(waiting)
 
-    def park(self, waiting: Waiting, *, attempts: int, until: datetime, error: str | None) -> None:
+    def park(
+        self, waiting: Waiting, *, attempts: int, until: datetime, error: str | None, answer: str | None = None
+    ) -> None:
         """Try it again later, and keep what is behind it in order."""
-        self._park_lane(waiting, attempts, until, error)
+        self._park_lane(waiting, attempts, until, error, answer)
         self.release(waiting)
 
     def set_aside(self, now: datetime) -> None:
@@ -212,7 +214,7 @@ class Backlog:
             first = next(iter(self._fresh.values()))
             if first.lane not in self._busy:
                 return  # it is about to be tried
-            self._park_lane(first, 0, now, None)
+            self._park_lane(first, 0, now)
 
     def _count_ahead(self) -> int:
         cursor = self.cursor
@@ -220,7 +222,9 @@ class Backlog:
             heapq.heappop(self._ahead)
         return len(self._ahead)
 
-    def _park_lane(self, waiting: Waiting, attempts: int, until: datetime, error: str | None) -> None:
+    def _park_lane(
+        self, waiting: Waiting, attempts: int, until: datetime, error: str | None = None, answer: str | None = None
+    ) -> None:
         row = Parked(
             sequence=waiting.sequence,
             tracking_id=waiting.tracking_id,
@@ -228,6 +232,7 @@ class Backlog:
             next_attempt_at=until,
             last_error=error,
             is_unordered=waiting.lane != waiting.tracking_id,
+            answer=answer,
         )
         self._set_row(waiting, row)
         for follower in self._lanes[waiting.lane]:

@@ -19,7 +19,7 @@ How much the endpoint gets at a time follows from its answers too: `domain.in_fl
 
 import logging
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import Enum, auto
 
 from tracker.domain import subscription as domain
@@ -267,7 +267,7 @@ class Endpoint:
         now = waiting.tried_at = self._clock.now()
         since = now - (passed_at or self.subscription.created_at)
         until = now + max(pause, min(since, _LONGEST_WAIT_FOR_PROOF))
-        self._backlog.park(waiting, attempts=row.attempts, until=until, error=delivery.error)
+        self._park(waiting, row.attempts, until, delivery)
 
     def _refuse(self, waiting: Waiting, delivery: Delivery) -> None:
         """An entry was refused alone: try it again later, or give it up."""
@@ -281,13 +281,18 @@ class Endpoint:
         wait = self._wait_alone(attempts)
         if row is not None and wait is None and waiting.sequence <= self._backlog.cursor:
             lost = replace(row, attempts=attempts, next_attempt_at=now, last_error=delivery.error)
+            lost = replace(lost, answer=delivery.shown_answer)
             _log.warning(
                 "Subscription %s will not get entry %d: %s", self.subscription.id, row.sequence, delivery.error
             )
             self._backlog.give_up(waiting, lost)
         else:  # ahead of the cursor nothing is given up: after a crash it would be read, and told, again
             until = now + (wait or _ALMOST_GIVEN_UP)
-            self._backlog.park(waiting, attempts=attempts, until=until, error=delivery.error)
+            self._park(waiting, attempts, until, delivery)
+
+    def _park(self, waiting: Waiting, attempts: int, until: datetime, delivery: Delivery) -> None:
+        answer = delivery.shown_answer
+        self._backlog.park(waiting, attempts=attempts, until=until, error=delivery.error, answer=answer)
 
     def _wait_alone(self, refusals: int) -> timedelta | None:
         return self.subscription.manner.attempts.wait_alone(refusals, fraction=self._entropy.fraction())

@@ -135,7 +135,7 @@ class Subscriptions:
         if request.url:
             self._check_url(request.url)
         await self._check_key(request.key_id)
-        _check_filter(request.entry_filter)
+        check_filter(request.entry_filter)
         _check_description(request.description)
         request.manner.check()
         _check_completion(request.completion)
@@ -219,7 +219,7 @@ class Subscriptions:
             if "polling" in changes.others and not before.is_polled:
                 raise SubscriptionNotPolledError
             after = changes.on(before)
-            _check_filter(after.entry_filter)
+            check_filter(after.entry_filter)
             after.manner.check()
             return reachable(after) if after.url != before.url else after
 
@@ -316,7 +316,7 @@ def _check_description(description: str) -> None:
 def _check_completion(terms: CompletionTerms | None) -> None:
     if terms is None:
         return
-    _check_filter(EntryFilter(types=terms.types, to=terms.to))
+    check_filter(EntryFilter(types=terms.types, to=terms.to))
     if not 1 <= len(set(terms.work)) == len(terms.work) <= MOST_WORK:
         raise InvalidRequestError(f"A completion names 1 to {MOST_WORK} pieces of work, each once.")
     for word in terms.work:
@@ -328,7 +328,12 @@ def _check_completion(terms: CompletionTerms | None) -> None:
         raise InvalidRequestError(f"Work is due within 1 minute to {LONGEST_WITHIN.days} days.")
 
 
-def _check_filter(entry_filter: EntryFilter) -> None:
+def check_filter(entry_filter: EntryFilter) -> None:
+    """Refuse a filter that nothing can be meant by.
+
+    Raises:
+        InvalidRequestError: It is none.
+    """
     if not entry_filter.types:
         raise InvalidRequestError('types must name at least one pattern; ["*"] is everything.')
     if max(len(part) for part in (entry_filter.types, *_members(entry_filter))) > MOST_PATTERNS:

@@ -19,6 +19,7 @@ from tracker.web.api import (
     polls,
     providers,
     quarantine,
+    replays,
     subscriptions,
 )
 from tracker.web.connections import CONNECTIONS, Connections, watch
@@ -41,6 +42,7 @@ OPERATIONS = (
     *subscriptions.OPERATIONS,
     *polls.OPERATIONS,
     *completions.OPERATIONS,
+    *replays.OPERATIONS,
     *quarantine.OPERATIONS,
     *providers.OPERATIONS,
 )

@@ -30,6 +30,7 @@ _PARAMETERS = {
     "base_consent_id": "What the first of a chain of renewals is called; percent-encoded once.",
     "tracking_id": "Our own key of the consent.",
     "subscription_id": "The subscription's id.",
+    "job_id": "The id of the job.",
     "event_id": "The id of the event in the quarantine.",
 }
 _HEADERS = {
@@ -38,7 +39,7 @@ _HEADERS = {
     "Retry-After": "Seconds after which it is worth another try.",
     "WWW-Authenticate": "What kind of key to show.",
 }
-_VERSIONED = frozenset({"ConsentOut", "SubscriptionOut", "NewSubscriptionOut"})
+_VERSIONED = frozenset({"ConsentOut", "SubscriptionOut", "NewSubscriptionOut", "FollowedOut"})
 _IF_MATCH = {
     "name": "If-Match",
     "in": "header",

@@ -22,6 +22,7 @@ from tracker.usecases.provider_health import ProviderHealth
 from tracker.usecases.quarantine import Quarantine
 from tracker.usecases.receive import Receiver
 from tracker.usecases.register import Registrar
+from tracker.usecases.resending import Resending
 from tracker.usecases.revoke import Revoker
 from tracker.usecases.subscribe import Subscriptions
 from tracker.usecases.timeline import Timelines
@@ -69,6 +70,7 @@ class Services:
     quarantine: Quarantine
     subscriptions: Subscriptions
     pings: Pings
+    resending: Resending
     api_keys: ApiKeys
     provider_health: ProviderHealth
     meters: Meters

@@ -165,6 +165,9 @@ def _of_subscriptions(survey: Survey) -> Iterable[Metric]:
     yield _by("tracker_subscription_lag_entries", "Entries behind the journal's head.", "subscription", lags)
     largest = max(lags.values(), default=0)
     yield _one("tracker_subscription_lag_entries_max", "The largest of these.", largest)
+    ages = {one.id: _seconds_since(one.waits_since, survey.at) for one in told[:MOST_SUBSCRIPTIONS]}
+    yield _by("tracker_subscription_lag_seconds", "Age of the first entry that is not settled.", "subscription", ages)
+    yield _one("tracker_subscription_lag_seconds_max", "The largest of these.", max(ages.values(), default=0))
     yield _one("tracker_parked_entries", "Entries that wait to be told again.", survey.parked)
     yield _one("tracker_dead_letters", "Entries that a subscriber will not get.", survey.dead_letters)
 

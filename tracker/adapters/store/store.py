@@ -11,11 +11,13 @@ from sqlalchemy import Connection, delete, insert, update
 from tracker.adapters.store import (
     aside,
     claims,
+    lags,
     leases,
     partitions,
     payments,
     provider_readings,
     readings,
+    replays,
     rows,
     subscriptions,
     surveys,
@@ -43,6 +45,7 @@ from tracker.ports import (
     Ids,
     InboxItem,
     LackedKey,
+    Lag,
     Name,
     PaymentKey,
     Progress,
@@ -78,6 +81,7 @@ class SqlStore(SubscriberStore):
         self.vault = vault or Vault()
         self._database = database
         self._ids = ids
+        self.replays = replays.SqlReplays(database)
         self._admitted = Gathering(self._admit_all)
         self._fresh = claims.FreshBodies()
 
@@ -258,6 +262,10 @@ class SqlStore(SubscriberStore):
         found = partial(subscriptions.undelivered, subscription_id=subscription_id, after=after, limit=limit)
         return await self._database.read(found)
 
+    async def lags(self, only: str | None = None) -> dict[str, Lag]:
+        """How far behind each subscription is."""
+        return await self._database.read(partial(lags.lags, only=only))
+
     async def save_progress(self, progress: Progress) -> bool:
         """Write how far a subscription has come, all in one."""
         save = partial(subscriptions.save_progress, progress=progress, batch_id=self._ids.ordered())
@@ -352,6 +360,7 @@ class SqlStore(SubscriberStore):
         def work(connection: Connection) -> None:
             partitions.delete_old(connection, old)
             leases.forget_the_dead(connection)
+            replays.forget_old(connection, now)
             provider_readings.forget_moves(connection, now - _MOVES_KEPT)
             connection.execute(delete(batch).where(batch.c.recorded_at < now - _BATCHES_KEPT))
 

@@ -42,6 +42,7 @@ parked = Table(
     Column("next_attempt_at", Instant, nullable=False),
     Column("last_error", Text),
     Column("is_unordered", Boolean, nullable=False, server_default=false()),
+    Column("answer", Text),
 )
 dead_letter = Table(
     "dead_letter",
@@ -52,4 +53,5 @@ dead_letter = Table(
     Column("attempts", Integer, nullable=False),
     Column("last_error", Text),
     Column("given_up_at", Instant, nullable=False),
+    Column("answer", Text),
 )

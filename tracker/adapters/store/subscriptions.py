@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection, delete, insert, or_, select, update
 
-from tracker.adapters.store import appending, completions, leases, pulls, rows
+from tracker.adapters.store import appending, completions, leases, pulls, replays, rows
 from tracker.adapters.store.differences import upsert
 from tracker.adapters.store.subscription_tables import dead_letter, parked, subscription
 from tracker.adapters.store.tables import journal, lease
@@ -60,6 +60,7 @@ def undelivered(connection: Connection, subscription_id: str, after: int, limit:
                     tracking_id=row.tracking_id,
                     attempts=row.attempts,
                     last_error=row.last_error,
+                    answer=row.answer,
                     **{time: getattr(row, time)},
                 )
             )
@@ -76,6 +77,7 @@ def remove(connection: Connection, subscription_id: str) -> bool:
     """Forget one, what it had parked or lost, and who told it."""
     connection.execute(delete(lease).where(lease.c.name == subscription_lease(subscription_id)))
     gone = connection.execute(delete(subscription).where(subscription.c.id == subscription_id)).rowcount > 0
+    replays.remove_of(connection, subscription_id)
     for table in (parked, dead_letter):
         connection.execute(delete(table).where(table.c.subscription_id == subscription_id))
     pulls.forget(connection, subscription_id)
@@ -137,7 +139,7 @@ def _write_parked(connection: Connection, progress: Progress) -> None:
         connection.execute(
             new.on_conflict_do_update(
                 index_elements=["subscription_id", "sequence"],
-                set_={name: new.excluded[name] for name in ("attempts", "next_attempt_at", "last_error")},
+                set_={name: new.excluded[name] for name in ("attempts", "next_attempt_at", "last_error", "answer")},
             ),
             [rows.parked_values(mine, waiting) for waiting in progress.park],
         )
@@ -152,6 +154,7 @@ def _write_parked(connection: Connection, progress: Progress) -> None:
                     "attempts": lost.attempts,
                     "last_error": lost.last_error,
                     "given_up_at": lost.next_attempt_at,
+                    "answer": lost.answer,
                 }
                 for lost in progress.given_up
             ],

@@ -9,7 +9,7 @@ from sqlalchemy import Column, ColumnElement, Connection, func, or_, select
 from tracker.adapters.store import readings
 from tracker.adapters.store.differences import by_no_index
 from tracker.adapters.store.subscription_tables import dead_letter, parked, subscription
-from tracker.adapters.store.tables import consent, inbox, quarantine
+from tracker.adapters.store.tables import consent, entry, inbox, quarantine
 from tracker.domain.consent import OPEN
 from tracker.domain.schedule import CONFIRMED_WITHIN, STEADY
 from tracker.domain.subscription import SubscriptionState
@@ -92,12 +92,21 @@ def _unconfirmed(connection: Connection, now: datetime, providers: Collection[st
 
 def _standings(connection: Connection) -> tuple[Standing, ...]:
     columns = (subscription.c.id, subscription.c.state, subscription.c.cursor, subscription.c.paused_at)
-    query = select(*columns).order_by(subscription.c.cursor)
+    query = select(*columns, entry.c.recorded_at).join(
+        entry, entry.c.sequence == subscription.c.cursor + 1, isouter=True
+    )
+    query = query.order_by(subscription.c.cursor)
     known = {state.value: state for state in SubscriptionState}
     found = connection.execute(query).all()
     # A damaged row is told of by those who need it; here it is only not counted.
     return tuple(
-        Standing(id=row.id, state=known[row.state], cursor=row.cursor, is_paused=row.paused_at is not None)
+        Standing(
+            id=row.id,
+            state=known[row.state],
+            cursor=row.cursor,
+            is_paused=row.paused_at is not None,
+            waits_since=_instant(row.recorded_at),
+        )
         for row in found
         if row.state in known and isinstance(row.cursor, int)
     )

@@ -9,6 +9,7 @@ PARAMETERS: Final[dict[str, Any]] = {
     "base_consent_id": "5b0e7c1a-2f34-4b9d-8a66-0d1f5c9e7a10",
     "tracking_id": "019cad00-a8f0-7b5e-8b0a-1f6d3c2e9a77",
     "subscription_id": "019cad02-3c11-7d09-a2f4-6b8e0f1d5c33",
+    "job_id": "019cad04-1b2c-7d3e-9f40-5a6b7c8d9e10",
     "event_id": "019cad03-5f20-7a41-b6c9-0d7e1a2b3c44",
 }
 
@@ -178,6 +179,8 @@ OF_MODELS: Final[dict[str, dict[str, Any]]] = {
     "RotationIn": ROTATION,
     "PollIn": POLL,
     "CompletionReportIn": COMPLETION_REPORT,
+    "ReplayIn": {"failed": {"since": "2026-03-02T00:00:00Z"}, "per_second": 20},
+    "PreviewIn": {"types": ["consent.*"], "filter": {"to": ["Revoked"]}},
     "RetryIn": RETRY,
     "EntryOut": ENTRY,
 }

@@ -12,6 +12,7 @@ from tracker.web.api.conditions import require_version
 from tracker.web.api.cursor import cursor_after, key_of
 from tracker.web.api.operation import KEY, Operation, answer, body_of, query_of
 from tracker.web.api.shapes.fields import PageQuery
+from tracker.web.api.shapes.followed import FollowedListOut, FollowedOut
 from tracker.web.api.shapes.polls import PollTermsIn
 from tracker.web.api.shapes.subscriptions import (
     FailureOut,
@@ -22,7 +23,6 @@ from tracker.web.api.shapes.subscriptions import (
     SubscriptionChangesIn,
     SubscriptionIn,
     SubscriptionOut,
-    SubscriptionsOut,
 )
 from tracker.web.auth import PRIVATE_SCOPES, forbidden
 from tracker.web.problems import Problem
@@ -80,16 +80,16 @@ async def listing(request: web.Request, services: Services) -> web.Response:
     """List them in the order in which they were made. There are few: all are read, and cut into pages here."""
     query = query_of(request, SubscriptionsQuery)
     after = "" if query.cursor is None else key_of(query.cursor, query)
-    rest = [one for one in await services.subscriptions.list() if one.id > after]
-    page, now = rest[: query.limit], services.clock.now()
-    next_cursor = cursor_after(page[-1].id, query) if len(rest) > len(page) else None
-    return answer(SubscriptionsOut(items=tuple(SubscriptionOut.of(one, now) for one in page), next_cursor=next_cursor))
+    rest = [one for one in await services.resending.overview.all() if one.subscription.id > after]
+    page = rest[: query.limit]
+    next_cursor = cursor_after(page[-1].subscription.id, query) if len(rest) > len(page) else None
+    return answer(FollowedListOut(items=tuple(FollowedOut.followed(one) for one in page), next_cursor=next_cursor))
 
 
 async def show(request: web.Request, services: Services) -> web.Response:
     """Show one."""
-    found = await services.subscriptions.get(request.match_info["subscription_id"])
-    return answer(SubscriptionOut.of(found, services.clock.now()), headers=_tag(found))
+    found = await services.resending.overview.one(request.match_info["subscription_id"])
+    return answer(FollowedOut.followed(found), headers=_tag(found.subscription))
 
 
 async def change(request: web.Request, services: Services) -> web.Response:
@@ -181,7 +181,7 @@ OPERATIONS = (
         summary="List subscriptions",
         handle=listing,
         query=SubscriptionsQuery,
-        answers={200: SubscriptionsOut},
+        answers={200: FollowedListOut},
         problems=("cursor_invalid",),
     ),
     Operation(
@@ -190,7 +190,7 @@ OPERATIONS = (
         scope="read",
         summary="Get one subscription",
         handle=show,
-        answers={200: SubscriptionOut},
+        answers={200: FollowedOut},
         problems=("subscription_not_found",),
     ),
     Operation(

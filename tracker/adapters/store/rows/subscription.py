@@ -125,6 +125,7 @@ def parked_values(subscription_id: str, parked: Parked) -> Values:
         "next_attempt_at": parked.next_attempt_at,
         "last_error": parked.last_error,
         "is_unordered": parked.is_unordered,
+        "answer": parked.answer,
     }
 
 
@@ -138,6 +139,7 @@ def to_parked(row: Row[Any]) -> Parked:
         next_attempt_at=row.next_attempt_at,
         last_error=row.last_error,
         is_unordered=row.is_unordered,
+        answer=row.answer,
     )
 
 

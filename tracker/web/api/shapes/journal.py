@@ -78,7 +78,7 @@ class EntryDataOut(_Described):
 class EntryOut(_Described):
     """An entry of the journal: a CloudEvents 1.0 event.
 
-    All members but `private` and `private_salt` are its leaf: what is hashed for the audit.
+    All members but `redelivered`, `private` and `private_salt` are its leaf: what is hashed for the audit.
     """
 
     specversion: Literal["1.0"]
@@ -92,6 +92,7 @@ class EntryOut(_Described):
     sequence: str = Field(description="20 digits, from 1 without gaps.", pattern=r"^[0-9]{20}$")
     datacontenttype: Literal["application/json"]
     data: EntryDataOut
+    redelivered: bool | None = Field(None, description="`true` in a notification that somebody asked for again.")
     private: dict[str, Any] | None = Field(None, description="Personal values, for those who may see them.")
     private_salt: str | None = Field(None, description="What they were hashed with; base64url.")
 

@@ -200,6 +200,7 @@ class PongOut(Out):
     delivered: bool
     status: int | None = Field(description="What the endpoint answered; null: nothing.")
     error: str | None
+    answer: str | None = Field(description="How a refusal begins; control characters are written out.")
     seconds: float = Field(description="How long that took.")
 
     @classmethod
@@ -211,15 +212,9 @@ class PongOut(Out):
             delivered=delivery.delivered,
             status=delivery.status,
             error=delivery.error,
+            answer=delivery.shown_answer,
             seconds=round(pong.seconds, 3),
         )
-
-
-class SubscriptionsOut(Out):
-    """A page of subscriptions."""
-
-    items: tuple[SubscriptionOut, ...]
-    next_cursor: str | None
 
 
 class FailureOut(Out):
@@ -234,6 +229,7 @@ class FailureOut(Out):
     )
     attempts: int = Field(description="How often it was refused.")
     last_error: str | None
+    answer: str | None = Field(description="How the endpoint's last answer begins; control characters are written out.")
     next_attempt_at: TimeOut | None = Field(description="When it is tried again at the earliest.")
     given_up_at: TimeOut | None
 
@@ -249,6 +245,7 @@ class FailureOut(Out):
             state=refused if undelivered.given_up_at is None else "given_up",
             attempts=undelivered.attempts,
             last_error=undelivered.last_error,
+            answer=undelivered.answer,
             next_attempt_at=undelivered.next_attempt_at,
             given_up_at=undelivered.given_up_at,
         )

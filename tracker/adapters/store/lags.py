@@ -1,0 +1,36 @@
+"""How far behind subscriptions are: for each its row, one entry by its key, and two counts of what is kept of it alone."""
+
+from typing import Any
+
+from sqlalchemy import Connection, ScalarSelect, Table, func, select
+
+from tracker.adapters.store.subscription_tables import dead_letter, parked, subscription
+from tracker.adapters.store.tables import entry, journal
+from tracker.ports import Lag
+
+
+def lags(connection: Connection, only: str | None = None) -> dict[str, Lag]:
+    """How far behind each subscription is, or one of them, by id; all in one query."""
+    query = select(
+        subscription.c.id,
+        (select(journal.c.next_sequence).scalar_subquery() - 1 - subscription.c.cursor).label("entries"),
+        entry.c.recorded_at,
+        _count(parked).label("parked"),
+        _count(dead_letter).label("dead_letters"),
+    ).join(entry, entry.c.sequence == subscription.c.cursor + 1, isouter=True)
+    if only is not None:
+        query = query.where(subscription.c.id == only)
+    return {
+        row.id: Lag(
+            entries=max(0, row.entries),
+            waits_since=row.recorded_at,
+            parked=row.parked,
+            dead_letters=row.dead_letters,
+        )
+        for row in connection.execute(query)
+    }
+
+
+def _count(table: Table) -> ScalarSelect[Any]:
+    mine = table.c.subscription_id == subscription.c.id
+    return select(func.count()).select_from(table).where(mine).correlate(subscription).scalar_subquery()

@@ -11,15 +11,14 @@ from functools import partial
 
 from prometheus_client import CollectorRegistry
 
-from tracker.adapters.address_guard import check_url
 from tracker.adapters.clock import SystemClock, SystemEntropy, SystemIds
 from tracker.adapters.hub.holders import HolderConnection, Holders
 from tracker.adapters.jose import JwcryptoEventCrypto
 from tracker.adapters.metrics.counters import Counters
-from tracker.adapters.sender import open_sender
 from tracker.adapters.store.place import Wakeups
 from tracker.adapters.store.store import SqlStore
 from tracker.app.bells import Bells
+from tracker.app.brokers import open_telling
 from tracker.app.certificates import Certificates
 from tracker.app.database import database_place
 from tracker.app.observatory import Observatory, WatchedHolders, WatchedSender
@@ -206,8 +205,7 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
         stack.push_async_callback(holders.close)
         threads = ThreadPoolExecutor(_OPENING_THREADS, thread_name_prefix="opening")
         stack.callback(threads.shutdown)
-        networks = settings.notifications.allow_networks
-        sender = await stack.enter_async_context(open_sender(networks))
+        sender, check_url = await stack.enter_async_context(open_telling(settings))
         bells = Bells()
         wakeups = bells.connect(place)
         conditions = Conditions(store, world.clock)
@@ -294,7 +292,7 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
                 clock=world.clock,
                 ids=world.ids,
                 entropy=world.entropy,
-                check_url=partial(check_url, allow_networks=networks),
+                check_url=check_url,
                 changed=bells.subscriptions,
             ),
             api_keys=api_keys,

@@ -14,6 +14,8 @@ TrackerError
 │   ├── ProviderNotFoundError
 │   ├── QuarantinedEventNotFoundError
 │   └── SubscriptionNotFoundError
+├── BrokerNotConfiguredError      a subscription's URL names a broker that the configuration does not
+├── ExtraNotInstalledError        a subscription's URL needs a client that is not installed
 ├── ConsentConflictError          registered already, with other facts
 ├── NotPausableError              not in use, or a single payment
 ├── NotRevocableError             there is nothing to revoke
@@ -138,6 +140,18 @@ class SubscriptionNotFoundError(NotFoundError):
     """There is no such subscription."""
 
     code = "subscription_not_found"
+
+
+class BrokerNotConfiguredError(TrackerError):
+    """The configuration has no broker at this address."""
+
+    code = "broker_not_configured"
+
+
+class ExtraNotInstalledError(TrackerError):
+    """What this needs is not installed."""
+
+    code = "extra_not_installed"
 
 
 class ConsentConflictError(TrackerError):

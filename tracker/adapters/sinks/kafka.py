@@ -234,7 +234,7 @@ def _settings(broker: Broker, servers: str) -> dict[str, Any]:
         "queue.buffering.max.kbytes": _MOST_QUEUED_KIB,
         "socket.connection.setup.timeout.ms": int(1_000 * CONNECT_SECONDS),
         "reconnect.backoff.max.ms": 1_000,
-        "topic.metadata.propagation.max.ms": 5_000,
+        "topic.metadata.propagation.max.ms": 2_000,
         "topic.metadata.refresh.fast.interval.ms": 500,
         "enable.metrics.push": False,  # nobody asked for reports about us
     }

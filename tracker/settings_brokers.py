@@ -61,6 +61,8 @@ class BrokerSettings(Section):
             raise ValueError("should have both username and password_file, or neither")
         if (self.certificate is None) != (self.key is None):
             raise ValueError("should have both certificate and key, or neither")
+        if self.address.family == "rabbitmq" and self.username is None and self.certificate is None:
+            raise ValueError("should have username and password_file, or certificate and key: RabbitMQ asks who we are")
         if not self.address.is_encrypted:
             for name in ("ca", "certificate"):
                 if getattr(self, name) is not None:

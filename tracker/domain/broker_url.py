@@ -173,7 +173,9 @@ def target_of(url: str) -> Target:
         case "rabbitmq":
             exchange, key = given.pop("exchange", ""), given.pop("routing_key", "")
             _require(exchange or key, "RabbitMQ needs exchange=…, routing_key=… or both behind a question mark.")
-            _require(not exchange or _EXCHANGE.fullmatch(exchange), "What stands behind exchange= is an exchange's name.")
+            _require(
+                not exchange or _EXCHANGE.fullmatch(exchange), "What stands behind exchange= is an exchange's name."
+            )
             _require(not key or _is_routing_key(key), _ROUTING_KEY_RULE)
             target = Target(address=address, name=key or "{tracking_id}", container=exchange)
     _require(not given, f"Nothing is known of {', '.join(sorted(given))[:80]!r} in a URL of this scheme.")

@@ -162,7 +162,7 @@ async def test_leaving_does_not_hang(place: Place, name: str, is_silent: bool) -
 
 async def test_a_place_that_says_nothing_is_given_up_in_time(place: Place, name: str) -> None:
     url = await place.make(name)
-    async with a_teller(place, total_seconds=1.5) as teller:
+    async with a_teller(place, total_seconds=3) as teller:
         assert (await teller.tell(url, "e1")).delivered
         await at(place, "freeze")
         try:

@@ -27,6 +27,7 @@ from tracker.web.auth import PRIVATE_SCOPES, forbidden
 from tracker.web.services import Services
 
 _ONE = "/v1/subscriptions/{subscription_id}"
+_OF_BROKERS = ("broker_not_configured", "extra_not_installed")
 
 
 _SEQUENCE = re.compile(r"[0-9]{1,20}")
@@ -155,11 +156,14 @@ OPERATIONS = (
         summary="Subscribe",
         description=(
             "Entries are posted to the URL one by one, in order for each consent, at least once, signed by Standard Webhooks. "
-            "The secret is shown this once. Private and loopback addresses are refused unless the configuration lists them."
+            "The secret is shown this once. Private and loopback addresses are refused unless the configuration lists them. A "
+            "URL that begins with `nats`, `tls`, `kafka`, `kafka+ssl`, `amqp` or `amqps` names a message broker that the "
+            "configuration has, and a place in it."
         ),
         handle=add,
         body=SubscriptionIn,
         answers={201: NewSubscriptionOut},
+        problems=_OF_BROKERS,
     ),
     Operation(
         method="GET",
@@ -203,7 +207,7 @@ OPERATIONS = (
         handle=change,
         body=SubscriptionChangesIn,
         answers={200: SubscriptionOut},
-        problems=("subscription_not_found", "version_conflict"),
+        problems=("subscription_not_found", "version_conflict", *_OF_BROKERS),
     ),
     Operation(
         method="POST",

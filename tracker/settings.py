@@ -19,6 +19,7 @@ from pydantic import ValidationError, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
 from tracker.domain.errors import ConfigurationError
+from tracker.settings_brokers import BrokerSettings
 from tracker.settings_problems import Key, Origin, hint, printable, section_of
 from tracker.settings_sections import (
     AuditSettings,
@@ -49,6 +50,7 @@ class Settings(Section):
         client: Our applications; `client_id` is unique.
         provider: The data holders; `id` is unique, and so is `issuer` with `client_id`. Each one's client is there and
             has the same profile.
+        broker: The message brokers that subscriptions may name; each `url` is another broker.
     """
 
     database: DatabaseSettings = DatabaseSettings()
@@ -58,6 +60,7 @@ class Settings(Section):
     provider: tuple[ProviderSettings, ...] = ()
     polling: PollingSettings = PollingSettings()
     notifications: NotificationsSettings = NotificationsSettings()
+    broker: tuple[BrokerSettings, ...] = ()
     notices: NoticesSettings = NoticesSettings()
     audit: AuditSettings = AuditSettings()
     security: SecuritySettings = SecuritySettings()
@@ -94,6 +97,14 @@ class Settings(Section):
                     f'providers "{other}" and "{provider.id}" have the same issuer and client_id, so that their events '
                     "could not be told apart; keep one"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _check_brokers(self) -> Self:
+        addresses = [broker.address for broker in self.broker]
+        for address in addresses:
+            if addresses.count(address) > 1:
+                raise ValueError(f"the broker {address} stands in two [[broker]] tables; keep one")
         return self
 
 

@@ -60,6 +60,17 @@ allow_networks = ["127.0.0.0/8", "fd00::/8"]
 secrets_key = "keys/secrets.jwks.json"
 signing_key = "keys/notifications.jwks.json"
 
+[[broker]]
+url = "tls://nats.bank.example"
+servers = ["nats2.bank.example:4222", "[fd00::7]:4222"]
+networks = ["fd00::/8"]
+username = "tracker"
+password_file = "keys/nats.password"
+sasl_mechanism = "PLAIN"
+ca = "keys/nats-ca.pem"
+certificate = "keys/nats.pem"
+key = "keys/nats.key"
+
 [notices]
 expiring_days = [14, 2]
 authorization_ending_hours = []
@@ -93,5 +104,9 @@ KEY_FILES = (
     "checkpoint.jwk.json",
     "notifications.jwks.json",
     "secrets.jwks.json",
+    "nats.password",
+    "nats-ca.pem",
+    "nats.pem",
+    "nats.key",
 )
 """In `keys/`: every file that the examples name."""

@@ -4,6 +4,7 @@ What exactly provokes it, and what does not, is in the tests of each part.
 """
 
 import io
+import sys
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -138,6 +139,13 @@ async def holder_unavailable(site: Site) -> Said:
     return await site.call("POST", f"{ONE}/refresh")
 
 
+async def extra_not_installed(site: Site) -> Said:
+    # What is not importable is not installed, as far as anybody can tell.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "nats", None)
+        return await site.call("POST", "/v1/subscriptions", json={"url": "nats://nats.example/consents"})
+
+
 async def not_ready(site: Site) -> Said:
     await site.tracker.store.close()
     return await site.get(ONE)
@@ -175,6 +183,11 @@ PROVOKED: dict[str, tuple[int, Callable[[Site], Awaitable[Said]]]] = {
     "unsupported_media_type": (415, lambda site: site.call("POST", "/v1/consents", data=b"{}")),
     "invalid_request": (422, lambda site: site.get("/v1/consents?status=authorized")),
     "cursor_invalid": (422, cursor_invalid),
+    "broker_not_configured": (
+        422,
+        lambda site: site.call("POST", "/v1/subscriptions", json={"url": "nats://nats.example/consents"}),
+    ),
+    "extra_not_installed": (422, extra_not_installed),
     "internal_error": (500, internal_error),
     "holder_refused": (502, holder_refused),
     "holder_unavailable": (503, holder_unavailable),

@@ -10,7 +10,7 @@ Spec: Standard Webhooks 1.0, "Webhook headers" and "Signature scheme"; CloudEven
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -86,7 +86,7 @@ class WebhookSender:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._total_seconds
         try:
-            headers = _signed_headers(subscription.secrets(at), entry_id, body, at)
+            headers = signed_headers(subscription, entry_id, body, at)
             if traceparent is not None:
                 headers["traceparent"] = traceparent
             try:
@@ -119,14 +119,22 @@ class WebhookSender:
             )
 
 
-def _signed_headers(secrets: Sequence[str], entry_id: str, body: bytes, at: datetime) -> dict[str, str]:
+def signed_headers(subscription: Subscription, entry_id: str, body: bytes, at: datetime) -> dict[str, str]:
+    """The headers of one body, signed with each secret that signs at this instant.
+
+    Raises:
+        ValueError: A secret is none, or the body is no text.
+        EmptyWebhookSecretError: A secret is empty.
+    """
     moment = at.astimezone(UTC)  # the library takes the digits for UTC, whatever zone they are in
     text = body.decode()
     return {
         "Content-Type": "application/cloudevents+json",
         "webhook-id": entry_id,
         "webhook-timestamp": str(int(moment.timestamp())),
-        "webhook-signature": " ".join(Webhook(secret).sign(entry_id, moment, text) for secret in secrets),
+        "webhook-signature": " ".join(
+            Webhook(secret).sign(entry_id, moment, text) for secret in subscription.secrets(at)
+        ),
     }
 
 

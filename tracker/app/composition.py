@@ -6,37 +6,31 @@ from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
 from functools import partial
 
 from prometheus_client import CollectorRegistry
 
-from tracker.adapters.address_guard import check_url
 from tracker.adapters.clock import SystemClock, SystemEntropy, SystemIds
 from tracker.adapters.hub.holders import HolderConnection, Holders
 from tracker.adapters.jose import JwcryptoEventCrypto
 from tracker.adapters.metrics.counters import Counters
 from tracker.adapters.security_event_signer import event_signer
-from tracker.adapters.sender import open_sender
 from tracker.adapters.store.place import Wakeups
 from tracker.adapters.store.store import SqlStore
 from tracker.adapters.store.vault import Vault
 from tracker.app.bells import Bells
+from tracker.app.brokers import open_telling
 from tracker.app.certificates import Certificates
+from tracker.app.configured import notices, pace, provider
 from tracker.app.database import database_place
 from tracker.app.observatory import Observatory, WatchedHolders, WatchedSender
 from tracker.app.our_keys import OurKeys, load_our_keys
 from tracker.app.resending import resending
 from tracker.app.traced import TracedHolders, TracedInbox, TracedOpener, TracedSender
-from tracker.domain.consent import ProviderId
-from tracker.domain.errors import ConfigurationError
-from tracker.domain.notices import NoticePlan
-from tracker.domain.schedule import Pace
-from tracker.ports import Clock, Entropy, HolderApi, Ids, Inbox, Provider, Sender, Spans
+from tracker.ports import Clock, Entropy, HolderApi, Ids, Inbox, Sender, Spans
 from tracker.profiles import PROFILES
 from tracker.profiles.profile import Profile
 from tracker.settings import Settings
-from tracker.settings_sections import ProviderSettings
 from tracker.usecases.api_keys import ApiKeys
 from tracker.usecases.ask import Asker
 from tracker.usecases.budget import Budget
@@ -191,7 +185,7 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
     keys = await loop.run_in_executor(None, load_our_keys, settings)
     crypto = JwcryptoEventCrypto(keys.events)
     certificates = await loop.run_in_executor(None, Certificates, settings)
-    providers = Providers(_provider(chosen, world) for chosen in settings.provider)
+    providers = Providers(provider(chosen, world.profiles) for chosen in settings.provider)
     registry = CollectorRegistry()
     meters = Counters(registry)
     traces = None if world.spans is None else Traces(world.spans, world.clock, world.entropy)
@@ -213,8 +207,7 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
         stack.push_async_callback(holders.close)
         threads = ThreadPoolExecutor(_OPENING_THREADS, thread_name_prefix="opening")
         stack.callback(threads.shutdown)
-        networks = settings.notifications.allow_networks
-        sender = await stack.enter_async_context(open_sender(networks))
+        sender, check_url = await stack.enter_async_context(open_telling(settings))
         bells = Bells()
         wakeups = bells.connect(place)
         conditions = Conditions(store, world.clock)
@@ -224,8 +217,8 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
             clock=world.clock,
             ids=world.ids,
             entropy=world.entropy,
-            pace=_pace(settings),
-            notices=_notices(settings),
+            pace=pace(settings),
+            notices=notices(settings),
             condition_of=conditions.of,
         )
         recorder = Recorder(store, office, bells.journal, bells.asks, trail, pulse)
@@ -306,7 +299,7 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
                 clock=world.clock,
                 ids=world.ids,
                 entropy=world.entropy,
-                check_url=partial(check_url, allow_networks=networks),
+                check_url=check_url,
                 changed=bells.subscriptions,
             ),
             api_keys=api_keys,
@@ -362,44 +355,6 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
             meters=meters,
             wakeups=wakeups,
         )
-
-
-def _provider(chosen: ProviderSettings, world: World) -> Provider:
-    profile = world.profiles.get(chosen.profile)
-    if profile is None:
-        known = ", ".join(sorted(world.profiles))
-        raise ConfigurationError(f"Provider {chosen.id!r} has the profile {chosen.profile!r}; known are: {known}.")
-    return Provider(
-        id=ProviderId(chosen.id),
-        profile=profile,
-        client_id=chosen.client_id,
-        issuer=chosen.issuer,
-        resource_url=chosen.resource_url,
-        api_version=chosen.api_version or profile.default_api_version,
-        requests_per_second=chosen.requests_per_second,
-        daily_requests=chosen.daily_requests,
-    )
-
-
-def _pace(settings: Settings) -> Pace:
-    polling = settings.polling
-    return Pace(
-        awaiting_authorization=polling.awaiting_authorization,
-        authorized=polling.authorized,
-        suspended=polling.suspended,
-        authorization_overdue=polling.authorization_overdue,
-        revoke_abandoned_after=polling.revoke_abandoned_after,
-    )
-
-
-def _notices(settings: Settings) -> NoticePlan:
-    notices, day, hour = settings.notices, timedelta(days=1), timedelta(hours=1)
-    return NoticePlan(
-        expiry=tuple(day * days for days in notices.expiring_days),
-        authorization=tuple(hour * hours for hours in notices.authorization_ending_hours),
-        attestation=tuple(day * days for days in notices.attestation_days),
-        overlap_grace=notices.overlap_grace,
-    )
 
 
 async def _is_ready(store: SqlStore) -> bool:

@@ -16,6 +16,8 @@ TrackerError
 │   ├── CompletionNotFoundError
 │   ├── SubscriptionNotFoundError
 │   └── ReplayNotFoundError
+├── BrokerNotConfiguredError      a subscription's URL names a broker that the configuration does not
+├── ExtraNotInstalledError        a subscription's URL needs a client that is not installed
 ├── ConsentConflictError          registered already, with other facts
 ├── NotPausableError              not in use, or a single payment
 ├── NotRevocableError             there is nothing to revoke
@@ -164,6 +166,18 @@ class TooManyReplaysError(TrackerError):
     """So many replays of this subscription wait that it takes no more."""
 
     code = "too_many_jobs"
+
+
+class BrokerNotConfiguredError(TrackerError):
+    """The configuration has no broker at this address."""
+
+    code = "broker_not_configured"
+
+
+class ExtraNotInstalledError(TrackerError):
+    """What this needs is not installed."""
+
+    code = "extra_not_installed"
 
 
 class ConsentConflictError(TrackerError):

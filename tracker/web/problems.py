@@ -39,6 +39,8 @@ TITLES: Mapping[str, tuple[int, str]] = MappingProxyType(
         "body_too_large": (413, "The body is too large"),
         "unsupported_media_type": (415, "Send application/json"),
         "invalid_request": (422, "The request makes no sense"),
+        "broker_not_configured": (422, "The configuration has no such broker"),
+        "extra_not_installed": (422, "The service lacks what this needs"),
         "cursor_invalid": (422, "The cursor is not one of this list"),
         "internal_error": (500, "Something went wrong on our side"),
         "holder_refused": (502, "The holder refused to answer us, or to do it"),

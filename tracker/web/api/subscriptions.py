@@ -29,6 +29,7 @@ from tracker.web.problems import Problem
 from tracker.web.services import Services
 
 _ONE = "/v1/subscriptions/{subscription_id}"
+_OF_BROKERS = ("broker_not_configured", "extra_not_installed")
 
 
 _SEQUENCE = re.compile(r"[0-9]{1,20}")
@@ -168,11 +169,14 @@ OPERATIONS = (
         description=(
             "Entries are posted to the URL one by one, in order for each consent, at least once, signed by Standard Webhooks. "
             "The secret is shown this once. Private and loopback addresses are refused unless the configuration lists them. "
-            "Without a URL nothing is posted: the entries are polled."
+            "Without a URL nothing is posted: the entries are polled. A "
+            "URL that begins with `nats`, `tls`, `kafka`, `kafka+ssl`, `amqp` or `amqps` names a message broker that the "
+            "configuration has, and a place in it."
         ),
         handle=add,
         body=SubscriptionIn,
         answers={201: NewSubscriptionOut},
+        problems=_OF_BROKERS,
     ),
     Operation(
         method="GET",
@@ -216,7 +220,13 @@ OPERATIONS = (
         handle=change,
         body=SubscriptionChangesIn,
         answers={200: SubscriptionOut},
-        problems=("subscription_not_found", "subscription_polled", "subscription_not_polled", "version_conflict"),
+        problems=(
+            "subscription_not_found",
+            "subscription_polled",
+            "subscription_not_polled",
+            "version_conflict",
+            *_OF_BROKERS,
+        ),
     ),
     Operation(
         method="POST",

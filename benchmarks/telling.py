@@ -32,16 +32,17 @@ from typing import Any
 import aiohttp
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
+from standardwebhooks import Webhook
 
 from benchmarks.machine import Database, database, description, resident_megabytes
 from benchmarks.wire import Told, sink
 from tests.contract.facts import a_consent, append, draft_about, save
 from tests.e2e.service import Service, issuer
-from tracker.adapters.sender import _signed_headers
 from tracker.app.composition import Tracker, build
 from tracker.app.database import require_schema, upgrade_database
 from tracker.cli.serve import GC_THRESHOLDS
 from tracker.domain.consent import ConsentId
+from tracker.domain.manner import Manner
 from tracker.domain.subscription import EntryFilter
 from tracker.journal.entry import Entry
 from tracker.settings import load_settings
@@ -166,7 +167,7 @@ async def _bare(bodies: Sequence[tuple[str, bytes]], url: str, counter: Connecti
 
     async def one(session: aiohttp.ClientSession) -> None:
         for entry_id, body in rest:
-            headers = _signed_headers([_SECRET], entry_id, body, datetime.now(UTC))
+            headers = _signed(entry_id, body, datetime.now(UTC))
             async with session.post(url, data=body, headers=headers, allow_redirects=False) as response:
                 await response.read()
 
@@ -190,8 +191,8 @@ async def _ours(tracker: Tracker, url: str, counter: Connection, options: argpar
 
 
 def _request(url: str, pattern: str, options: argparse.Namespace) -> SubscriptionRequest:
-    limit = {"most_in_flight": options.most} if hasattr(SubscriptionRequest, "most_in_flight") else {}
-    return SubscriptionRequest(url=url, entry_filter=EntryFilter(types=(pattern,)), from_sequence=1, **limit)
+    manner = Manner(most_in_flight=options.most)
+    return SubscriptionRequest(url=url, entry_filter=EntryFilter(types=(pattern,)), from_sequence=1, manner=manner)
 
 
 @asynccontextmanager
@@ -235,10 +236,19 @@ def _spending(deliveries: int) -> Any:
 _SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 
+def _signed(entry_id: str, body: bytes, at: datetime) -> dict[str, str]:
+    return {
+        "Content-Type": "application/cloudevents+json",
+        "webhook-id": entry_id,
+        "webhook-timestamp": str(int(at.timestamp())),
+        "webhook-signature": Webhook(_SECRET).sign(entry_id, at, body.decode()),
+    }
+
+
 def _signing(bodies: Sequence[tuple[str, bytes]]) -> float:
     now, began = datetime.now(UTC), time.thread_time()
     for entry_id, body in bodies:
-        _signed_headers([_SECRET], entry_id, body, now)
+        _signed(entry_id, body, now)
     return (time.thread_time() - began) / len(bodies) * 1e6
 
 

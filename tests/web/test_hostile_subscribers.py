@@ -1,0 +1,67 @@
+"""What somebody who may only so much, or means no good, gets out of subscriptions: nothing that is not his."""
+
+from typing import Any
+
+import pytest
+
+from tests.usecases.bench import data
+from tests.web.site import Site, forged_cursor
+from tracker.web.api.completions import CompletionsQuery
+from tracker.web.api.cursor import cursor_after
+from tracker.web.api.subscriptions import FailuresQuery
+
+HOOK = "https://hooks.example.com/x"
+ASKED = {"to": ["Revoked"], "work": ["data_deleted"], "within_seconds": 3600}
+REVOKED = data("Revoked", "2026-03-02T15:16:00+04:00", RevokedBy="LFI.InitiatedByUser")
+
+
+async def test_who_may_not_see_personal_values_cannot_have_them_sent_elsewhere(site: Site) -> None:
+    said = await site.call("POST", "/v1/subscriptions", json={"url": HOOK, "include_private": True})
+    one = f"/v1/subscriptions/{said.json['id']}"
+    key = await site.add_key("read", "write")
+    elsewhere = {"url": "https://hooks.example.com/mine"}
+    said = await site.call("PATCH", one, json=elsewhere, key=key)
+    assert (said.status, said.problem) == (403, "forbidden")
+    assert (await site.get(one)).json["url"] == HOOK
+    # Other terms, and giving the values up, are still theirs to change.
+    assert (await site.call("PATCH", one, json={"description": "CRM"}, key=key)).status == 200
+    assert (await site.call("PATCH", one, json=elsewhere | {"include_private": False}, key=key)).status == 200
+    said = await site.call("PATCH", "/v1/subscriptions/none", json=elsewhere, key=key)
+    assert said.problem == "subscription_not_found"
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "javascript:alert(1)",
+        "vbscript:x",
+        "data:text/html,x",
+        "a" * 3000 + ":x",
+        "https://x.example/" + "x" * 2031,
+        "https://x.example/\u2028",
+        "https://x.example/\x85",
+    ],
+    ids=["script", "another", "page", "long scheme", "long", "line separator", "next line"],
+)
+async def test_evidence_that_would_run_where_it_is_shown_is_refused(site: Site, hostile: str) -> None:
+    said = await site.call("POST", "/v1/subscriptions", json={"completion": ASKED})
+    await site.register()
+    await site.post(site.event(REVOKED))
+    await site.work_off()
+    path = f"/v1/subscriptions/{said.json['id']}/completions"
+    report: dict[str, Any] = {"sequence": "2", "work": "data_deleted", "done_at": "2026-03-02T15:17:00+04:00"}
+    said = await site.call("POST", path, json=report | {"evidence_url": hostile})
+    assert (said.status, said.problem) == (422, "invalid_request")
+    said = await site.call("POST", path, json=report | {"evidence_url": "s3://proofs/4711"})
+    assert said.status == 200
+
+
+async def test_a_cursor_beyond_all_sequences_is_refused_or_leads_nowhere(site: Site) -> None:
+    one = f"/v1/subscriptions/{(await site.call('POST', '/v1/subscriptions', json={'url': HOOK})).json['id']}"
+    for path, query, key in (
+        ("completions", CompletionsQuery(), "9" * 19 + " x"),
+        ("failures", FailuresQuery(), "9" * 20),
+    ):
+        said = await site.get(f"{one}/{path}?cursor={cursor_after(key, query)}")
+        assert said.status in {200, 422}, said.body
+    assert forged_cursor(1, "x")

@@ -76,18 +76,18 @@ async def hanging() -> AsyncIterator[tuple[str, Callable[[], int]]]:
     """Who takes every call and lets it wait; the URL, and a function that counts the calls."""
     calls: list[float] = []
 
-    async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while await reader.read(65_536):
-                calls.append(time.monotonic())
-                await asyncio.sleep(_HANGS_SECONDS)
-                writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
-        except ConnectionError:
-            pass
-        finally:
-            writer.close()
+    class Holding(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            assert isinstance(transport, asyncio.Transport)
+            self.transport = transport
 
-    server = await asyncio.start_server(hold, "127.0.0.1", 0, backlog=1024)
+        def data_received(self, data: bytes) -> None:
+            if data.startswith(b"POST"):
+                calls.append(time.monotonic())
+                answer = b"HTTP/1.1 204 No Content\r\n\r\n"
+                asyncio.get_running_loop().call_later(_HANGS_SECONDS, self.transport.write, answer)
+
+    server = await asyncio.get_running_loop().create_server(Holding, "127.0.0.1", 0, backlog=1024)
     try:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", lambda: len(calls)
     finally:

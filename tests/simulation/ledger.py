@@ -264,7 +264,8 @@ class Ledger:
         shown.troubles.clear()
         if move.status in {Status.EXPIRED, Status.AWAITING_AUTHORIZATION}:
             return  # the clock has told the one long ago, and nobody waits for the other, nor for an event of it
-        if fate is Fate.SILENT and channel is Channel.POLL:
+        # Of what was before the tracker knew the consent, nobody had to tell it.
+        if fate is Fate.SILENT and channel is Channel.POLL and move.at >= life.registered_at:
             for silence in self.figures.silences:
                 if silence.began <= move.at < silence.ended and silence.found_at is None:
                     silence.found_at = now

@@ -158,7 +158,7 @@ class Subscription:
         return BreakerState.HALF_OPEN if is_due else BreakerState.OPEN
 
     @property
-    def disabled_at(self) -> datetime | None:
+    def disables_at(self) -> datetime | None:
         """From when on a try of its endpoint that fails disables it; None unless it is failing."""
         if self.state is not SubscriptionState.FAILING or self.failing_since is None:
             return None

@@ -159,7 +159,7 @@ class SubscriptionOut(Out):
         description="`closed`: sent what there is; `open`: left alone; `half_open`: the next entry shows whether it works again."
     )
     open_until: TimeOut | None = Field(description="Until when it is left alone, while the breaker is open for a time.")
-    disabled_at: TimeOut | None = Field(
+    disables_at: TimeOut | None = Field(
         description="From when on a try that fails disables it, while it is failing; see `attempts`."
     )
     cursor: int = Field(description="Everything up to this sequence is settled.")

@@ -16,6 +16,7 @@ from tests.contract.facts import DEMOBANK, START
 from tests.migrations.chained import BEFORE_0010, PLANNED_AT_0010, planned_for_0010, save_some_for_0010
 from tests.migrations.filled import fill
 from tests.migrations.paused import BEFORE_0011, add_some_for_0011, after_the_way_down_and_up
+from tests.migrations.sent import BEFORE_0013, add_some_for_0013, require_what_is_left
 from tests.migrations.test_migrations import REVISIONS
 from tests.postgres import PostgresServer, query
 from tracker.adapters.clock import SystemIds
@@ -138,6 +139,18 @@ async def test_what_is_paused_is_disabled_below_0011(another_postgres: Callable[
     await in_one_transaction(url, migrate.upgrade)
     store = SqlStore(PostgresDatabase(url), SystemIds())
     assert await store.subscriptions() == [after_the_way_down_and_up(paused), told]
+    await store.close()
+
+
+async def test_who_could_not_be_told_as_they_wish_is_disabled_below_0013(another_postgres: Callable[[], str]) -> None:
+    url = another_postgres()
+    store = SqlStore(PostgresDatabase(url), SystemIds())
+    made = await add_some_for_0013(store)
+    await store.close()
+    await in_one_transaction(url, lambda connection: migrate.downgrade(connection, BEFORE_0013))
+    await in_one_transaction(url, migrate.upgrade)
+    store = SqlStore(PostgresDatabase(url), SystemIds())
+    await require_what_is_left(store, made)
     await store.close()
 
 

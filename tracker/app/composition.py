@@ -16,7 +16,7 @@ from tracker.adapters.clock import SystemClock, SystemEntropy, SystemIds
 from tracker.adapters.hub.holders import HolderConnection, Holders
 from tracker.adapters.jose import JwcryptoEventCrypto
 from tracker.adapters.metrics.counters import Counters
-from tracker.adapters.sender import open_sender
+from tracker.adapters.sender import WebhookSender, open_sender
 from tracker.adapters.store.place import Wakeups
 from tracker.adapters.store.store import SqlStore
 from tracker.adapters.store.vault import Vault
@@ -115,6 +115,7 @@ class Tracker:
     certificates: Certificates
     listens_at: dict[str, str] = field(default_factory=dict)
     store: SqlStore
+    sender: WebhookSender
     providers: Providers
     holders: Holders
     crypto: JwcryptoEventCrypto
@@ -168,6 +169,7 @@ class Tracker:
         self.holders.sign_with({provider.id: keys.signing[provider.client_id][0] for provider in self.providers})
         self.exporting.sign_with(keys.signer)
         self.store.vault.use_keys(keys.secrets)
+        self.sender.sign_with(keys.notifications)
         _log.info("The key files were read: %s", keys.told())
 
 
@@ -209,7 +211,7 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
         threads = ThreadPoolExecutor(_OPENING_THREADS, thread_name_prefix="opening")
         stack.callback(threads.shutdown)
         networks = settings.notifications.allow_networks
-        sender = await stack.enter_async_context(open_sender(networks))
+        sender = await stack.enter_async_context(open_sender(networks, keys=keys.notifications))
         bells = Bells()
         wakeups = bells.connect(place)
         conditions = Conditions(store, world.clock)
@@ -298,11 +300,13 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
                 entropy=world.entropy,
                 check_url=partial(check_url, allow_networks=networks),
                 changed=bells.subscriptions,
+                check_means=sender.check_means,
             ),
             api_keys=api_keys,
             provider_health=provider_health,
             meters=meters,
             metrics=observatory.page,
+            notification_jwks=sender.public_jwks,
             body_timeout_seconds=settings.receiver.body_timeout_seconds,
             peers=Peers(settings.receiver.trusted_proxies, settings.receiver.allow_networks),
             max_connections=settings.http.max_connections,
@@ -318,6 +322,7 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
             world=world,
             certificates=certificates,
             store=store,
+            sender=sender,
             providers=providers,
             holders=holders,
             crypto=crypto,

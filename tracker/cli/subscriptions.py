@@ -1,5 +1,6 @@
 """`tracker subscriptions`: who is told."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
@@ -37,9 +38,14 @@ def add(
     ] = None,
     description: Annotated[str, typer.Option(help="For people.")] = "",
     from_sequence: Annotated[int | None, typer.Option(min=1, help="Begin with this entry.")] = None,
+    sending: Annotated[
+        Path | None, typer.Option(help="A file of JSON with signatures, headers, oauth; readable by you alone.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Subscribe a URL. The secret for its signatures is printed this once."""
+    from tracker.cli.sending_file import read_sending  # noqa: PLC0415
+    from tracker.domain.sending import AS_USUAL  # noqa: PLC0415
     from tracker.domain.subscription import EntryFilter  # noqa: PLC0415
     from tracker.usecases.subscribe import SubscriptionRequest  # noqa: PLC0415
 
@@ -52,9 +58,12 @@ def add(
 
     async def deed(tracker: "Tracker") -> "Subscription":
         return await tracker.services.subscriptions.add(
-            SubscriptionRequest(url=url, entry_filter=wanted, description=description, from_sequence=from_sequence)
+            SubscriptionRequest(
+                url=url, entry_filter=wanted, description=description, from_sequence=from_sequence, sending=wishes
+            )
         )
 
+    wishes = AS_USUAL if sending is None else read_sending(sending)
     made = do(deed, may_begin=True)
     if json:
         from tracker.web.api.shapes.subscriptions import NewSubscriptionOut  # noqa: PLC0415

@@ -11,6 +11,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+from tracker.domain.sending import AS_USUAL, Sending
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntryFilter:
@@ -95,6 +97,7 @@ class Subscription:
         version: Rises with each change of the terms.
         paused_at: Since when nothing is sent because somebody wants it so; the cursor stays.
         retired_secrets: Those that sign too, for a while.
+        sending: How it wants to be told; a part of the terms.
         locked: Why what is secret of it cannot be read here, for people; None: it can. It is not told by then, and this is found
             out at each reading, never written.
     """
@@ -116,6 +119,7 @@ class Subscription:
     version: int = 1
     paused_at: datetime | None = None
     retired_secrets: tuple[RetiredSecret, ...] = ()
+    sending: Sending = AS_USUAL
     locked: str | None = None
 
     @property

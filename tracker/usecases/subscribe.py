@@ -2,13 +2,14 @@
 
 import re
 from base64 import b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 from tracker.domain.consent import Status, is_provider_id
 from tracker.domain.errors import InvalidRequestError, SubscriptionNotFoundError
+from tracker.domain.sending import AS_USUAL, Sending, check_sending
 from tracker.domain.subscription import EntryFilter, Subscription, reachable, with_new_secret
 from tracker.journal.entry import Entry
 from tracker.ports import Clock, Entropy, Ids, Store, Undelivered
@@ -33,6 +34,7 @@ class SubscriptionRequest:
         description: For people; at most 500 characters.
         include_private: Whether private values are sent along.
         from_sequence: The first entry to be told, from 1 to the one after the last; None: what comes from now on.
+        sending: How it is to be told.
     """
 
     url: str
@@ -40,6 +42,7 @@ class SubscriptionRequest:
     description: str = ""
     include_private: bool = False
     from_sequence: int | None = None
+    sending: Sending = AS_USUAL
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +55,7 @@ class SubscriptionChanges:
         only: What else they must be: the rest of the filter.
         description: For people; at most 500 characters.
         include_private: Whether private values are sent along.
+        sending: Members of `Sending`.
     """
 
     url: str | None = None
@@ -59,6 +63,7 @@ class SubscriptionChanges:
     only: EntryFilter | None = None
     description: str | None = None
     include_private: bool | None = None
+    sending: Mapping[str, Any] = field(default_factory=dict)
 
     def on(self, before: Subscription) -> Subscription:
         """The subscription with these changes."""
@@ -69,6 +74,7 @@ class SubscriptionChanges:
             entry_filter=wanted if self.types is None else replace(wanted, types=self.types),
             description=before.description if self.description is None else self.description,
             include_private=before.include_private if self.include_private is None else self.include_private,
+            sending=before.sending.with_changes(self.sending),
         )
 
 
@@ -76,7 +82,15 @@ class Subscriptions:
     """Adding, reading and deleting subscriptions."""
 
     def __init__(
-        self, *, store: Store, clock: Clock, ids: Ids, entropy: Entropy, check_url: Callable[[str], None], changed: Bell
+        self,
+        *,
+        store: Store,
+        clock: Clock,
+        ids: Ids,
+        entropy: Entropy,
+        check_url: Callable[[str], None],
+        changed: Bell,
+        check_means: Callable[[Sending], None] = lambda _: None,
     ) -> None:
         """Take what there is to work with.
 
@@ -87,6 +101,7 @@ class Subscriptions:
             entropy: For its secret.
             check_url: Raises InvalidRequestError for a URL to which nothing may be posted.
             changed: Rung when a subscription came or went.
+            check_means: Raises InvalidRequestError for a way of telling that we lack the means for.
         """
         self._store = store
         self._clock = clock
@@ -94,6 +109,7 @@ class Subscriptions:
         self._entropy = entropy
         self._check_url = check_url
         self._changed = changed
+        self._check_means = check_means
 
     async def add(self, request: SubscriptionRequest) -> Subscription:
         """Make a subscription with a secret of its own.
@@ -105,6 +121,7 @@ class Subscriptions:
         self._check_url(request.url)
         _check_filter(request.entry_filter)
         _check_description(request.description)
+        self._check_sending(request.sending)
         subscription = Subscription(
             id=self._ids.ordered(),
             url=request.url,
@@ -114,10 +131,17 @@ class Subscriptions:
             include_private=request.include_private,
             cursor=await self._start(request.from_sequence),
             created_at=self._clock.now(),
+            sending=request.sending,
         )
         await self._store.add_subscription(subscription)
         self._changed.ring()
         return subscription
+
+    def _check_sending(self, sending: Sending) -> None:
+        check_sending(sending)
+        if sending.credentials is not None:
+            self._check_url(sending.credentials.token_url)
+        self._check_means(sending)
 
     def _secret(self) -> str:
         return "whsec_" + b64encode(self._entropy.token(_SECRET_BYTES)).decode()
@@ -166,6 +190,8 @@ class Subscriptions:
         def with_changes(before: Subscription) -> Subscription:
             after = changes.on(before)
             _check_filter(after.entry_filter)
+            if changes.sending:
+                self._check_sending(after.sending)
             return reachable(after) if after.url != before.url else after
 
         return await self._alter(subscription_id, with_changes, check)

@@ -14,6 +14,7 @@ from tracker.web.api import (
     imports,
     journal,
     journeys,
+    notification_keys,
     payments,
     providers,
     quarantine,
@@ -37,6 +38,7 @@ OPERATIONS = (
     *imports.OPERATIONS,
     *journal.OPERATIONS,
     *subscriptions.OPERATIONS,
+    *notification_keys.OPERATIONS,
     *quarantine.OPERATIONS,
     *providers.OPERATIONS,
 )

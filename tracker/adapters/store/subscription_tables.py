@@ -25,6 +25,8 @@ subscription = Table(
     Column("version", Integer, nullable=False, server_default="1"),
     Column("paused_at", Instant),
     Column("retired_secrets", Json),
+    Column("sending", Json),
+    Column("challenge", String(64)),
 )
 parked = Table(
     "parked",

@@ -10,9 +10,19 @@ from tracker.domain.subscription import Parked, Subscription
 from tracker.ports import Progress, Undelivered, subscription_lease
 
 _TERMS = frozenset(
-    {"url", "entry_filter", "secret", "description", "include_private", "paused_at", "retired_secrets", "version"}
+    {
+        "url",
+        "entry_filter",
+        "secret",
+        "description",
+        "include_private",
+        "paused_at",
+        "retired_secrets",
+        "version",
+        "sending",
+    }
 )
-_SECRET = frozenset({"secret", "retired_secrets"})
+_SECRET = frozenset({"secret", "retired_secrets", "sending"})
 _PLACE = frozenset({"cursor", "last_delivered_at"})
 _FIXED = frozenset({"id", "created_at"})
 

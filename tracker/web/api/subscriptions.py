@@ -51,6 +51,7 @@ async def add(request: web.Request, services: Services) -> web.Response:
             description=given.description,
             include_private=given.include_private,
             from_sequence=given.from_sequence,
+            sending=given.sending(),
         )
     )
     place = {str(hdrs.LOCATION): f"/v1/subscriptions/{made.id}"}

@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from tracker.adapters.store.rows.reading import Values, consistent
+from tracker.adapters.store.rows.sending import sending_value, to_sending
 from tracker.domain.subscription import EntryFilter, Parked, RetiredSecret, Subscription, SubscriptionState
 from tracker.journal.instant import parse_rfc3339, rfc3339
 from tracker.ports import ApiKey
@@ -38,6 +39,7 @@ def subscription_values(subscription: Subscription) -> Values:
         "retired_secrets": [
             {"secret": retired.secret, "until": rfc3339(retired.until)} for retired in subscription.retired_secrets
         ],
+        "sending": sending_value(subscription.sending),
     }
 
 
@@ -71,6 +73,7 @@ def to_subscription(row: Row[Any]) -> Subscription:
             RetiredSecret(secret=retired["secret"], until=parse_rfc3339(retired["until"]))
             for retired in row.retired_secrets or ()
         ),
+        sending=to_sending(row.sending),
     )
 
 

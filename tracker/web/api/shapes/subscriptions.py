@@ -11,6 +11,7 @@ from tracker.ports import Undelivered
 from tracker.usecases.ping import Pong
 from tracker.usecases.subscribe import LONGEST_DESCRIPTION, MOST_PATTERNS, TYPE_PATTERN, SubscriptionChanges
 from tracker.web.api.shapes.fields import In, Name, Out, TimeOut, clean
+from tracker.web.api.shapes.sending import SendingIn, SendingOut, sending_facts
 
 _Several = Field(max_length=MOST_PATTERNS, strict=False)
 
@@ -42,7 +43,7 @@ _Types = Annotated[tuple[TypePattern, ...], Field(min_length=1, max_length=MOST_
 _Description = Annotated[str, StringConstraints(max_length=LONGEST_DESCRIPTION), BeforeValidator(clean)]
 
 
-class SubscriptionIn(In):
+class SubscriptionIn(SendingIn):
     """Somebody who must be told."""
 
     url: _Url = Field(description="Where notifications are posted.")
@@ -58,7 +59,7 @@ class SubscriptionIn(In):
     order: Literal["consent"] = Field("consent", description="What keeps its order: the entries of each consent.")
 
 
-class SubscriptionChangesIn(In):
+class SubscriptionChangesIn(SendingIn):
     """What is to be other than it is; what is left out stays."""
 
     # What stands for one that was left out fits no schema, and is not looked at.
@@ -82,6 +83,7 @@ class SubscriptionChangesIn(In):
             only=self.filter.only() if "filter" in sent else None,
             description=self.description if "description" in sent else None,
             include_private=self.include_private if "include_private" in sent else None,
+            sending=self.sending_changes(),
         )
 
 
@@ -101,7 +103,7 @@ class FilterOut(Out):
     to: tuple[str, ...]
 
 
-class SubscriptionOut(Out):
+class SubscriptionOut(SendingOut):
     """A subscription and where it stands."""
 
     id: str
@@ -207,11 +209,12 @@ class FailuresOut(Out):
 
 
 def _facts(subscription: Subscription) -> dict[str, Any]:
-    shaped = {"types", "filter", "order"}
+    shaped = {"types", "filter", "order", *SendingOut.model_fields}
     heard = subscription.entry_filter
     return {name: getattr(subscription, name) for name in SubscriptionOut.model_fields if name not in shaped} | {
         "types": heard.types,
         "last_error": subscription.trouble,
+        **sending_facts(subscription.sending),
         "filter": FilterOut(
             provider=tuple(sorted(heard.provider)), kind=tuple(sorted(heard.kind)), to=tuple(sorted(heard.to))
         ),

@@ -19,11 +19,12 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
 import aiohttp
+from aiohttp.abc import AbstractResolver
 from standardwebhooks import Webhook
 from standardwebhooks.webhooks import EmptyWebhookSecretError
 
 from tracker.adapters.access_tokens import AccessTokenError, AccessTokens
-from tracker.adapters.address_guard import Network, guarded_sockets
+from tracker.adapters.address_guard import USUAL_PORTS, Network, guarded_sockets
 from tracker.adapters.notification_keys import NotificationKeys
 from tracker.domain.errors import InvalidRequestError
 from tracker.domain.sending import ED25519, Sending
@@ -51,6 +52,8 @@ async def open_sender(
     connect_seconds: float = CONNECT_SECONDS,
     total_seconds: float = TOTAL_SECONDS,
     keys: NotificationKeys | None = None,
+    allow_ports: Collection[range] = USUAL_PORTS,
+    resolver: AbstractResolver | None = None,
 ) -> AsyncIterator["WebhookSender"]:
     """Open a sender and its pool of connections; both are closed at the end.
 
@@ -59,12 +62,15 @@ async def open_sender(
         connect_seconds: How long a connection may take.
         total_seconds: How long a post may take, with everything.
         keys: Sign for subscriptions that want `v1a`; None: these are told nothing.
+        allow_ports: Which ports it may post to.
+        resolver: Looks names up; None: the system does. What it says is checked like anything else.
     """
     connector = aiohttp.TCPConnector(
         limit=0,  # each subscription bounds its own; waiting for others' connections would count as our time
         keepalive_timeout=_KEEP_ALIVE_SECONDS,
         use_dns_cache=False,
-        socket_factory=guarded_sockets(allow_networks),
+        socket_factory=guarded_sockets(allow_networks, allow_ports),
+        resolver=resolver,
     )
     async with aiohttp.ClientSession(
         connector=connector,

@@ -210,8 +210,9 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
         stack.push_async_callback(holders.close)
         threads = ThreadPoolExecutor(_OPENING_THREADS, thread_name_prefix="opening")
         stack.callback(threads.shutdown)
-        networks = settings.notifications.allow_networks
-        sender = await stack.enter_async_context(open_sender(networks, keys=keys.notifications))
+        networks, doors = settings.notifications.allow_networks, settings.notifications.port_ranges
+        opened = open_sender(networks, keys=keys.notifications, allow_ports=doors)
+        sender = await stack.enter_async_context(opened)
         bells = Bells()
         wakeups = bells.connect(place)
         conditions = Conditions(store, world.clock)
@@ -298,7 +299,7 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
                 clock=world.clock,
                 ids=world.ids,
                 entropy=world.entropy,
-                check_url=partial(check_url, allow_networks=networks),
+                check_url=partial(check_url, allow_networks=networks, allow_ports=doors),
                 changed=bells.subscriptions,
                 check_means=sender.check_means,
             ),

@@ -16,6 +16,7 @@ from tracker.domain.breaker import BreakerState
 from tracker.domain.completion import CompletionTerms
 from tracker.domain.manner import Manner
 from tracker.domain.pull import PollTerms
+from tracker.domain.sending import AS_USUAL, Sending
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +107,7 @@ class Subscription:
         polling: How it is polled; it counts only where there is no URL.
         key_id: The API key that acts for the subscriber; None: no key in particular.
         completion: What the subscriber must report as done; None: nothing.
+        sending: How it wants to be told; a part of the terms.
         locked: Why what is secret of it cannot be read here, for people; None: it can. It is not told by then, and this is found
             out at each reading, never written.
     """
@@ -132,6 +134,7 @@ class Subscription:
     polling: PollTerms = field(default_factory=PollTerms)
     key_id: str | None = None
     completion: CompletionTerms | None = None
+    sending: Sending = AS_USUAL
     locked: str | None = None
 
     @property

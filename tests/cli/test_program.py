@@ -30,6 +30,7 @@ READ_COMMANDS = {
     ("consents", "resume"),
     ("subscriptions", "list"),
     ("subscriptions", "failures"),
+    ("subscriptions", "completions"),
     ("quarantine", "list"),
     ("quarantine", "show"),
     ("payments", "list"),

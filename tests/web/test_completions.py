@@ -126,7 +126,7 @@ async def test_pages_follow_one_another(site: Site) -> None:
         {"work": "Data"},
         {"evidence_url": "nowhere"},
         {"evidence_url": "https://x.example/\n"},
-        {"evidence_url": "https://x.example/" + "x" * 2048},
+        {"evidence_url": "https://x.example/" + "x" * 2001},
         {"evidence_url": None},
         {"done_at": "yesterday"},
         {"done_at": None},

@@ -295,3 +295,65 @@ def test_broken_key_files_are_not_in_use(run, folder):
     (folder / "keys" / "signing.jwks.json").write_text("{")
     done = run("keys", "in-use")
     assert (done.status, "is not JSON" in done.says) == (2, True)
+
+
+# ---------------------------------------------------------------------------------------------- secrets in the database
+
+
+def secrets_in(folder):
+    with sqlite3.connect(folder / "tracker.db") as connection:
+        found = [secret for (secret,) in connection.execute("SELECT secret FROM subscription ORDER BY id")]
+    connection.close()
+    return found
+
+
+def leave_out(folder, line):
+    file = folder / "tracker.toml"
+    before = file.read_text()
+    file.write_text(before.replace(line, ""))
+    return lambda: file.write_text(before)
+
+
+HOOK = "https://hooks.example.com/x"
+SECRETS_KEY = 'secrets_key = "keys/secrets.jwks.json"\n'
+
+
+def test_secrets_are_encrypted_from_when_there_is_a_key_and_older_ones_when_told(run, filled):
+    put_back = leave_out(filled, SECRETS_KEY)
+    made = run("subscriptions", "add", HOOK).lines[1].split()[1]
+    assert secrets_in(filled) == [made]
+    assert (
+        "secrets               those of subscriptions are not encrypted in the database; make a key" in run("check").out
+    )
+    refused = run("keys", "seal")
+    assert (refused.status, "make one with `tracker keys make secrets`" in refused.says) == (2, True)
+    put_back()
+    assert (
+        "those of 1 subscription(s) are not encrypted with the first key; run `tracker keys seal`" in run("check").out
+    )
+    assert run("keys", "seal").lines == ["1 encrypted now, 0 before."]
+    assert made not in str(secrets_in(filled))
+    other = run("subscriptions", "add", HOOK).lines[1].split()[1]
+    assert all(secret.startswith("aesgcm:") for secret in secrets_in(filled))
+    assert run("keys", "seal").lines == ["0 encrypted now, 2 before."]
+    assert "ok    secrets               those of subscriptions are encrypted" in run("check").out
+    everything = b"".join(path.read_bytes() for path in filled.glob("tracker.db*"))
+    assert other.encode() not in everything
+
+
+def test_a_subscription_whose_key_is_missing_is_told_of_and_can_be_given_another_secret(run, filled):
+    one = run("subscriptions", "add", HOOK).lines[0].split()[1]
+    (filled / "keys" / "secrets.jwks.json").unlink()
+    run("keys", "make", "secrets", "--out", "keys/secrets.jwks.json")
+    (found,) = json.loads(run("subscriptions", "list", "--json").out)["items"]
+    assert "which secrets_key does not hold" in found["last_error"]
+    done = run("check")
+    assert (done.status, "FAIL  secrets               those of 1 subscription(s) cannot be read" in done.out) == (
+        1,
+        True,
+    )
+    assert "cannot be read; put the key back" in run("keys", "seal").err
+    assert run("subscriptions", "rotate-secret", one).out.startswith("secret  whsec_")
+    (found,) = json.loads(run("subscriptions", "list", "--json").out)["items"]
+    assert found["last_error"] is None
+    assert run("keys", "seal").lines == ["0 encrypted now, 1 before."]

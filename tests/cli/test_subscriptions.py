@@ -87,8 +87,9 @@ def test_what_cannot_be_told_is_refused(run, filled, arguments, sentence):
 
 
 def test_allowed_networks_may_be_told(run, filled):
-    with (filled / "tracker.toml").open("a") as file:
-        file.write('[notifications]\nallow_networks = ["127.0.0.0/8"]\n')
+    file = filled / "tracker.toml"
+    allowed = '[notifications]\nallow_networks = ["127.0.0.0/8"]\n'
+    file.write_text(file.read_text().replace("[notifications]\n", allowed))
     assert run("subscriptions", "add", "http://127.0.0.1:9999/x").status == 0
 
 

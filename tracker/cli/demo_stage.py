@@ -175,6 +175,7 @@ async def open_stage() -> AsyncIterator[Stage]:
             "signing": "signing.jwks.json",
             "encryption": "encryption.jwks.json",
             "checkpoint": "checkpoint.jwk.json",
+            "secrets": "secrets.jwks.json",
         }
         for kind, name in names.items():
             await loop.run_in_executor(None, make_key_file, kind, folder / name, None)  # type: ignore[arg-type]
@@ -222,7 +223,7 @@ def _settings(folder: Path, hub: Hub) -> Settings:
             ],
             # A real one asks every few hours; here a lost event is to be found while somebody watches.
             "polling": {"awaiting_authorization": 2, "authorized": 3, "suspended": 3},
-            "notifications": {"allow_networks": ["127.0.0.0/8"]},
+            "notifications": {"allow_networks": ["127.0.0.0/8"], "secrets_key": folder / "secrets.jwks.json"},
             "audit": {"origin": "demo.example/journal", "checkpoint_key": folder / "checkpoint.jwk.json"},
         }
     )

@@ -172,6 +172,9 @@ async def test_only_what_is_wanted_is_handed_out_and_the_rest_is_passed_over_che
     await world.append(*["b"] * 400)
     assert await world.poll(later) == []
     assert (await world.saved()).cursor == 802
+    await world.append(*["b"] * 300)
+    assert await world.poll() == []
+    assert (await world.saved()).cursor == 1102
     before = await world.store.pull_window(world.subscription.id)
     await world.append("b")
     assert await world.poll() == []

@@ -64,6 +64,7 @@ async def test_each_tick_does_its_deed(database: Path, keys: Path, hub: Scripted
         assert set(ticks) == {
             "asking demobank",
             "base groups",
+            "completions",
             "events for our keys",
             "housekeeping",
             "keys of demobank",

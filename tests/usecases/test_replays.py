@@ -167,7 +167,7 @@ async def test_what_cannot_be_asked_for_is_refused(again: Retelling) -> None:
         {"from_sequence": 2, "to_sequence": 1},
         {"since": now, "until": now},
         {"is_missing": True, "per_second": 0},
-        {"is_missing": True, "per_second": 101},
+        {"is_missing": True, "per_second": 1_001},
     ]
     for request in wrong:
         with pytest.raises(InvalidRequestError):

@@ -306,6 +306,15 @@ async def test_an_entry_alone_that_the_endpoint_answers_with_500_is_about_the_en
     assert await again.counted(replay) == (0, 1, 0, "done")
 
 
+@pytest.mark.parametrize("answer", [503, 0])
+async def test_of_an_entry_alone_that_nobody_answers_nothing_can_be_said(again: Retelling, answer: int) -> None:
+    await told_up_to(again, 1)
+    again.world.subscriber.answer = lambda _: answer
+    replay = await again.ask(sequences=(1,))
+    assert not (await again.turns(600)).is_over
+    assert await again.counted(replay) == (0, 0, 0, "running")
+
+
 @pytest.mark.parametrize("answer", [503, 0, 500])
 async def test_an_endpoint_that_is_down_makes_it_wait_and_costs_no_try(again: Retelling, answer: int) -> None:
     await told_up_to(again, *range(40))
@@ -432,6 +441,33 @@ async def test_one_that_is_cancelled_while_a_post_is_under_way_ends_and_counts_i
     assert set(again.world.dead_letters()) == set(range(1, 41)) - set(taken)
     await again.turns(600)
     assert again.world.subscriber.taken == taken
+
+
+async def test_what_was_told_behind_one_that_waits_is_counted_when_it_is_cancelled(again: Retelling) -> None:
+    await told_up_to(again, *range(6))
+    await again.give_up(*range(1, 7))
+    again.world.subscriber.answer = lambda entry: 422 if int(entry["sequence"]) == 1 else 204
+    replay = await again.ask(is_missing=True)
+    assert not (await again.turn()).is_over
+    await again.replays.cancel(SUBSCRIPTION, replay.id)
+    assert (await again.turn()).is_over
+    assert await again.counted(replay) == (5, 0, 0, "cancelled")
+    assert set(again.world.dead_letters()) == {1}
+
+
+async def test_what_is_under_way_when_we_stop_is_counted_if_it_comes_in_time(again: Retelling) -> None:
+    await told_up_to(again, *range(3))
+    again.restart(grace_seconds=20)
+    gate = asyncio.Event()
+    again.world.subscriber.before_answer = gate.wait
+    replay = await again.ask(from_sequence=1)
+    running = asyncio.create_task(again.replayer.run())
+    await until(lambda: again.world.subscriber.most_under_way == 3)
+    running.cancel()
+    await asyncio.sleep(0.01)
+    gate.set()
+    await asyncio.wait({running})
+    assert (await again.now(replay)).done == 3
 
 
 async def test_one_whose_subscription_is_deleted_ends(again: Retelling) -> None:

@@ -298,6 +298,15 @@ async def test_what_is_refused_while_others_pass_is_about_the_entry(again: Retel
     assert await again.counted(replay) == (9, 1, 0, "done")
 
 
+async def test_bodies_that_are_all_refused_are_counted_and_keep_nobody_waiting(again: Retelling) -> None:
+    await told_up_to(again, *range(20))
+    again.world.subscriber.answer = lambda _: 400
+    replay = await again.ask(from_sequence=1)
+    assert (await again.turns(60)).is_over
+    assert await again.counted(replay) == (0, 20, 0, "done")
+    assert len(again.world.subscriber.posts) == 60
+
+
 async def test_an_entry_alone_that_the_endpoint_answers_with_500_is_about_the_entry(again: Retelling) -> None:
     await told_up_to(again, 1)
     again.world.subscriber.answer = lambda _: 500

@@ -153,7 +153,7 @@ def listing(json: Json = False) -> None:
         )
         for one in found
     )
-    headings = ("id", "url", "types", "only", "state", "behind", "since", "given up", "last told (UTC)", "error")
+    headings = ("id", "url", "types", "only", "state", "behind", "for", "given up", "last told (UTC)", "error")
     print_table(headings, rows, empty="There are no subscriptions.")
 
 

@@ -55,7 +55,7 @@ class Line(Generic[Connection]):
         if attempt is None or (attempt.done() and not self._stands(attempt)):
             attempt = self._attempt = asyncio.create_task(self._anew(attempt))
             attempt.add_done_callback(_retrieve)
-        return await asyncio.shield(attempt)
+        return await outcome(attempt)
 
     def _stands(self, attempt: asyncio.Task[Connection]) -> bool:
         return _is_made(attempt) and self._is_up(attempt.result())
@@ -133,6 +133,18 @@ async def apart(work: Coroutine[Any, Any, Said], lost: "asyncio.Future[None] | N
     if not task.done() or task.cancelled():
         raise ConnectionError("the connection was lost")
     return task.result()
+
+
+async def outcome(shared: "asyncio.Task[Said]") -> Said:
+    """Wait for what others wait for too: that we stop waiting does not stop it, and that it is stopped does not cancel us.
+
+    Raises:
+        ConnectionError: It was stopped.
+    """
+    await asyncio.wait({shared})
+    if shared.cancelled():
+        raise ConnectionError("the connection was lost")
+    return shared.result()
 
 
 def _retrieve(task: "asyncio.Task[Any]") -> None:

@@ -36,6 +36,7 @@ class RabbitmqServer:
         self.folder = folder
         self.port = port
         self.process: subprocess.Popen[bytes] | None = None
+        self.mapper: subprocess.Popen[bytes] | None = None
         self.environment = {
             name: value for name, value in os.environ.items() if not name.startswith(("RABBITMQ_", "ERL_"))
         } | {
@@ -63,6 +64,11 @@ class RabbitmqServer:
 
     def up(self) -> None:
         assert PROGRAM is not None
+        # Otherwise the node starts one, which outlives it.
+        self.mapper = subprocess.Popen(
+            ["epmd"], env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        wait_for_port(int(self.environment["ERL_EPMD_PORT"]), self.mapper)
         with (self.folder / "rabbitmq.log").open("ab") as log:
             self.process = subprocess.Popen(
                 [PROGRAM],
@@ -79,10 +85,10 @@ class RabbitmqServer:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
             self.process = None
-            # The port mapper has a session of its own; a node that comes back would not be let in beside its dead self.
-            subprocess.run(
-                ["epmd", "-relaxed_command_check", "-kill"], env=self.environment, capture_output=True, check=False
-            )
+        if self.mapper is not None:
+            self.mapper.kill()
+            self.mapper.wait()
+            self.mapper = None
 
     def freeze(self) -> None:
         assert self.process is not None

@@ -7,6 +7,8 @@ import pytest
 
 from tests.adapters.sinks.bench import a_teller, event
 from tests.adapters.sinks.rabbitmq_server import MOST_BYTES, RabbitmqServer
+from tracker.adapters.tls import RotatingContext, TlsFiles
+from tracker.domain.broker_url import BrokerAddress
 
 
 async def test_what_no_queue_takes_is_a_failure_and_not_told(rabbitmq: RabbitmqServer, name: str) -> None:
@@ -75,6 +77,28 @@ async def test_a_wrong_password_is_told_as_that_and_not_repeated(rabbitmq: Rabbi
     async with a_teller(rabbitmq, password=lambda: "wr0ng-secret") as teller:
         delivery = await teller.tell(f"amqp://127.0.0.1:{rabbitmq.port}/?routing_key=x", "e1")
     assert delivery.error == "The broker could not be reached: it does not know our user, or refuses the password."
+
+
+async def test_by_tls_the_name_is_checked_though_an_address_is_connected_to(
+    rabbitmq: RabbitmqServer, name: str
+) -> None:
+    await rabbitmq.make(name)
+    by_tls = RabbitmqServer.__new__(RabbitmqServer)
+    by_tls.scheme, by_tls.port = "amqps", rabbitmq.tls_port
+    trusted = RotatingContext(TlsFiles(subject="x", side="client", ca=rabbitmq.folder / "ca.pem"), "refuse").current
+    anybody = RotatingContext(TlsFiles(subject="x", side="client"), "refuse").current
+    answers = []
+    for host, context in (("localhost", trusted), ("127.0.0.1", trusted), ("localhost", anybody)):
+        address = BrokerAddress(scheme="amqps", host="127.0.0.1", port=by_tls.port, vhost="/")
+        user = {"username": "guest", "password": lambda: "guest"}
+        async with a_teller(by_tls, address=address, tls=context, servers=((host, by_tls.port),), **user) as teller:
+            delivery = await teller.tell(f"amqps://127.0.0.1:{by_tls.port}/?routing_key={name}", "e1")
+            answers.append("told" if delivery.delivered else delivery.error)
+    assert answers == [
+        "told",
+        "The broker could not be reached: its certificate is not trusted.",
+        "The broker could not be reached: its certificate is not trusted.",
+    ]
 
 
 async def test_a_routing_key_that_is_too_long_once_filled_in_is_about_the_entry(rabbitmq: RabbitmqServer) -> None:

@@ -54,7 +54,7 @@ class Line(Generic[Connection]):
         attempt = self._attempt
         if attempt is None or (attempt.done() and not self._stands(attempt)):
             attempt = self._attempt = asyncio.create_task(self._anew(attempt))
-            attempt.add_done_callback(_retrieve)
+            attempt.add_done_callback(retrieve)
         return await outcome(attempt)
 
     def _stands(self, attempt: asyncio.Task[Connection]) -> bool:
@@ -123,7 +123,7 @@ async def apart(work: Coroutine[Any, Any, Said], lost: "asyncio.Future[None] | N
         ConnectionError: The connection was lost.
     """
     task = asyncio.create_task(work)
-    task.add_done_callback(_retrieve)
+    task.add_done_callback(retrieve)
     try:
         awaited: set[asyncio.Future[Any]] = {task} if lost is None else {task, lost}
         await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
@@ -147,7 +147,7 @@ async def outcome(shared: "asyncio.Task[Said]") -> Said:
     return shared.result()
 
 
-def _retrieve(task: "asyncio.Task[Any]") -> None:
+def retrieve(task: "asyncio.Task[Any]") -> None:
     """Take note of what came of something for which perhaps nobody waits any more."""
     if not task.cancelled() and (error := task.exception()) is not None:
         _log.debug("A broker's client failed: %s", error)

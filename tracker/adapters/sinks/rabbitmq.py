@@ -37,7 +37,7 @@ from pamqp.commands import Basic
 from yarl import URL
 
 from tracker.adapters.sinks.broker import CLIENT_NAME, NOT_ALLOWED, NOT_NOW, NOT_THERE, TOO_LARGE, Broker
-from tracker.adapters.sinks.line import Line, apart, connect_anywhere, outcome
+from tracker.adapters.sinks.line import Line, apart, connect_anywhere, outcome, retrieve
 from tracker.adapters.sinks.message import CONTENT_TYPE, Message
 from tracker.domain.broker_url import LONGEST_NAME_BYTES, Target
 from tracker.ports import Delivery
@@ -199,6 +199,7 @@ class _Session:
             opening = self._channels.get(to, opening)
             if opening is None or (opening.done() and not _is_open(opening)):
                 opening = self._channels[to] = asyncio.create_task(self._open_channel())
+                opening.add_done_callback(retrieve)
         self._channels.move_to_end(to)
         return await outcome(opening)
 

@@ -33,6 +33,7 @@ READ_COMMANDS = {
     ("subscriptions", "jobs"),
     ("subscriptions", "preview"),
     ("subscriptions", "replay"),
+    ("subscriptions", "completions"),
     ("quarantine", "list"),
     ("quarantine", "show"),
     ("payments", "list"),

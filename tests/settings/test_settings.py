@@ -90,6 +90,7 @@ def test_every_setting_can_stand_in_the_file(load, folder):
     )
     assert seconds_of(settings.polling) == [0.25, 60, 120, 5, 7, 6]
     assert settings.notifications.allow_networks == (ip_network("127.0.0.0/8"), ip_network("fd00::/8"))
+    assert settings.notifications.port_ranges == (range(443, 444), range(8000, 8444))
     notices = settings.notices
     assert (notices.expiring_days, notices.authorization_ending_hours, notices.attestation_days) == ((14, 2), (), (30,))
     assert notices.overlap_grace.total_seconds() == 3600

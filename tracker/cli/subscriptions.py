@@ -1,5 +1,6 @@
 """`tracker subscriptions`: who is told."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
@@ -63,14 +64,19 @@ def add(
         typer.Option(help="Only of moves to this status; may be repeated.", autocompletion=statuses),
     ] = None,
     within: Annotated[int, typer.Option(min=60, help="Within so many seconds.")] = 86_400,
+    sending: Annotated[
+        Path | None, typer.Option(help="A file of JSON with signatures, headers, oauth; readable by you alone.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Subscribe a URL, whose secret for signatures is printed this once; or, without one, somebody who polls."""
     from datetime import timedelta  # noqa: PLC0415
 
+    from tracker.cli.sending_file import read_sending  # noqa: PLC0415
     from tracker.domain.completion import CompletionTerms  # noqa: PLC0415
     from tracker.domain.errors import InvalidRequestError  # noqa: PLC0415
     from tracker.domain.pull import PollFormat, PollTerms  # noqa: PLC0415
+    from tracker.domain.sending import AS_USUAL  # noqa: PLC0415
     from tracker.domain.subscription import EntryFilter  # noqa: PLC0415
     from tracker.usecases.subscribe import SubscriptionRequest  # noqa: PLC0415
 
@@ -92,6 +98,7 @@ def add(
     format_ = PollFormat.SET if signed else PollFormat.ENTRY
     polling = PollTerms(format=format_, visibility=timedelta(seconds=visibility))
 
+    wishes = AS_USUAL if sending is None else read_sending(sending)
     manner = chosen(order, most_in_flight, retry_alone, retry_down, disable_after)
 
     async def deed(tracker: "Tracker") -> "tuple[Subscription, datetime]":
@@ -105,6 +112,7 @@ def add(
             polling=polling,
             key_id=key_id,
             completion=asked if work else None,
+            sending=wishes,
         )
         return await tracker.services.subscriptions.add(request), tracker.world.clock.now()
 
@@ -145,7 +153,7 @@ def listing(json: Json = False) -> None:
         )
         for one in found
     )
-    headings = ("id", "url", "types", "only", "state", "behind", "since", "given up", "last told (UTC)", "error")
+    headings = ("id", "url", "types", "only", "state", "behind", "for", "given up", "last told (UTC)", "error")
     print_table(headings, rows, empty="There are no subscriptions.")
 
 

@@ -16,6 +16,7 @@ from tracker.domain.breaker import BreakerState
 from tracker.domain.completion import CompletionTerms
 from tracker.domain.manner import Manner
 from tracker.domain.pull import PollTerms
+from tracker.domain.sending import AS_USUAL, Sending
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +107,7 @@ class Subscription:
         polling: How it is polled; it counts only where there is no URL.
         key_id: The API key that acts for the subscriber; None: no key in particular.
         completion: What the subscriber must report as done; None: nothing.
+        sending: How it wants to be told; a part of the terms.
         locked: Why what is secret of it cannot be read here, for people; None: it can. It is not told by then, and this is found
             out at each reading, never written.
     """
@@ -132,6 +134,7 @@ class Subscription:
     polling: PollTerms = field(default_factory=PollTerms)
     key_id: str | None = None
     completion: CompletionTerms | None = None
+    sending: Sending = AS_USUAL
     locked: str | None = None
 
     @property
@@ -158,7 +161,7 @@ class Subscription:
         return BreakerState.HALF_OPEN if is_due else BreakerState.OPEN
 
     @property
-    def disabled_at(self) -> datetime | None:
+    def disables_at(self) -> datetime | None:
         """From when on a try of its endpoint that fails disables it; None unless it is failing."""
         if self.state is not SubscriptionState.FAILING or self.failing_since is None:
             return None

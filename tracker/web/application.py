@@ -15,6 +15,7 @@ from tracker.web.api import (
     imports,
     journal,
     journeys,
+    notification_keys,
     payments,
     polls,
     providers,
@@ -43,6 +44,7 @@ OPERATIONS = (
     *polls.OPERATIONS,
     *completions.OPERATIONS,
     *replays.OPERATIONS,
+    *notification_keys.OPERATIONS,
     *quarantine.OPERATIONS,
     *providers.OPERATIONS,
 )

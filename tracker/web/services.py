@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from aiohttp import web
 
@@ -46,6 +46,7 @@ class Services:
         peers: Whose events are taken.
         ask_timeout_seconds: How long a caller waits for a holder's answer.
         metrics: Makes the page of metrics.
+        notification_jwks: Our public keys that verify notifications, as JWK Set.
         traces: What follows events; None: nobody wants to know.
         max_connections: How many connections may be open at once.
         is_ready: Whether the service can do its work; raises or says no if not.
@@ -75,6 +76,7 @@ class Services:
     provider_health: ProviderHealth
     meters: Meters
     metrics: Callable[[], Awaitable[MetricsPage]]
+    notification_jwks: Callable[[], dict[str, Any]]
     body_timeout_seconds: float
     max_connections: int
     is_ready: Callable[[], Awaitable[bool]]

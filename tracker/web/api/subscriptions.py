@@ -62,6 +62,7 @@ async def add(request: web.Request, services: Services) -> web.Response:
             polling=polling,
             key_id=given.key_id,
             completion=None if given.completion is None else given.completion.terms(),
+            sending=given.sending(),
         )
     )
     place = {str(hdrs.LOCATION): f"/v1/subscriptions/{made.id}"}

@@ -49,7 +49,7 @@ def changing(world: World) -> Subscriptions:
 async def test_what_was_asked_for_before_a_change_is_due_also_if_nobody_had_looked(
     world: World, changes: SubscriptionChanges
 ) -> None:
-    await world.subscribe()
+    await world.subscribe(entry_filter=EntryFilter(types=("*",)))
     (end,) = await world.move("a")
     await changing(world).change(world.subscription.id, changes, lambda _: None)
     (later,) = await world.move("b")
@@ -61,7 +61,7 @@ async def test_what_was_asked_for_before_a_change_is_due_also_if_nobody_had_look
 
 
 async def test_one_with_a_long_journal_behind_it_is_changed_all_the_same(world: World) -> None:
-    await world.subscribe()
+    await world.subscribe(entry_filter=EntryFilter(types=("*",)))
     names: list[Any] = ["a"] * 600
     entries = await world.move(*names)
     await changing(world).change(

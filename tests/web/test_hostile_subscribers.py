@@ -30,6 +30,20 @@ async def test_who_may_not_see_personal_values_cannot_have_them_sent_elsewhere(s
     assert said.problem == "subscription_not_found"
 
 
+async def test_what_one_host_is_shown_of_us_is_not_shown_to_another(site: Site) -> None:
+    oauth = {"token_url": "https://login.example.com/t", "client_id": "us", "client_secret": "s3cret"}
+    shown = {"headers": {"X-Api-Key": "s3cret"}, "oauth": oauth}
+    said = await site.call("POST", "/v1/subscriptions", json={"url": HOOK, **shown})
+    one = f"/v1/subscriptions/{said.json['id']}"
+    for url in ("https://mine.example.com/x", "https://hooks.example.com:8443/x"):
+        for given in ({}, {"headers": {}}, {"oauth": None}):
+            said = await site.call("PATCH", one, json={"url": url, **given})
+            assert (said.status, said.problem) == (422, "invalid_request")
+    assert (await site.call("PATCH", one, json={"url": HOOK + "/other"})).status == 200
+    moved = await site.call("PATCH", one, json={"url": "https://mine.example.com/x", "headers": {}, "oauth": None})
+    assert (moved.status, moved.json["headers"], moved.json["oauth"]) == (200, [], None)
+
+
 @pytest.mark.parametrize(
     "hostile",
     [

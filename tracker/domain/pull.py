@@ -188,8 +188,11 @@ class Handout:
             self.has_more = True
 
     def _is_out(self, one: OpenEntry) -> bool:
-        """Whether it may be at work with the subscriber; what lies ahead was handed out before our clock was stepped back."""
-        return one.handed_at is not None and timedelta() <= self._now - one.handed_at < self._visibility
+        """Whether it may be at work with the subscriber.
+
+        What lies ahead was handed out by a process with a faster clock; what lies far ahead, before ours was stepped back.
+        """
+        return one.handed_at is not None and abs(self._now - one.handed_at) < self._visibility
 
     # ------------------------------------------------------------------------------------------ what came of it
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from tracker.domain.completion import LONGEST_WITHIN, MOST_WORK, SHORTEST_WITHIN, WORK_PATTERN, CompletionTerms
 from tracker.domain.consent import Status, is_provider_id
@@ -21,6 +22,7 @@ from tracker.domain.sending import AS_USUAL, Sending, check_sending
 from tracker.domain.subscription import EntryFilter, Subscription, reachable, with_new_secret
 from tracker.journal.entry import Entry
 from tracker.ports import Clock, Entropy, Ids, Store, Undelivered
+from tracker.usecases.due_work import find_due
 from tracker.usecases.wake import Bell
 
 MOST_PATTERNS: Final = 50
@@ -243,6 +245,7 @@ class Subscriptions:
             if "polling" in changes.others and not before.is_polled:
                 raise SubscriptionNotPolledError
             after = changes.on(before)
+            _check_secrets_stay(before, after, changes.sending)
             check_filter(after.entry_filter)
             after.manner.check()
             if changes.sending:
@@ -305,6 +308,8 @@ class Subscriptions:
             after = altered(before)
             if after == before:
                 return before
+            if (after.completion, after.entry_filter) != (before.completion, before.entry_filter):
+                await find_due(self._store, before)  # what was asked for until now stays so
             begins_anew = is_anew or after.url != before.url
             if await self._store.change_subscription(after, before.version, is_anew=begins_anew):
                 self._changed.ring()
@@ -337,6 +342,15 @@ class Subscriptions:
 def _check_description(description: str) -> None:
     if len(description) > LONGEST_DESCRIPTION:
         raise InvalidRequestError(f"A description has at most {LONGEST_DESCRIPTION} characters.")
+
+
+def _check_secrets_stay(before: Subscription, after: Subscription, given: Mapping[str, Any]) -> None:
+    """Refuse to show a new host what was given for another: who may change the URL need not know it."""
+    if urlsplit(after.url)[:2] == urlsplit(before.url)[:2]:
+        return
+    for name, term in (("headers", "headers"), ("credentials", "oauth")):
+        if getattr(before.sending, name) and name not in given:
+            raise InvalidRequestError(f"With another host in url, {term} must be given again, or emptied.")
 
 
 def _check_completion(terms: CompletionTerms | None) -> None:

@@ -32,7 +32,7 @@ _ONE = "/v1/subscriptions/{subscription_id}"
 _OF_BROKERS = ("broker_not_configured", "extra_not_installed")
 
 
-_SEQUENCE = re.compile(r"[0-9]{1,20}")
+_SEQUENCE = re.compile(r"0{0,2}[0-9]{1,18}")  # more no database holds
 
 
 class SubscriptionsQuery(PageQuery):
@@ -100,9 +100,11 @@ async def change(request: web.Request, services: Services) -> web.Response:
     _require_private_scope(request, wanted=given.include_private)
     if "poll" in given.model_fields_set:
         services.polling.require(given.poll.terms())
-    changed = await services.subscriptions.change(
-        request.match_info["subscription_id"], given.changes(), partial(require_version, request)
-    )
+    subscription_id = request.match_info["subscription_id"]
+    if "url" in given.model_fields_set and "include_private" not in given.model_fields_set:
+        found = await services.subscriptions.get(subscription_id)
+        _require_private_scope(request, wanted=found.include_private)
+    changed = await services.subscriptions.change(subscription_id, given.changes(), partial(require_version, request))
     return answer(SubscriptionOut.of(changed, services.clock.now()), headers=_tag(changed))
 
 

@@ -96,8 +96,10 @@ async def show(request: web.Request, services: Services) -> web.Response:
 
 async def change(request: web.Request, services: Services) -> web.Response:
     """Change one."""
-    given = await body_of(request, SubscriptionChangesIn)
-    _require_private_scope(request, wanted=given.include_private)
+    given, sent_elsewhere = await body_of(request, SubscriptionChangesIn), False
+    if "url" in given.model_fields_set and "include_private" not in given.model_fields_set:
+        sent_elsewhere = (await services.subscriptions.get(request.match_info["subscription_id"])).include_private
+    _require_private_scope(request, wanted=given.include_private or sent_elsewhere)
     if "poll" in given.model_fields_set:
         services.polling.require(given.poll.terms())
     changed = await services.subscriptions.change(

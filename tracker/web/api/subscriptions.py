@@ -155,9 +155,9 @@ OPERATIONS = (
         scope="write",
         summary="Subscribe",
         description=(
-            "Entries are posted to the URL one by one, in order for each consent unless `order` is `none`, at least once, signed by "
-            "Standard Webhooks. "
-            "The secret is shown this once. Private and loopback addresses are refused unless the configuration lists them."
+            "Entries are posted to the URL one by one, in order for each consent unless `order` is `none`, at least once, "
+            "signed by Standard Webhooks. The secret is shown this once. "
+            "Private and loopback addresses are refused unless the configuration lists them."
         ),
         handle=add,
         body=SubscriptionIn,

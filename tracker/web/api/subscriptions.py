@@ -170,8 +170,9 @@ OPERATIONS = (
         scope="write",
         summary="Subscribe",
         description=(
-            "Entries are posted to the URL one by one, in order for each consent, at least once, signed by Standard Webhooks. "
-            "The secret is shown this once. Private and loopback addresses are refused unless the configuration lists them. "
+            "Entries are posted to the URL one by one, in order for each consent unless `order` is `none`, at least once, "
+            "signed by Standard Webhooks. The secret is shown this once. "
+            "Private and loopback addresses are refused unless the configuration lists them. "
             "Without a URL nothing is posted: the entries are polled. A "
             "URL that begins with `nats`, `tls`, `kafka`, `kafka+ssl`, `amqp` or `amqps` names a message broker that the "
             "configuration has, and a place in it."

@@ -96,8 +96,10 @@ async def show(request: web.Request, services: Services) -> web.Response:
 
 async def change(request: web.Request, services: Services) -> web.Response:
     """Change one."""
-    given = await body_of(request, SubscriptionChangesIn)
-    _require_private_scope(request, wanted=given.include_private)
+    given, sent_elsewhere = await body_of(request, SubscriptionChangesIn), False
+    if "url" in given.model_fields_set and "include_private" not in given.model_fields_set:
+        sent_elsewhere = (await services.subscriptions.get(request.match_info["subscription_id"])).include_private
+    _require_private_scope(request, wanted=given.include_private or sent_elsewhere)
     if "poll" in given.model_fields_set:
         services.polling.require(given.poll.terms())
     subscription_id = request.match_info["subscription_id"]
@@ -170,8 +172,9 @@ OPERATIONS = (
         scope="write",
         summary="Subscribe",
         description=(
-            "Entries are posted to the URL one by one, in order for each consent, at least once, signed by Standard Webhooks. "
-            "The secret is shown this once. Private and loopback addresses are refused unless the configuration lists them. "
+            "Entries are posted to the URL one by one, in order for each consent unless `order` is `none`, at least once, "
+            "signed by Standard Webhooks. The secret is shown this once. "
+            "Private and loopback addresses are refused unless the configuration lists them. "
             "Without a URL nothing is posted: the entries are polled. A "
             "URL that begins with `nats`, `tls`, `kafka`, `kafka+ssl`, `amqp` or `amqps` names a message broker that the "
             "configuration has, and a place in it."

@@ -15,21 +15,6 @@ ASKED = {"to": ["Revoked"], "work": ["data_deleted"], "within_seconds": 3600}
 REVOKED = data("Revoked", "2026-03-02T15:16:00+04:00", RevokedBy="LFI.InitiatedByUser")
 
 
-async def test_who_may_not_see_personal_values_cannot_have_them_sent_elsewhere(site: Site) -> None:
-    said = await site.call("POST", "/v1/subscriptions", json={"url": HOOK, "include_private": True})
-    one = f"/v1/subscriptions/{said.json['id']}"
-    key = await site.add_key("read", "write")
-    elsewhere = {"url": "https://hooks.example.com/mine"}
-    said = await site.call("PATCH", one, json=elsewhere, key=key)
-    assert (said.status, said.problem) == (403, "forbidden")
-    assert (await site.get(one)).json["url"] == HOOK
-    # Other terms, and giving the values up, are still theirs to change.
-    assert (await site.call("PATCH", one, json={"description": "CRM"}, key=key)).status == 200
-    assert (await site.call("PATCH", one, json=elsewhere | {"include_private": False}, key=key)).status == 200
-    said = await site.call("PATCH", "/v1/subscriptions/none", json=elsewhere, key=key)
-    assert said.problem == "subscription_not_found"
-
-
 async def test_what_one_host_is_shown_of_us_is_not_shown_to_another(site: Site) -> None:
     oauth = {"token_url": "https://login.example.com/t", "client_id": "us", "client_secret": "s3cret"}
     shown = {"headers": {"X-Api-Key": "s3cret"}, "oauth": oauth}

@@ -186,6 +186,7 @@ class Handout:
             self.chosen.append(handed)
         else:
             self.has_more = True
+            self._blocked.add(one.tracking_id)  # another may leave its place, and that is not for what comes after this
 
     def _is_out(self, one: OpenEntry) -> bool:
         """Whether it may be at work with the subscriber.

@@ -122,6 +122,7 @@ OVERRIDES = {
     "TRACKER_POLLING__REVOKE_ABANDONED_AFTER": "19",
     "TRACKER_POLLING__DRIFT_GRACE": "18",
     "TRACKER_NOTICES__OVERLAP_GRACE": "7200",
+    "TRACKER_NOTIFICATIONS__OWNERSHIP_CHALLENGE": "false",
     "TRACKER_NOTIFICATIONS__SECRETS_KEY": "keys/http.key",
     "TRACKER_NOTIFICATIONS__SIGNING_KEY": "keys/ca.pem",
     "TRACKER_AUDIT__ORIGIN": "other.example/journal",
@@ -155,6 +156,7 @@ def test_variables_override_every_single_value(load, folder, text):
     ]
     assert seconds_of(settings.polling) == [14, 15, 16, 17, 19, 18]
     assert settings.notices.overlap_grace.total_seconds() == 7200
+    assert settings.notifications.ownership_challenge is False
     assert (settings.notifications.secrets_key, settings.notifications.signing_key) == (
         keys / "http.key",
         keys / "ca.pem",

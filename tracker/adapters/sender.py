@@ -37,6 +37,7 @@ CONNECT_SECONDS: Final = 5.0
 TOTAL_SECONDS: Final = 20.0
 LONGEST_RETRY_AFTER_SECONDS: Final = 86_400.0
 _MOST_READ_BYTES = 16 * 1024
+_MOST_KEPT_BYTES = 1024
 # Many servers close idle connections after five seconds; a post on one that is being closed is lost.
 _KEEP_ALIVE_SECONDS = 4.0
 _LONGEST_ERROR = 300
@@ -193,11 +194,12 @@ class WebhookSender:
         async with self._session.post(
             url, data=body, headers=headers, allow_redirects=False, timeout=timeout
         ) as response:
-            await _drain(response)
+            answer = await _drain(response)
             if response.status in _TAKEN:
-                return Delivery(status=response.status)
+                return Delivery(status=response.status, answer=answer)
             return Delivery(
                 status=response.status,
+                answer=answer,
                 retry_after_seconds=_retry_after(response.headers.get("Retry-After"), at),
                 error=_refusal(response.status),
             )
@@ -219,16 +221,23 @@ def _signed_headers(secrets: Sequence[str], entry_id: str, body: bytes, at: date
     }
 
 
-async def _drain(response: aiohttp.ClientResponse) -> None:
-    """Read the answer's body, so that the connection is free again. The status has been had, whatever comes of this."""
-    left = _MOST_READ_BYTES
+async def _drain(response: aiohttp.ClientResponse) -> bytes:
+    """Read the answer's body, so that the connection is free again. The status has been had, whatever comes of this.
+
+    Returns:
+        Its first bytes.
+    """
+    left, kept = _MOST_READ_BYTES, b""
     try:
         while left > 0 and (chunk := await response.content.read(left)):
             left -= len(chunk)
+            if len(kept) < _MOST_KEPT_BYTES:
+                kept += chunk[: _MOST_KEPT_BYTES - len(kept)]
     except (aiohttp.ClientError, OSError):  # a time-out is an OSError too
         left = 0
     if left <= 0:
         response.close()
+    return kept
 
 
 def _retry_after(value: str | None, at: datetime) -> float | None:

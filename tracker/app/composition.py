@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
 from functools import partial
 
 from prometheus_client import CollectorRegistry
@@ -25,11 +24,11 @@ from tracker.app.certificates import Certificates
 from tracker.app.database import database_place
 from tracker.app.observatory import Observatory, WatchedHolders, WatchedSender
 from tracker.app.our_keys import OurKeys, load_our_keys
+from tracker.app.ownership import needs_proof
+from tracker.app.plans import notices_of, pace_of
 from tracker.app.traced import TracedHolders, TracedInbox, TracedOpener, TracedSender
 from tracker.domain.consent import ProviderId
 from tracker.domain.errors import ConfigurationError
-from tracker.domain.notices import NoticePlan
-from tracker.domain.schedule import Pace
 from tracker.ports import Clock, Entropy, HolderApi, Ids, Inbox, Provider, Sender, Spans
 from tracker.profiles import PROFILES
 from tracker.profiles.profile import Profile
@@ -54,6 +53,7 @@ from tracker.usecases.pause import Pausing
 from tracker.usecases.payments import Payments
 from tracker.usecases.ping import Pings
 from tracker.usecases.precedence import Precedence
+from tracker.usecases.prove import Ownership
 from tracker.usecases.provider_health import ProviderHealth
 from tracker.usecases.providers import Providers
 from tracker.usecases.pulse import Conditions, Pulse
@@ -222,8 +222,8 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
             clock=world.clock,
             ids=world.ids,
             entropy=world.entropy,
-            pace=_pace(settings),
-            notices=_notices(settings),
+            pace=pace_of(settings),
+            notices=notices_of(settings),
             condition_of=conditions.of,
         )
         recorder = Recorder(store, office, bells.journal, bells.asks, trail, pulse)
@@ -293,6 +293,7 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
                 bells.inbox,
                 max_events=settings.receiver.inbox_max_events,
             ),
+            ownership=Ownership(store, watched_sender, world.clock, world.ids, world.entropy, bells.subscriptions),
             pings=Pings(store, watched_sender, world.clock, world.ids),
             subscriptions=Subscriptions(
                 store=store,
@@ -302,6 +303,7 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
                 check_url=partial(check_url, allow_networks=networks, allow_ports=doors),
                 changed=bells.subscriptions,
                 check_means=sender.check_means,
+                needs_proof=partial(needs_proof, settings=settings.notifications),
             ),
             api_keys=api_keys,
             provider_health=provider_health,
@@ -369,27 +371,6 @@ def _provider(chosen: ProviderSettings, world: World) -> Provider:
         api_version=chosen.api_version or profile.default_api_version,
         requests_per_second=chosen.requests_per_second,
         daily_requests=chosen.daily_requests,
-    )
-
-
-def _pace(settings: Settings) -> Pace:
-    polling = settings.polling
-    return Pace(
-        awaiting_authorization=polling.awaiting_authorization,
-        authorized=polling.authorized,
-        suspended=polling.suspended,
-        authorization_overdue=polling.authorization_overdue,
-        revoke_abandoned_after=polling.revoke_abandoned_after,
-    )
-
-
-def _notices(settings: Settings) -> NoticePlan:
-    notices, day, hour = settings.notices, timedelta(days=1), timedelta(hours=1)
-    return NoticePlan(
-        expiry=tuple(day * days for days in notices.expiring_days),
-        authorization=tuple(hour * hours for hours in notices.authorization_ending_hours),
-        attestation=tuple(day * days for days in notices.attestation_days),
-        overlap_grace=notices.overlap_grace,
     )
 
 

@@ -57,11 +57,12 @@ def add(
     )
 
     async def deed(tracker: "Tracker") -> "Subscription":
-        return await tracker.services.subscriptions.add(
+        made = await tracker.services.subscriptions.add(
             SubscriptionRequest(
                 url=url, entry_filter=wanted, description=description, from_sequence=from_sequence, sending=wishes
             )
         )
+        return made if made.state.value != "pending" else await tracker.services.ownership.challenge(made.id)
 
     wishes = AS_USUAL if sending is None else read_sending(sending)
     made = do(deed, may_begin=True)
@@ -71,6 +72,8 @@ def add(
         print_json(NewSubscriptionOut.made(made))
         return
     print(f"id      {made.id}\nsecret  {made.secret}")
+    if made.state.value == "pending":
+        print_line(f"It is pending. {made.last_error} Then: tracker subscriptions challenge {made.id}")
 
 
 @app.command("list", epilog="Example: tracker subscriptions list")
@@ -103,7 +106,7 @@ def listing(json: Json = False) -> None:
     print_table(headings, rows, empty="There are no subscriptions.")
 
 
-_STYLES = {"active": "green", "failing": "yellow", "disabled": "red", "paused": "yellow"}
+_STYLES = {"active": "green", "failing": "yellow", "disabled": "red", "paused": "yellow", "pending": "yellow"}
 
 
 def _state(one: "Subscription") -> Text:
@@ -171,6 +174,28 @@ def test(subscription_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
         print_line(pong.delivery.error or "")
         raise typer.Exit(1)
     print_line(f"It answered {pong.delivery.status} after {pong.seconds:.2f} s.")
+
+
+@app.command(epilog="Example: tracker subscriptions challenge 0198f1c2-7e0a-7c3e-9d1b-2f6a8b0c4d5e")
+def challenge(
+    subscription_id: Annotated[str, typer.Argument(metavar="ID")],
+    answer: Annotated[
+        str | None, typer.Option(help="The text that was posted last, as read there: post nothing.")
+    ] = None,
+) -> None:
+    """Post a challenge to the URL of a pending subscription; it is active when the endpoint answers with it."""
+
+    async def deed(tracker: "Tracker") -> "Subscription":
+        ownership = tracker.services.ownership
+        if answer is None:
+            return await ownership.challenge(subscription_id)
+        return await ownership.verify(subscription_id, answer)
+
+    found = _known(deed, subscription_id)
+    if found.state.value == "pending":
+        print_line(found.trouble or "")
+        raise typer.Exit(1)
+    print_line(f"{subscription_id} is {found.state.value}.")
 
 
 def _at_any_version(_: int) -> None:

@@ -56,6 +56,8 @@ class SubscriptionState(StrEnum):
     """Its endpoint refuses everything, or asked us to wait; it is tried from time to time."""
     DISABLED = "disabled"
     """Nothing is sent any more: it said so (410), or it failed for days. The cursor stays."""
+    PENDING = "pending"
+    """Nothing is sent yet but challenges: nobody has proved that its URL is theirs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +100,7 @@ class Subscription:
         paused_at: Since when nothing is sent because somebody wants it so; the cursor stays.
         retired_secrets: Those that sign too, for a while.
         sending: How it wants to be told; a part of the terms.
+        challenge: While it is pending, the SHA-256 of the text that was posted to its URL last, in hex; a part of the terms.
         locked: Why what is secret of it cannot be read here, for people; None: it can. It is not told by then, and this is found
             out at each reading, never written.
     """
@@ -120,12 +123,14 @@ class Subscription:
     paused_at: datetime | None = None
     retired_secrets: tuple[RetiredSecret, ...] = ()
     sending: Sending = AS_USUAL
+    challenge: str | None = None
     locked: str | None = None
 
     @property
     def is_told(self) -> bool:
         """Whether anything is to be sent."""
-        return self.state is not SubscriptionState.DISABLED and self.paused_at is None and self.locked is None
+        is_off = self.state in {SubscriptionState.DISABLED, SubscriptionState.PENDING}
+        return not is_off and self.paused_at is None and self.locked is None
 
     @property
     def trouble(self) -> str | None:
@@ -203,6 +208,18 @@ def reachable(subscription: Subscription) -> Subscription:
         next_attempt_at=None,
         last_error=None,
     )
+
+
+def resumed(subscription: Subscription) -> Subscription:
+    """It goes on where it stands; one whose URL is not proved is pending still."""
+    ready = subscription if subscription.state is SubscriptionState.PENDING else reachable(subscription)
+    return replace(ready, paused_at=None)
+
+
+def moved(subscription: Subscription, *, is_proved: bool) -> Subscription:
+    """It has another URL: a clean slate, and pending until that is proved."""
+    clean = replace(reachable(subscription), challenge=None)
+    return clean if is_proved else replace(clean, state=SubscriptionState.PENDING)
 
 
 def failing(

@@ -1,7 +1,7 @@
 """What leaves the house."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -16,12 +16,14 @@ class Delivery:
         status: The HTTP status; None if there was no answer.
         retry_after_seconds: How long the endpoint asked us to wait.
         error: What went wrong, for people; None when it was taken.
+        answer: The first bytes of the answer's body.
         delivered: Whether it was taken.
     """
 
     status: int | None
     retry_after_seconds: float | None = None
     error: str | None = None
+    answer: bytes = field(default=b"", repr=False, compare=False)
 
     @property
     def delivered(self) -> bool:

@@ -115,7 +115,7 @@ class Stream:
                 return Turn(self._next_at())
             case SubscriptionState.FAILING:
                 return Turn(self._endpoint.subscription.next_attempt_at if self._backlog.heads() else None)
-            case SubscriptionState.DISABLED:
+            case SubscriptionState.DISABLED | SubscriptionState.PENDING:
                 return Turn(is_over=True)
 
     async def leave(self) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from tracker.domain.consent import Status, is_provider_id
 from tracker.domain.errors import InvalidRequestError, SubscriptionNotFoundError
 from tracker.domain.sending import AS_USUAL, Sending, check_sending
-from tracker.domain.subscription import EntryFilter, Subscription, reachable, with_new_secret
+from tracker.domain.subscription import EntryFilter, Subscription, SubscriptionState, moved, resumed, with_new_secret
 from tracker.journal.entry import Entry
 from tracker.ports import Clock, Entropy, Ids, Store, Undelivered
 from tracker.usecases.wake import Bell
@@ -91,6 +91,7 @@ class Subscriptions:
         check_url: Callable[[str], None],
         changed: Bell,
         check_means: Callable[[Sending], None] = lambda _: None,
+        needs_proof: Callable[[str], bool] = lambda _: False,
     ) -> None:
         """Take what there is to work with.
 
@@ -101,6 +102,7 @@ class Subscriptions:
             entropy: For its secret.
             check_url: Raises InvalidRequestError for a URL to which nothing may be posted.
             changed: Rung when a subscription came or went.
+            needs_proof: Whether a URL must be proved to belong to who asks.
             check_means: Raises InvalidRequestError for a way of telling that we lack the means for.
         """
         self._store = store
@@ -110,6 +112,7 @@ class Subscriptions:
         self._check_url = check_url
         self._changed = changed
         self._check_means = check_means
+        self._needs_proof = needs_proof
 
     async def add(self, request: SubscriptionRequest) -> Subscription:
         """Make a subscription with a secret of its own.
@@ -132,6 +135,7 @@ class Subscriptions:
             cursor=await self._start(request.from_sequence),
             created_at=self._clock.now(),
             sending=request.sending,
+            state=SubscriptionState.PENDING if self._needs_proof(request.url) else SubscriptionState.ACTIVE,
         )
         await self._store.add_subscription(subscription)
         self._changed.ring()
@@ -192,7 +196,7 @@ class Subscriptions:
             _check_filter(after.entry_filter)
             if changes.sending:
                 self._check_sending(after.sending)
-            return reachable(after) if after.url != before.url else after
+            return moved(after, is_proved=not self._needs_proof(after.url)) if after.url != before.url else after
 
         return await self._alter(subscription_id, with_changes, check)
 
@@ -213,7 +217,7 @@ class Subscriptions:
         Raises:
             SubscriptionNotFoundError: There is none of this id.
         """
-        return await self._alter(subscription_id, lambda before: replace(reachable(before), paused_at=None), check)
+        return await self._alter(subscription_id, resumed, check)
 
     async def rotate_secret(
         self, subscription_id: str, overlap: timedelta, check: Callable[[int], None]

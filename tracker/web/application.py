@@ -15,6 +15,7 @@ from tracker.web.api import (
     journal,
     journeys,
     notification_keys,
+    ownership,
     payments,
     providers,
     quarantine,
@@ -39,6 +40,7 @@ OPERATIONS = (
     *journal.OPERATIONS,
     *subscriptions.OPERATIONS,
     *notification_keys.OPERATIONS,
+    *ownership.OPERATIONS,
     *quarantine.OPERATIONS,
     *providers.OPERATIONS,
 )

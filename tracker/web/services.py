@@ -16,6 +16,7 @@ from tracker.usecases.journeys import Journeys
 from tracker.usecases.pause import Pausing
 from tracker.usecases.payments import Payments
 from tracker.usecases.ping import Pings
+from tracker.usecases.prove import Ownership
 from tracker.usecases.provider_health import ProviderHealth
 from tracker.usecases.quarantine import Quarantine
 from tracker.usecases.receive import Receiver
@@ -66,6 +67,7 @@ class Services:
     quarantine: Quarantine
     subscriptions: Subscriptions
     pings: Pings
+    ownership: Ownership
     api_keys: ApiKeys
     provider_health: ProviderHealth
     meters: Meters

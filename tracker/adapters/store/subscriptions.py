@@ -20,6 +20,7 @@ _TERMS = frozenset(
         "retired_secrets",
         "version",
         "sending",
+        "challenge",
     }
 )
 _SECRET = frozenset({"secret", "retired_secrets", "sending"})

@@ -6,7 +6,7 @@ from functools import partial
 
 from aiohttp import hdrs, web
 
-from tracker.domain.subscription import Subscription
+from tracker.domain.subscription import Subscription, SubscriptionState
 from tracker.usecases.subscribe import SubscriptionRequest
 from tracker.web.api.conditions import require_version
 from tracker.web.api.cursor import cursor_after, key_of
@@ -54,6 +54,8 @@ async def add(request: web.Request, services: Services) -> web.Response:
             sending=given.sending(),
         )
     )
+    if made.state is SubscriptionState.PENDING:
+        made = await services.ownership.challenge(made.id)
     place = {str(hdrs.LOCATION): f"/v1/subscriptions/{made.id}"}
     return answer(NewSubscriptionOut.made(made), status=201, headers={**place, **_tag(made)})
 
@@ -90,6 +92,8 @@ async def change(request: web.Request, services: Services) -> web.Response:
     changed = await services.subscriptions.change(
         request.match_info["subscription_id"], given.changes(), partial(require_version, request)
     )
+    if given.changes().url is not None and changed.state is SubscriptionState.PENDING:
+        changed = await services.ownership.challenge(changed.id)
     return answer(SubscriptionOut.of(changed), headers=_tag(changed))
 
 
@@ -156,7 +160,8 @@ OPERATIONS = (
         summary="Subscribe",
         description=(
             "Entries are posted to the URL one by one, in order for each consent, at least once, signed by Standard Webhooks. "
-            "The secret is shown this once. Private and loopback addresses are refused unless the configuration lists them."
+            "The secret is shown this once. Private and loopback addresses are refused unless the configuration lists them. "
+            "Any other must be proved: a challenge is posted there, and until it comes back the subscription is `pending`."
         ),
         handle=add,
         body=SubscriptionIn,

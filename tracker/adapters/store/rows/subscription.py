@@ -40,6 +40,7 @@ def subscription_values(subscription: Subscription) -> Values:
             {"secret": retired.secret, "until": rfc3339(retired.until)} for retired in subscription.retired_secrets
         ],
         "sending": sending_value(subscription.sending),
+        "challenge": subscription.challenge,
     }
 
 
@@ -74,6 +75,7 @@ def to_subscription(row: Row[Any]) -> Subscription:
             for retired in row.retired_secrets or ()
         ),
         sending=to_sending(row.sending),
+        challenge=row.challenge,
     )
 
 

@@ -113,7 +113,9 @@ class SubscriptionOut(SendingOut):
     description: str
     include_private: bool
     order: Literal["consent"] = "consent"
-    state: SubscriptionState = Field(description="`failing`: tried from time to time; `disabled`: given up.")
+    state: SubscriptionState = Field(
+        description="`pending`: its URL is not proved; `failing`: tried from time to time; `disabled`: given up."
+    )
     cursor: int = Field(description="Everything up to this sequence is settled.")
     failing_since: TimeOut | None
     next_attempt_at: TimeOut | None

@@ -19,6 +19,7 @@ from pydantic import ValidationError, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
 from tracker.domain.errors import ConfigurationError
+from tracker.settings_certificates import ClientCertificateSettings
 from tracker.settings_problems import Key, Origin, hint, printable, section_of
 from tracker.settings_sections import (
     AuditSettings,
@@ -49,6 +50,7 @@ class Settings(Section):
         client: Our applications; `client_id` is unique.
         provider: The data holders; `id` is unique, and so is `issuer` with `client_id`. Each one's client is there and
             has the same profile.
+        client_certificate: What subscriptions may have us show; `name` is unique.
     """
 
     database: DatabaseSettings = DatabaseSettings()
@@ -58,6 +60,7 @@ class Settings(Section):
     provider: tuple[ProviderSettings, ...] = ()
     polling: PollingSettings = PollingSettings()
     notifications: NotificationsSettings = NotificationsSettings()
+    client_certificate: tuple[ClientCertificateSettings, ...] = ()
     notices: NoticesSettings = NoticesSettings()
     audit: AuditSettings = AuditSettings()
     security: SecuritySettings = SecuritySettings()
@@ -78,6 +81,14 @@ class Settings(Section):
                 raise ValueError(f'provider "{provider.id}" has no client; add a [[client]] with its client_id')
             if its_client.profile != provider.profile:
                 raise ValueError(f'provider "{provider.id}" and its client differ in profile; make them agree')
+        return self
+
+    @model_validator(mode="after")
+    def _check_client_certificates(self) -> Self:
+        names = [certificate.name for certificate in self.client_certificate]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f'name "{name}" stands in two [[client_certificate]] tables; give each its own')
         return self
 
     @model_validator(mode="after")

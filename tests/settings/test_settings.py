@@ -315,3 +315,23 @@ def test_a_missing_file_that_a_variable_names_is_refused_by_the_variable(refusal
     assert refusal("", {"TRACKER_AUDIT__CHECKPOINT_KEY": "gone"}).startswith(
         "TRACKER_AUDIT__CHECKPOINT_KEY names no file;"
     )
+
+
+CLIENT_CERTIFICATE = """
+[[client_certificate]]
+name = "crm"
+certificate = "keys/transport.pem"
+key = "keys/transport.key"
+"""
+
+
+def test_client_certificates_have_names_of_their_own_and_files_that_are_there(load, refusal, folder):
+    (found,) = load(CLIENT_CERTIFICATE).client_certificate
+    assert (found.certificate, found.key, found.ca) == (
+        folder / "keys/transport.pem",
+        folder / "keys/transport.key",
+        None,
+    )
+    assert 'name "crm" stands in two [[client_certificate]] tables' in refusal(CLIENT_CERTIFICATE * 2)
+    gone = CLIENT_CERTIFICATE.replace("transport.key", "gone.key")
+    assert refusal(gone).startswith("tracker.toml: [[client_certificate]] no. 1 key names no file;")

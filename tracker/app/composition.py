@@ -211,7 +211,8 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
         threads = ThreadPoolExecutor(_OPENING_THREADS, thread_name_prefix="opening")
         stack.callback(threads.shutdown)
         networks, doors = settings.notifications.allow_networks, settings.notifications.port_ranges
-        opened = open_sender(networks, keys=keys.notifications, allow_ports=doors)
+        shown = certificates.towards_subscribers()
+        opened = open_sender(networks, keys=keys.notifications, allow_ports=doors, certificates=shown)
         sender = await stack.enter_async_context(opened)
         bells = Bells()
         wakeups = bells.connect(place)

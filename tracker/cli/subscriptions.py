@@ -39,7 +39,8 @@ def add(
     description: Annotated[str, typer.Option(help="For people.")] = "",
     from_sequence: Annotated[int | None, typer.Option(min=1, help="Begin with this entry.")] = None,
     sending: Annotated[
-        Path | None, typer.Option(help="A file of JSON with signatures, headers, oauth; readable by you alone.")
+        Path | None,
+        typer.Option(help="A file of JSON with signatures, headers, oauth, client_certificate; readable by you alone."),
     ] = None,
     json: Json = False,
 ) -> None:

@@ -18,6 +18,7 @@ from pydantic import (
     ConfigDict,
     Field,
     SecretStr,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -133,10 +134,10 @@ class Section(BaseModel):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _refuse_booleans(cls, value: Any) -> Any:
-        """Refuse true and false, which would otherwise pass for 1 and 0: no setting is a yes or a no."""
-        if isinstance(value, bool):
-            raise ValueError("should not be true or false")  # noqa: TRY004 - pydantic only collects ValueError
+    def _refuse_booleans(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse true and false, which would otherwise pass for 1 and 0, but for a setting that is a yes or a no."""
+        if isinstance(value, bool) and cls.model_fields[str(info.field_name)].annotation is not bool:
+            raise ValueError("should not be true or false")
         return value
 
 
@@ -294,6 +295,7 @@ class NotificationsSettings(Section):
     Attributes:
         allow_networks: Private or loopback networks that subscriptions may point to. Empty: none.
         allow_ports: Which ports they may point to: single ones, and ranges such as "1024-65535".
+        ownership_challenge: Whether a URL must be proved to be its subscriber's, unless its address is in `allow_networks`.
         secrets_key: File of a JWK Set of 256-bit keys for the secrets in the database; the first encrypts, all decrypt. None:
             they are not encrypted.
         signing_key: File of a private JWK Set of Ed25519 keys; the first signs, all are published. None: nothing is signed so.
@@ -301,6 +303,7 @@ class NotificationsSettings(Section):
 
     allow_networks: tuple[Network, ...] = ()
     allow_ports: tuple[PortSpan, ...] = ("80", "443", "1024-65535")
+    ownership_challenge: bool = True
     secrets_key: Path | None = None
     signing_key: Path | None = None
 

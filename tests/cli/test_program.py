@@ -64,6 +64,7 @@ def test_the_tree_has_the_commands_of_this_step():
         ("db", "downgrade"),
         ("consents", "import"),
         ("subscriptions", "add"),
+        ("subscriptions", "challenge"),
         ("subscriptions", "delete"),
         ("subscriptions", "cancel"),
         ("subscriptions", "pause"),

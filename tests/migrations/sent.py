@@ -20,6 +20,7 @@ async def add_some_for_0013(store: SqlStore) -> dict[str, Subscription]:
         "plain": a_subscription(),
         "header": a_subscription(sending=Sending(headers=(StaticHeader("X-Api-Key", "k"),))),
         "sealed": a_subscription(),
+        "pending": a_subscription(state=SubscriptionState.PENDING, challenge="c" * 64),
     }
     for name, one in made.items():
         store.vault.use_keys(SECRETS if name == "sealed" else NO_KEYS)
@@ -39,5 +40,6 @@ async def require_what_is_left(store: SqlStore, made: dict[str, Subscription]) -
             last_error="It is to be told in a way that this version does not know.",
             **off,
         ),
+        "pending": replace(made["pending"], challenge=None, last_error="Its address was not proved.", **off),
         "sealed": replace(made["sealed"], last_error="Its secret is encrypted.", **off),
     }

@@ -57,6 +57,7 @@ async def test_what_is_secret_goes_in_and_never_comes_out(site: Site, tmp_path: 
         ({"signatures": ["v1a"]}, "signatures are"),
         ({"headers": {"Host": "s3cret"}}, "set by the connection or by us"),
         ({"headers": {"X-A": "s3cret\n"}}, "value of the header X-A"),
+        ({"client_certificate": "crm"}, "no [[client_certificate]] of this name"),
         ({"oauth": {**OAUTH, "token_url": "https://10.0.0.1/token"}}, "no address that may be posted to"),
         ({"oauth": {**OAUTH, "token_url": "http://as.example.com/token"}}, "begins with https"),
     ],

@@ -131,6 +131,24 @@ def check_url(url: str, allow_networks: Collection[Network], allow_ports: Collec
     _check_host(host, parsed.scheme, allow_networks)
 
 
+def is_vouched_for(url: str, allow_networks: Collection[Network]) -> bool:
+    """Whether the operator has vouched for where a URL leads: an address in the networks that are listed, or localhost.
+
+    Args:
+        url: One that `check_url` has taken, or one of another scheme, which nothing is posted to.
+        allow_networks: The networks.
+    """
+    parsed = URL(url)
+    host = (parsed.raw_host or "").lower().removesuffix(".")
+    if parsed.scheme not in {"https", "http"} or host == "localhost":
+        return True
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return False
+    return is_allowed(address, allow_networks) and not is_allowed(address, ())
+
+
 def _check_host(host: str, scheme: str, allow_networks: Collection[Network]) -> None:
     name = host.lower().removesuffix(".")
     is_listed = False

@@ -11,11 +11,12 @@ Spec: Standard Webhooks 1.0, "Webhook headers" and "Signature scheme"; CloudEven
 import asyncio
 import logging
 from base64 import b64encode
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from importlib.metadata import PackageNotFoundError, version
+from types import MappingProxyType
 from typing import Any, Final
 
 import aiohttp
@@ -26,6 +27,7 @@ from standardwebhooks.webhooks import EmptyWebhookSecretError
 from tracker.adapters.access_tokens import AccessTokenError, AccessTokens
 from tracker.adapters.address_guard import USUAL_PORTS, Network, guarded_sockets
 from tracker.adapters.notification_keys import NotificationKeys
+from tracker.adapters.tls import ContextSource
 from tracker.domain.answer import MOST_BYTES
 from tracker.domain.errors import InvalidRequestError
 from tracker.domain.sending import ED25519, Sending
@@ -38,6 +40,7 @@ CONNECT_SECONDS: Final = 5.0
 TOTAL_SECONDS: Final = 20.0
 LONGEST_RETRY_AFTER_SECONDS: Final = 86_400.0
 _MOST_READ_BYTES = 16 * 1024
+_MOST_KEPT_BYTES = 1024
 # Many servers close idle connections after five seconds; a post on one that is being closed is lost.
 _KEEP_ALIVE_SECONDS = 4.0
 _LONGEST_ERROR = 300
@@ -55,6 +58,7 @@ async def open_sender(
     keys: NotificationKeys | None = None,
     allow_ports: Collection[range] = USUAL_PORTS,
     resolver: AbstractResolver | None = None,
+    certificates: Mapping[str, ContextSource] = MappingProxyType({}),
 ) -> AsyncIterator["WebhookSender"]:
     """Open a sender and its pool of connections; both are closed at the end.
 
@@ -65,6 +69,8 @@ async def open_sender(
         keys: Sign for subscriptions that want `v1a`; None: these are told nothing.
         allow_ports: Which ports it may post to.
         resolver: Looks names up; None: the system does. What it says is checked like anything else.
+        certificates: What shows a certificate of ours, by the name that subscriptions ask for. Connections made with one are
+            used again only with the same.
     """
     connector = aiohttp.TCPConnector(
         limit=0,  # each subscription bounds its own; waiting for others' connections would count as our time
@@ -83,7 +89,12 @@ async def open_sender(
         tokens = AccessTokens(session)
         try:
             yield WebhookSender(
-                session, tokens, connect_seconds=connect_seconds, total_seconds=total_seconds, keys=keys
+                session,
+                tokens,
+                connect_seconds=connect_seconds,
+                total_seconds=total_seconds,
+                keys=keys,
+                certificates=certificates,
             )
         finally:
             await tokens.close()
@@ -100,12 +111,14 @@ class WebhookSender:
         connect_seconds: float,
         total_seconds: float,
         keys: NotificationKeys | None = None,
+        certificates: Mapping[str, ContextSource] = MappingProxyType({}),
     ) -> None:
         self._session = session
         self._tokens = tokens
         self._connect_seconds = connect_seconds
         self._total_seconds = total_seconds
         self._keys = keys
+        self._certificates = certificates
 
     def sign_with(self, keys: NotificationKeys | None) -> None:
         """Sign with these keys from now on."""
@@ -123,6 +136,8 @@ class WebhookSender:
         """
         if ED25519 in sending.signatures and self._keys is None:
             raise InvalidRequestError("v1a cannot be signed: there is no signing_key in [notifications].")
+        if sending.certificate is not None and sending.certificate not in self._certificates:
+            raise InvalidRequestError("There is no [[client_certificate]] of this name.")
 
     async def send(
         self, subscription: Subscription, entry_id: str, body: bytes, at: datetime, *, traceparent: str | None = None
@@ -132,6 +147,11 @@ class WebhookSender:
             return Delivery(status=None, error=subscription.locked)
         if ED25519 in subscription.sending.signatures and self._keys is None:
             return _not_sent("There is no [notifications] signing_key for the signature v1a that it wants.")
+        certificate = subscription.sending.certificate
+        if certificate is not None and certificate not in self._certificates:
+            return _not_sent(f"There is no [[client_certificate]] {certificate} to show.")
+        if certificate is not None and not subscription.url.lower().startswith("https:"):
+            return _not_sent("A client certificate can be shown to an https:// URL only.")
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._total_seconds
         try:
@@ -170,7 +190,7 @@ class WebhookSender:
         """Post with an access token, if it asks for one; with a new one, once, if that is refused."""
         credentials = subscription.sending.credentials
         if credentials is None:
-            return await self._attempt(subscription.url, headers, body, at, deadline)
+            return await self._attempt(subscription, headers, body, at, deadline)
         delivery = Delivery(status=_UNAUTHORIZED)
         for _ in range(2):
             try:
@@ -179,36 +199,46 @@ class WebhookSender:
             except TimeoutError as error:
                 raise AccessTokenError("Its token endpoint did not answer in time.") from error
             shown = {**headers, "Authorization": f"Bearer {token}"}
-            delivery = await self._attempt(subscription.url, shown, body, at, deadline)
+            delivery = await self._attempt(subscription, shown, body, at, deadline)
             if delivery.status != _UNAUTHORIZED:
                 break
             self._tokens.forget(credentials, token)
         return delivery
 
-    async def _attempt(self, url: str, headers: dict[str, str], body: bytes, at: datetime, deadline: float) -> Delivery:
+    async def _attempt(
+        self, subscription: Subscription, headers: dict[str, str], body: bytes, at: datetime, deadline: float
+    ) -> Delivery:
         loop = asyncio.get_running_loop()
         try:
-            return await self._post(url, headers, body, at, deadline - loop.time())
+            return await self._post(subscription, headers, body, at, deadline - loop.time())
         except aiohttp.ClientConnectorError:
             raise
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
             # Most likely the server was giving up an idle connection just then: that says nothing. Another will.
-            return await self._post(url, headers, body, at, deadline - loop.time())
+            return await self._post(subscription, headers, body, at, deadline - loop.time())
 
-    async def _post(self, url: str, headers: dict[str, str], body: bytes, at: datetime, seconds: float) -> Delivery:
+    async def _post(
+        self, subscription: Subscription, headers: dict[str, str], body: bytes, at: datetime, seconds: float
+    ) -> Delivery:
+        certificate = subscription.sending.certificate
         # To aiohttp a total of 0 would mean no limit.
         timeout = aiohttp.ClientTimeout(total=max(seconds, 0.001), sock_connect=self._connect_seconds)
         async with self._session.post(
-            url, data=body, headers=headers, allow_redirects=False, timeout=timeout
+            subscription.url,
+            data=body,
+            headers=headers,
+            allow_redirects=False,
+            timeout=timeout,
+            ssl=True if certificate is None else self._certificates[certificate](),
         ) as response:
-            begins = await _drain(response)
+            begins = await _drain(response) or None
             if response.status in _TAKEN:
-                return Delivery(status=response.status)
+                return Delivery(status=response.status, answer=begins)
             return Delivery(
                 status=response.status,
                 retry_after_seconds=_retry_after(response.headers.get("Retry-After"), at),
                 error=_refusal(response.status),
-                answer=begins or None,
+                answer=begins,
             )
 
 

@@ -15,7 +15,7 @@ from tracker.adapters.private_files import read_private
 from tracker.adapters.sender import WebhookSender, open_sender
 from tracker.adapters.sinks.broker import Broker, Sink
 from tracker.adapters.sinks.by_scheme import SenderByScheme
-from tracker.adapters.tls import RotatingContext, TlsFiles
+from tracker.adapters.tls import ContextSource, RotatingContext, TlsFiles
 from tracker.domain.broker_url import BrokerAddress, Family, is_broker_url, target_of
 from tracker.domain.errors import BrokerNotConfiguredError, ConfigurationError, ExtraNotInstalledError
 from tracker.ports import Sender
@@ -44,19 +44,22 @@ class Telling:
 
 
 @asynccontextmanager
-async def open_telling(settings: Settings, keys: NotificationKeys | None) -> AsyncIterator[Telling]:
+async def open_telling(
+    settings: Settings, keys: NotificationKeys | None, certificates: Mapping[str, ContextSource]
+) -> AsyncIterator[Telling]:
     """Open what tells subscribers, by webhook and through brokers; all is closed at the end. No broker need be there.
 
     Args:
         settings: The configuration.
         keys: Those that sign for subscribers who want `v1a`.
+        certificates: What is shown to endpoints that ask for one, by its name.
 
     Raises:
         ConfigurationError: A broker's client is not installed, or one of its files cannot be used.
     """
     networks, ports = settings.notifications.allow_networks, settings.notifications.port_ranges
     sinks = broker_sinks(settings)
-    async with open_sender(networks, keys=keys, allow_ports=ports) as post:
+    async with open_sender(networks, keys=keys, allow_ports=ports, certificates=certificates) as post:
         check = partial(check_url, allow_networks=networks, allow_ports=ports)
         try:
             yield Telling(

@@ -26,6 +26,7 @@ from tracker.app.configured import notices, pace, provider
 from tracker.app.database import database_place
 from tracker.app.observatory import Observatory, WatchedHolders, WatchedSender
 from tracker.app.our_keys import OurKeys, load_our_keys
+from tracker.app.ownership import needs_proof
 from tracker.app.resending import resending
 from tracker.app.traced import TracedHolders, TracedInbox, TracedOpener, TracedSender
 from tracker.ports import Clock, Entropy, HolderApi, Ids, Inbox, Sender, Spans
@@ -53,6 +54,7 @@ from tracker.usecases.payments import Payments
 from tracker.usecases.ping import Pings
 from tracker.usecases.poll import Polling
 from tracker.usecases.precedence import Precedence
+from tracker.usecases.prove import Ownership
 from tracker.usecases.provider_health import ProviderHealth
 from tracker.usecases.providers import Providers
 from tracker.usecases.pulse import Conditions, Pulse
@@ -210,7 +212,9 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
         stack.push_async_callback(holders.close)
         threads = ThreadPoolExecutor(_OPENING_THREADS, thread_name_prefix="opening")
         stack.callback(threads.shutdown)
-        told = await stack.enter_async_context(open_telling(settings, keys.notifications))
+        told = await stack.enter_async_context(
+            open_telling(settings, keys.notifications, certificates.towards_subscribers())
+        )
         bells = Bells()
         wakeups = bells.connect(place)
         conditions = Conditions(store, world.clock)
@@ -296,6 +300,7 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
             ),
             completions=Completions(store, office, bells.journal, trail),
             resending=resending(store, watched_sender, world.clock, world.ids, world.entropy, bells.replays, again),
+            ownership=Ownership(store, watched_sender, world.clock, world.ids, world.entropy, bells.subscriptions),
             pings=Pings(store, watched_sender, world.clock, world.ids),
             subscriptions=Subscriptions(
                 store=store,
@@ -305,6 +310,7 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
                 check_url=told.check_url,
                 changed=bells.subscriptions,
                 check_means=told.webhooks.check_means,
+                needs_proof=partial(needs_proof, settings=settings.notifications),
             ),
             api_keys=api_keys,
             provider_health=provider_health,

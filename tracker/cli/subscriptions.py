@@ -65,7 +65,8 @@ def add(
     ] = None,
     within: Annotated[int, typer.Option(min=60, help="Within so many seconds.")] = 86_400,
     sending: Annotated[
-        Path | None, typer.Option(help="A file of JSON with signatures, headers, oauth; readable by you alone.")
+        Path | None,
+        typer.Option(help="A file of JSON with signatures, headers, oauth, client_certificate; readable by you alone."),
     ] = None,
     json: Json = False,
 ) -> None:
@@ -114,7 +115,10 @@ def add(
             completion=asked if work else None,
             sending=wishes,
         )
-        return await tracker.services.subscriptions.add(request), tracker.world.clock.now()
+        made = await tracker.services.subscriptions.add(request)
+        if made.state.value == "pending":
+            made = await tracker.services.ownership.challenge(made.id)
+        return made, tracker.world.clock.now()
 
     made, now = do(deed, may_begin=True)
     if json:
@@ -123,6 +127,8 @@ def add(
         print_json(NewSubscriptionOut.made(made, now))
         return
     print(f"id      {made.id}" + ("" if made.is_polled else f"\nsecret  {made.secret}"))
+    if made.state.value == "pending":
+        print_line(f"It is pending. {made.last_error} Then: tracker subscriptions challenge {made.id}")
 
 
 @app.command("list", epilog="Example: tracker subscriptions list")
@@ -157,7 +163,7 @@ def listing(json: Json = False) -> None:
     print_table(headings, rows, empty="There are no subscriptions.")
 
 
-_STYLES = {"active": "green", "failing": "yellow", "disabled": "red", "paused": "yellow"}
+_STYLES = {"active": "green", "failing": "yellow", "disabled": "red", "paused": "yellow", "pending": "yellow"}
 
 
 def _state(one: "Subscription") -> Text:
@@ -225,6 +231,28 @@ def test(subscription_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
         print_line(pong.delivery.error or "")
         raise typer.Exit(1)
     print_line(f"It answered {pong.delivery.status} after {pong.seconds:.2f} s.")
+
+
+@app.command(epilog="Example: tracker subscriptions challenge 0198f1c2-7e0a-7c3e-9d1b-2f6a8b0c4d5e")
+def challenge(
+    subscription_id: Annotated[str, typer.Argument(metavar="ID")],
+    answer: Annotated[
+        str | None, typer.Option(help="The text that was posted last, as read there: post nothing.")
+    ] = None,
+) -> None:
+    """Post a challenge to the URL of a pending subscription; it is active when the endpoint answers with it."""
+
+    async def deed(tracker: "Tracker") -> "Subscription":
+        ownership = tracker.services.ownership
+        if answer is None:
+            return await ownership.challenge(subscription_id)
+        return await ownership.verify(subscription_id, answer)
+
+    found = known(deed, subscription_id)
+    if found.state.value == "pending":
+        print_line(found.trouble or "")
+        raise typer.Exit(1)
+    print_line(f"{subscription_id} is {found.state.value}.")
 
 
 def _at_any_version(_: int) -> None:

@@ -61,6 +61,8 @@ class SubscriptionState(StrEnum):
     """Its endpoint refuses everything, or asked us to wait; it is tried from time to time."""
     DISABLED = "disabled"
     """Nothing is sent any more: it said so (410), or it failed for days. The cursor stays."""
+    PENDING = "pending"
+    """Nothing is sent yet but challenges: nobody has proved that its URL is theirs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +110,7 @@ class Subscription:
         key_id: The API key that acts for the subscriber; None: no key in particular.
         completion: What the subscriber must report as done; None: nothing.
         sending: How it wants to be told; a part of the terms.
+        challenge: While it is pending, the SHA-256 of the text that was posted to its URL last, in hex; a part of the terms.
         locked: Why what is secret of it cannot be read here, for people; None: it can. It is not told by then, and this is found
             out at each reading, never written.
     """
@@ -135,6 +138,7 @@ class Subscription:
     key_id: str | None = None
     completion: CompletionTerms | None = None
     sending: Sending = AS_USUAL
+    challenge: str | None = None
     locked: str | None = None
 
     @property
@@ -219,6 +223,18 @@ def reachable(subscription: Subscription) -> Subscription:
         next_attempt_at=None,
         last_error=None,
     )
+
+
+def resumed(subscription: Subscription) -> Subscription:
+    """It goes on where it stands; one whose URL is not proved is pending still."""
+    ready = subscription if subscription.state is SubscriptionState.PENDING else reachable(subscription)
+    return replace(ready, paused_at=None)
+
+
+def moved(subscription: Subscription, *, is_proved: bool) -> Subscription:
+    """It has another URL: a clean slate, and pending until that is proved."""
+    clean = replace(reachable(subscription), challenge=None)
+    return clean if is_proved else replace(clean, state=SubscriptionState.PENDING)
 
 
 def failing(

@@ -129,7 +129,7 @@ class Stream:
             case SubscriptionState.FAILING:
                 try_at = self._endpoint.subscription.next_attempt_at if self._backlog.heads() else None
                 return Turn(_first(try_at, next_announcement_at(self._endpoint.subscription)))
-            case SubscriptionState.DISABLED:
+            case SubscriptionState.DISABLED | SubscriptionState.PENDING:
                 return Turn(is_over=True)
 
     async def leave(self) -> None:

@@ -19,7 +19,7 @@ from tracker.domain.errors import (
 from tracker.domain.manner import Attempts, Manner, Order
 from tracker.domain.pull import PollTerms
 from tracker.domain.sending import AS_USUAL, Sending, check_sending
-from tracker.domain.subscription import EntryFilter, Subscription, reachable, with_new_secret
+from tracker.domain.subscription import EntryFilter, Subscription, SubscriptionState, moved, resumed, with_new_secret
 from tracker.journal.entry import Entry
 from tracker.ports import Clock, Entropy, Ids, Store, Undelivered
 from tracker.usecases.due_work import find_due
@@ -123,6 +123,7 @@ class Subscriptions:
         check_url: Callable[[str], None],
         changed: Bell,
         check_means: Callable[[Sending], None] = lambda _: None,
+        needs_proof: Callable[[str], bool] = lambda _: False,
     ) -> None:
         """Take what there is to work with.
 
@@ -133,6 +134,7 @@ class Subscriptions:
             entropy: For its secret.
             check_url: Raises InvalidRequestError for a URL to which nothing may be posted.
             changed: Rung when a subscription came or went.
+            needs_proof: Whether a URL must be proved to belong to who asks.
             check_means: Raises InvalidRequestError for a way of telling that we lack the means for.
         """
         self._store = store
@@ -142,6 +144,7 @@ class Subscriptions:
         self._check_url = check_url
         self._changed = changed
         self._check_means = check_means
+        self._needs_proof = needs_proof
 
     async def add(self, request: SubscriptionRequest) -> Subscription:
         """Make a subscription with a secret of its own.
@@ -173,6 +176,7 @@ class Subscriptions:
             key_id=request.key_id,
             completion=request.completion and replace(request.completion, after=start),
             sending=request.sending,
+            state=SubscriptionState.PENDING if self._needs_proof(request.url) else SubscriptionState.ACTIVE,
         )
         await self._store.add_subscription(subscription)
         self._changed.ring()
@@ -250,7 +254,7 @@ class Subscriptions:
             after.manner.check()
             if changes.sending:
                 self._check_sending(after.sending)
-            return reachable(after) if after.url != before.url else after
+            return moved(after, is_proved=not self._needs_proof(after.url)) if after.url != before.url else after
 
         return await self._alter(subscription_id, with_changes, check)
 
@@ -271,9 +275,7 @@ class Subscriptions:
         Raises:
             SubscriptionNotFoundError: There is none of this id.
         """
-        return await self._alter(
-            subscription_id, lambda before: replace(reachable(before), paused_at=None), check, is_anew=True
-        )
+        return await self._alter(subscription_id, resumed, check, is_anew=True)
 
     async def rotate_secret(
         self, subscription_id: str, overlap: timedelta, check: Callable[[int], None]

@@ -16,6 +16,7 @@ from tracker.web.api import (
     journal,
     journeys,
     notification_keys,
+    ownership,
     payments,
     polls,
     providers,
@@ -45,6 +46,7 @@ OPERATIONS = (
     *completions.OPERATIONS,
     *replays.OPERATIONS,
     *notification_keys.OPERATIONS,
+    *ownership.OPERATIONS,
     *quarantine.OPERATIONS,
     *providers.OPERATIONS,
 )

@@ -18,6 +18,7 @@ from tracker.usecases.pause import Pausing
 from tracker.usecases.payments import Payments
 from tracker.usecases.ping import Pings
 from tracker.usecases.poll import Polling
+from tracker.usecases.prove import Ownership
 from tracker.usecases.provider_health import ProviderHealth
 from tracker.usecases.quarantine import Quarantine
 from tracker.usecases.receive import Receiver
@@ -72,6 +73,7 @@ class Services:
     subscriptions: Subscriptions
     pings: Pings
     resending: Resending
+    ownership: Ownership
     api_keys: ApiKeys
     provider_health: ProviderHealth
     meters: Meters

@@ -116,7 +116,10 @@ async def test_a_wrong_password_is_told_as_that_and_not_repeated(nats: NatsServe
 async def test_another_server_is_tried_when_the_first_is_away(nats: NatsServer, name: str) -> None:
     url = await nats.make(name)
     servers = (("127.0.0.1", unused_port()), ("127.0.0.1", nats.port))
-    async with a_teller(nats, servers=servers) as teller:
+    async with (
+        a_teller(nats, servers=servers) as teller,
+        asyncio.timeout(3),
+    ):  # and not after the library's own attempts
         assert (await teller.tell(url, "e1")).delivered
 
 

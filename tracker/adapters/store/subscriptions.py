@@ -22,7 +22,7 @@ _TERMS = frozenset(
         "version",
     }
 )
-_TERMS |= {"sending", "poll_format", "poll_visibility_seconds", "key_id", "completion"}
+_TERMS |= {"sending", "challenge", "poll_format", "poll_visibility_seconds", "key_id", "completion"}
 _SECRET = frozenset({"secret", "retired_secrets", "sending"})
 _PLACE = frozenset({"cursor", "last_delivered_at"})
 _TOLD = frozenset({"announced"})

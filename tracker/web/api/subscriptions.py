@@ -6,7 +6,7 @@ from functools import partial
 
 from aiohttp import hdrs, web
 
-from tracker.domain.subscription import Subscription
+from tracker.domain.subscription import Subscription, SubscriptionState
 from tracker.usecases.subscribe import SubscriptionRequest
 from tracker.web.api.conditions import require_version
 from tracker.web.api.cursor import cursor_after, key_of
@@ -65,6 +65,8 @@ async def add(request: web.Request, services: Services) -> web.Response:
             sending=given.sending(),
         )
     )
+    if made.state is SubscriptionState.PENDING:
+        made = await services.ownership.challenge(made.id)
     place = {str(hdrs.LOCATION): f"/v1/subscriptions/{made.id}"}
     return answer(NewSubscriptionOut.made(made, services.clock.now()), status=201, headers={**place, **_tag(made)})
 
@@ -105,6 +107,8 @@ async def change(request: web.Request, services: Services) -> web.Response:
     changed = await services.subscriptions.change(
         request.match_info["subscription_id"], given.changes(), partial(require_version, request)
     )
+    if given.changes().url is not None and changed.state is SubscriptionState.PENDING:
+        changed = await services.ownership.challenge(changed.id)
     return answer(SubscriptionOut.of(changed, services.clock.now()), headers=_tag(changed))
 
 
@@ -175,7 +179,8 @@ OPERATIONS = (
             "Private and loopback addresses are refused unless the configuration lists them. "
             "Without a URL nothing is posted: the entries are polled. A "
             "URL that begins with `nats`, `tls`, `kafka`, `kafka+ssl`, `amqp` or `amqps` names a message broker that the "
-            "configuration has, and a place in it."
+            "configuration has, and a place in it. "
+            "Any other must be proved: a challenge is posted there, and until it comes back the subscription is `pending`."
         ),
         handle=add,
         body=SubscriptionIn,

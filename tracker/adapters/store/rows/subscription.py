@@ -50,6 +50,7 @@ def subscription_values(subscription: Subscription) -> Values:
         "key_id": subscription.key_id,
         "completion": _completion_values(subscription.completion),
         "sending": sending_value(subscription.sending),
+        "challenge": subscription.challenge,
     }
 
 
@@ -91,6 +92,7 @@ def to_subscription(row: Row[Any]) -> Subscription:
         key_id=row.key_id,
         completion=_to_completion(row.completion),
         sending=to_sending(row.sending),
+        challenge=row.challenge,
     )
 
 

@@ -23,6 +23,7 @@ _Signatures = Annotated[tuple[Literal["v1", "v1a"], ...], Field(min_length=1, ma
 _HeaderName = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_HEADER_NAME)]
 _HeaderValue = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_HEADER_VALUE)]
 _Headers = Annotated[dict[_HeaderName, _HeaderValue], Field(max_length=MOST_HEADERS)]
+_CertificateName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,64}$")]
 _Credential = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_CREDENTIAL)]
 
 
@@ -57,6 +58,10 @@ class SendingIn(In):
         default_factory=dict, description="Sent with every post; all of them. Their values are never shown again."
     )
     oauth: OAuthIn | None = Field(default=None, description="Fetch access tokens and show them; null: do not.")
+    client_certificate: _CertificateName | None = Field(
+        default=None,
+        description="The name of a `[[client_certificate]]` of the configuration, to be shown; null: none.",
+    )
 
     def sending_changes(self) -> Mapping[str, Any]:
         """What of this was sent, as the members of `Sending`."""
@@ -67,6 +72,8 @@ class SendingIn(In):
             changes["headers"] = tuple(StaticHeader(name, value) for name, value in self.headers.items())
         if "oauth" in sent:
             changes["credentials"] = None if self.oauth is None else self.oauth.credentials()
+        if "client_certificate" in sent:
+            changes["certificate"] = self.client_certificate
         return changes
 
     def sending(self) -> Sending:
@@ -88,6 +95,7 @@ class SendingOut(Out):
     signatures: tuple[Literal["v1", "v1a"], ...]
     headers: tuple[str, ...] = Field(description="The names of what is sent with every post.")
     oauth: OAuthOut | None
+    client_certificate: str | None
 
 
 def sending_facts(sending: Sending) -> dict[str, Any]:
@@ -99,4 +107,5 @@ def sending_facts(sending: Sending) -> dict[str, Any]:
         "oauth": None
         if credentials is None
         else OAuthOut(token_url=credentials.token_url, client_id=credentials.client_id, scope=credentials.scope),
+        "client_certificate": sending.certificate,
     }

@@ -4,9 +4,11 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest_asyncio
+from sqlalchemy import Connection, update
 
 from tests.contract.facts import NewDatabase
 from tests.contract.test_polls import World
+from tracker.adapters.store.pull_tables import pull_window
 from tracker.domain.subscription import EntryFilter
 
 
@@ -34,3 +36,17 @@ async def test_what_leaves_its_place_to_others_lets_none_of_them_pass_an_earlier
     assert await world.poll(first, limit=1) == []
     assert await world.poll(limit=1) == [second]
     assert await world.poll(second, limit=1) == [third]
+
+
+async def test_who_has_polled_for_years_polls_on(world: World) -> None:
+    await world.subscribe()
+    (first,) = await world.append("a")
+    assert await world.poll() == [first]
+
+    def years_later(connection: Connection) -> tuple[None, None]:
+        connection.execute(update(pull_window).values(turn=2**31 - 1))
+        return None, None
+
+    await world.store._database.write(years_later)
+    (second,) = await world.append("a")
+    assert await world.poll(first) == [second]

@@ -80,3 +80,23 @@ async def test_who_waits_with_a_key_that_is_revoked_meanwhile_gets_nothing(site:
     assert (said.status, said.problem) == (401, "unauthorized")
     site.advance(60)
     assert len((await site.call("POST", path, json={"returnImmediately": True})).json["sets"]) == 1
+
+
+async def test_what_an_endpoint_repeats_of_personal_values_is_for_who_may_see_them(site: Site) -> None:
+    await site.register(user_ref="customer-42")
+    reader, auditor = await site.add_key("read"), await site.add_key("read", "audit")
+    for include_private, seen in ((True, None), (False, "customer-42")):
+        wanted = {"url": HOOK, "include_private": include_private}
+        subscription_id = (await site.call("POST", "/v1/subscriptions", json=wanted)).json["id"]
+        one = f"/v1/subscriptions/{subscription_id}"
+        job = (await site.call("POST", f"{one}/replay", json={"sequence": 1})).json["id"]
+        answered = "2, 't', 6, 'no', '2026-03-02T11:20:00.000000+00:00', 'customer-42'"
+        columns = "subscription_id, sequence, tracking_id, attempts, last_error, given_up_at, answer"
+        site.execute(f"INSERT INTO dead_letter ({columns}) VALUES ('{subscription_id}', {answered})")
+        columns = "replay_id, sequence, tracking_id, attempts, last_error, failed_at, answer"
+        site.execute(f"INSERT INTO replay_failure ({columns}) VALUES ('{job}', {answered})")
+        site.execute("UPDATE replay SET failed = 1")
+        for path, name in ((f"{one}/failures", "items"), (f"{one}/jobs/{job}", "failures")):
+            for key, answer in ((reader, seen), (auditor, "customer-42")):
+                (failure,) = (await site.get(path, key=key)).json[name]
+                assert (failure["last_error"], failure["answer"]) == ("no", answer)

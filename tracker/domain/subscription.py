@@ -149,8 +149,9 @@ class Subscription:
     @property
     def is_told(self) -> bool:
         """Whether anything is to be sent."""
+        is_off = self.state in {SubscriptionState.DISABLED, SubscriptionState.PENDING}
         is_for_us = not self.is_polled and self.locked is None
-        return self.state is not SubscriptionState.DISABLED and self.paused_at is None and is_for_us
+        return not is_off and self.paused_at is None and is_for_us
 
     @property
     def trouble(self) -> str | None:

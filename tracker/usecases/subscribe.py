@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from tracker.domain.completion import LONGEST_WITHIN, MOST_WORK, SHORTEST_WITHIN, WORK_PATTERN, CompletionTerms
 from tracker.domain.consent import Status, is_provider_id
@@ -18,7 +17,7 @@ from tracker.domain.errors import (
 )
 from tracker.domain.manner import Attempts, Manner, Order
 from tracker.domain.pull import PollTerms
-from tracker.domain.sending import AS_USUAL, Sending, check_sending
+from tracker.domain.sending import AS_USUAL, Sending, check_secrets_stay, check_sending
 from tracker.domain.subscription import EntryFilter, Subscription, SubscriptionState, moved, resumed, with_new_secret
 from tracker.journal.entry import Entry
 from tracker.ports import Clock, Entropy, Ids, Store, Undelivered
@@ -249,7 +248,7 @@ class Subscriptions:
             if "polling" in changes.others and not before.is_polled:
                 raise SubscriptionNotPolledError
             after = changes.on(before)
-            _check_secrets_stay(before, after, changes.sending)
+            check_secrets_stay(before.sending, before.url, after.url, changes.sending)
             check_filter(after.entry_filter)
             after.manner.check()
             if changes.sending:
@@ -344,15 +343,6 @@ class Subscriptions:
 def _check_description(description: str) -> None:
     if len(description) > LONGEST_DESCRIPTION:
         raise InvalidRequestError(f"A description has at most {LONGEST_DESCRIPTION} characters.")
-
-
-def _check_secrets_stay(before: Subscription, after: Subscription, given: Mapping[str, Any]) -> None:
-    """Refuse to show a new host what was given for another: who may change the URL need not know it."""
-    if urlsplit(after.url)[:2] == urlsplit(before.url)[:2]:
-        return
-    for name, term in (("headers", "headers"), ("credentials", "oauth")):
-        if getattr(before.sending, name) and name not in given:
-            raise InvalidRequestError(f"With another host in url, {term} must be given again, or emptied.")
 
 
 def _check_completion(terms: CompletionTerms | None) -> None:

@@ -30,6 +30,17 @@ async def test_what_one_host_is_shown_of_us_is_not_shown_to_another(site: Site) 
     assert (moved.status, moved.json["headers"], moved.json["oauth"]) == (200, [], None)
 
 
+async def test_what_would_never_be_shown_is_not_taken_as_if_it_were(site: Site) -> None:
+    oauth = {"token_url": "https://login.example.com/t", "client_id": "us", "client_secret": "s3cret"}
+    polled = f"/v1/subscriptions/{(await site.call('POST', '/v1/subscriptions', json={})).json['id']}"
+    for shown in ({"headers": {"X-Api-Key": "s3cret"}}, {"oauth": oauth}):
+        for method, path in (("POST", "/v1/subscriptions"), ("PATCH", polled)):
+            said = await site.call(method, path, json=shown)
+            assert (said.status, said.problem) == (422, "invalid_request")
+            assert "s3cret" not in said.body.decode()
+    assert (await site.call("PATCH", polled, json={"headers": {}, "oauth": None})).status == 200
+
+
 @pytest.mark.parametrize(
     "hostile",
     [

@@ -122,6 +122,17 @@ def check_sending(sending: Sending) -> None:
             raise InvalidRequestError("With oauth the header Authorization is ours; leave it out of headers.")
 
 
+def check_fits(sending: Sending, url: str) -> None:
+    """Refuse what nobody would ever be shown: a broker and who polls see no headers, tokens or certificates of ours.
+
+    Raises:
+        InvalidRequestError: There is such a thing, and nothing is posted to the URL.
+    """
+    is_posted = url.lower().startswith(("https://", "http://"))
+    if not is_posted and (sending.headers or sending.credentials or sending.certificate):
+        raise InvalidRequestError("headers, oauth and client_certificate go with an https:// URL only.")
+
+
 def check_secrets_stay(before: Sending, old_url: str, new_url: str, given: Collection[str]) -> None:
     """Refuse to show a new host what was given for another: who may change the URL need not know it.
 

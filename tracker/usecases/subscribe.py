@@ -17,7 +17,7 @@ from tracker.domain.errors import (
 )
 from tracker.domain.manner import Attempts, Manner, Order
 from tracker.domain.pull import PollTerms
-from tracker.domain.sending import AS_USUAL, Sending, check_secrets_stay, check_sending
+from tracker.domain.sending import AS_USUAL, Sending, check_fits, check_secrets_stay, check_sending
 from tracker.domain.subscription import EntryFilter, Subscription, SubscriptionState, moved, resumed, with_new_secret
 from tracker.journal.entry import Entry
 from tracker.ports import Clock, Entropy, Ids, Store, Undelivered
@@ -161,6 +161,7 @@ class Subscriptions:
         _check_completion(request.completion)
         start = await self._start(request.from_sequence)
         self._check_sending(request.sending)
+        check_fits(request.sending, request.url)
         subscription = Subscription(
             id=self._ids.ordered(),
             url=request.url,
@@ -248,6 +249,7 @@ class Subscriptions:
             if "polling" in changes.others and not before.is_polled:
                 raise SubscriptionNotPolledError
             after = changes.on(before)
+            check_fits(after.sending, after.url)
             check_secrets_stay(before.sending, before.url, after.url, changes.sending)
             check_filter(after.entry_filter)
             after.manner.check()

@@ -20,6 +20,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDic
 
 from tracker.domain.errors import ConfigurationError
 from tracker.settings_brokers import BrokerSettings
+from tracker.settings_certificates import ClientCertificateSettings
 from tracker.settings_problems import Key, Origin, hint, printable, section_of
 from tracker.settings_sections import (
     AuditSettings,
@@ -51,6 +52,7 @@ class Settings(Section):
         provider: The data holders; `id` is unique, and so is `issuer` with `client_id`. Each one's client is there and
             has the same profile.
         broker: The message brokers that subscriptions may name; each `url` is another broker.
+        client_certificate: What subscriptions may have us show; `name` is unique.
     """
 
     database: DatabaseSettings = DatabaseSettings()
@@ -61,6 +63,7 @@ class Settings(Section):
     polling: PollingSettings = PollingSettings()
     notifications: NotificationsSettings = NotificationsSettings()
     broker: tuple[BrokerSettings, ...] = ()
+    client_certificate: tuple[ClientCertificateSettings, ...] = ()
     notices: NoticesSettings = NoticesSettings()
     audit: AuditSettings = AuditSettings()
     security: SecuritySettings = SecuritySettings()
@@ -81,6 +84,14 @@ class Settings(Section):
                 raise ValueError(f'provider "{provider.id}" has no client; add a [[client]] with its client_id')
             if its_client.profile != provider.profile:
                 raise ValueError(f'provider "{provider.id}" and its client differ in profile; make them agree')
+        return self
+
+    @model_validator(mode="after")
+    def _check_client_certificates(self) -> Self:
+        names = [certificate.name for certificate in self.client_certificate]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f'name "{name}" stands in two [[client_certificate]] tables; give each its own')
         return self
 
     @model_validator(mode="after")

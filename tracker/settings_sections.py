@@ -18,11 +18,14 @@ from pydantic import (
     ConfigDict,
     Field,
     SecretStr,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
 
 _VISIBLE_ASCII = re.compile(r"[!-~]+")
+_PORT_SPAN = re.compile(r"[0-9]{1,5}(-[0-9]{1,5})?")
+_LAST_PORT = 65_535
 _LONGEST_INTERVAL = timedelta(days=31)
 
 
@@ -44,6 +47,14 @@ def _network(value: Any) -> IPv4Network | IPv6Network:
         return ip_network(str(value))
     except ValueError as error:
         raise ValueError('should be a network such as "10.1.0.0/16", without host bits') from error
+
+
+def _port_span(value: Any) -> str:
+    text = str(value)
+    ends = [int(end) for end in text.split("-")] if _PORT_SPAN.fullmatch(text) else []
+    if not ends or not 1 <= ends[0] <= ends[-1] <= _LAST_PORT:
+        raise ValueError('should be a port such as 443, or a range such as "1024-65535"')
+    return text
 
 
 def _database_url(url: SecretStr) -> SecretStr:
@@ -103,6 +114,7 @@ def _without_trailing_slash(url: str) -> str:
 
 Interval = Annotated[timedelta, BeforeValidator(_interval)]
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
+PortSpan = Annotated[str, BeforeValidator(_port_span)]
 Issuer = Annotated[str, AfterValidator(_base_url)]
 CollectorUrl = Annotated[str, AfterValidator(_url), AfterValidator(_without_trailing_slash)]
 ResourceUrl = Annotated[str, AfterValidator(_base_url), AfterValidator(_without_trailing_slash)]
@@ -122,10 +134,10 @@ class Section(BaseModel):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _refuse_booleans(cls, value: Any) -> Any:
-        """Refuse true and false, which would otherwise pass for 1 and 0: no setting is a yes or a no."""
-        if isinstance(value, bool):
-            raise ValueError("should not be true or false")  # noqa: TRY004 - pydantic only collects ValueError
+    def _refuse_booleans(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse true and false, which would otherwise pass for 1 and 0, but for a setting that is a yes or a no."""
+        if isinstance(value, bool) and cls.model_fields[str(info.field_name)].annotation is not bool:
+            raise ValueError("should not be true or false")
         return value
 
 
@@ -282,14 +294,24 @@ class NotificationsSettings(Section):
 
     Attributes:
         allow_networks: Private or loopback networks that subscriptions may point to. Empty: none.
+        allow_ports: Which ports they may point to: single ones, and ranges such as "1024-65535".
+        ownership_challenge: Whether a URL must be proved to be its subscriber's, unless its address is in `allow_networks`.
         secrets_key: File of a JWK Set of 256-bit keys for the secrets in the database; the first encrypts, all decrypt. None:
             they are not encrypted.
         signing_key: File of a private JWK Set of Ed25519 keys; the first signs, all are published. None: nothing is signed so.
     """
 
     allow_networks: tuple[Network, ...] = ()
+    allow_ports: tuple[PortSpan, ...] = ("80", "443", "1024-65535")
+    ownership_challenge: bool = True
     secrets_key: Path | None = None
     signing_key: Path | None = None
+
+    @property
+    def port_ranges(self) -> tuple[range, ...]:
+        """The ports of `allow_ports`."""
+        ends = [span.split("-") for span in self.allow_ports]
+        return tuple(range(int(end[0]), int(end[-1]) + 1) for end in ends)
 
 
 class NoticesSettings(Section):

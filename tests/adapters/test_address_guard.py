@@ -159,7 +159,7 @@ def test_a_public_https_url_is_taken(url: str) -> None:
         ("https://@hooks.example.com/", "user name"),
         ("https://hooks.example.com/#", "fragment"),
         ("https://hooks.example.com/x#y", "fragment"),
-        ("https://hooks.example.com:0/", "port is"),
+        ("https://hooks.example.com:0/", "port is one of 80, 443, 1024-65535, not 0"),
         ("https://hooks.example.com:22/", "port is"),
         ("https://hooks.example.com:65536/", "not a URL"),
         ("https://hooks.example.com:x/", "not a URL"),

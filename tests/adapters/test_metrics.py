@@ -1,5 +1,6 @@
 """Metrics without a service: labels stay bounded, whatever comes in, and gauges say what a survey found."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from prometheus_client import CollectorRegistry
@@ -54,6 +55,18 @@ def test_the_lag_is_what_is_left_to_settle_and_disabled_ones_have_none():
         s.value: registry.get_sample_value("tracker_subscriptions", {"state": s.value}) for s in SubscriptionState
     }
     assert states == {"active": 2, "failing": 0, "disabled": 1}
+
+
+def test_the_lag_in_seconds_is_the_age_of_what_is_not_settled():
+    early, even = standings(400, 1000)
+    told = (replace(early, waits_since=START - timedelta(seconds=75)), even)
+    lost = replace(early, id="gone", state=SubscriptionState.DISABLED, waits_since=START - timedelta(days=1))
+    registry = shown(a_survey(subscriptions=(*told, lost)))
+    lag = "tracker_subscription_lag_seconds"
+    assert registry.get_sample_value(lag, {"subscription": "s-400"}) == 75
+    assert registry.get_sample_value(lag, {"subscription": "s-1000"}) == 0
+    assert registry.get_sample_value(lag, {"subscription": "gone"}) is None
+    assert registry.get_sample_value(lag + "_max") == 75
 
 
 def test_a_subscription_that_is_paused_is_not_behind():

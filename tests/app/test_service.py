@@ -64,6 +64,7 @@ async def test_each_tick_does_its_deed(database: Path, keys: Path, hub: Scripted
         assert set(ticks) == {
             "asking demobank",
             "base groups",
+            "completions",
             "events for our keys",
             "housekeeping",
             "keys of demobank",
@@ -133,7 +134,7 @@ async def test_it_is_ready_once_it_runs(database: Path, keys: Path, hub: Scripte
         assert await ready(url) == (200, {"ready": True})
 
 
-@pytest.mark.parametrize("name", ["opening", "notifications", "bell of asking demobank"])
+@pytest.mark.parametrize("name", ["opening", "notifications", "replays", "bell of asking demobank"])
 async def test_it_is_not_ready_when_a_part_of_it_has_died(
     database: Path, keys: Path, hub: ScriptedHub, name: str
 ) -> None:

@@ -31,6 +31,7 @@ issuer = "{issuer}"
 resource_url = "{issuer}"
 [notifications]
 secrets_key = "keys/secrets.jwks.json"
+ownership_challenge = false
 [audit]
 checkpoint_key = "keys/checkpoint.jwk.json"
 """

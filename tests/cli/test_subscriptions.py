@@ -173,3 +173,24 @@ def test_what_cannot_be_polled_is_refused(run, filled):
     assert "key_id names no API key" in run("subscriptions", "add", "--key-id", "a" * 16).says
     assert "signing_key" in run("subscriptions", "add", "--signed").says
     assert run("subscriptions", "add", "--visibility", "0").status == 2
+
+
+def test_how_a_subscriber_is_told_stands_in_a_file_that_is_ours_alone(run, filled):
+    file = filled / "crm.json"
+    file.write_text('{"headers": {"X-Api-Key": "s3cret"}}')
+    file.chmod(0o644)
+    assert "run `chmod 600 crm.json`" in run("subscriptions", "add", URL, "--sending", "crm.json").says
+    file.chmod(0o600)
+    made = json.loads(run("subscriptions", "add", URL, "--sending", "crm.json", "--json").out)
+    assert made["headers"] == ["X-Api-Key"]
+    assert b"s3cret" not in b"".join(path.read_bytes() for path in filled.glob("tracker.db*"))
+    for text, words in (
+        ("{", "is not JSON."),
+        ('{"headers": {"X-Api-Key": 7}}', "crm.json: headers: "),
+        ('{"s3cret": 1}', "crm.json: a member: "),
+        ('{"signatures": ["v1", "v1a"]}', "there is no signing_key"),
+    ):
+        file.write_text(text)
+        done = run("subscriptions", "add", URL, "--sending", "crm.json")
+        assert (done.status, words in done.says, "s3cret" in done.says) == (2, True, False), done
+    assert "cannot be read" in run("subscriptions", "add", URL, "--sending", "gone.json").says

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from sqlalchemy import text
 
 from tests.clocks import ManualClock
 from tests.contract.facts import DEMOBANK, NewDatabase, a_consent, a_subscription, append, draft_about, save
@@ -18,6 +19,7 @@ from tracker.domain.completion import CompletionTerms, WorkStatus
 from tracker.domain.errors import (
     CompletionConflictError,
     CompletionNotFoundError,
+    InconsistentRowError,
     InvalidRequestError,
     StorageError,
     SubscriptionNotFoundError,
@@ -293,3 +295,36 @@ async def test_what_is_overdue_at_a_provider_that_left_the_configuration_waits(w
     world.clock.advance(7200)
     assert await Completions(world.store, office, Bell()).run_once() == 0
     assert await world.processes[0].run_once() == 2
+
+
+async def test_a_damaged_consent_keeps_nobody_else_from_being_told(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    await world.subscribe()
+    await world.move("a", "b", "c")
+    await world.processes[0].run_once()
+    world.clock.advance(7200)
+    damage = text("UPDATE consent SET told_status = 'Nonsense' WHERE consent_id = 'b'")
+    await world.store._write(lambda connection: connection.execute(damage))
+    for _ in range(3):
+        await world.processes[0].run_once()
+    assert {name for _, name, _ in await world.told()} == {"a", "c"}
+    assert len([one for one in caplog.messages if "left out until somebody mends it" in one]) == 1
+
+
+async def test_a_subscription_that_cannot_be_looked_after_stops_no_other(world: World) -> None:
+    class Failing(SqlStore):
+        async def completion_watch(self, subscription_id: str) -> int | None:
+            if subscription_id == broken.id:
+                raise InconsistentRowError("completion_watch", subscription_id, "it is damaged")
+            return await super().completion_watch(subscription_id)
+
+    broken = a_subscription(completion=ENDS)
+    await world.store.add_subscription(broken)
+    await world.subscribe()
+    await world.move("a")
+    world.clock.advance(7200)
+    process = Completions(Failing(world.store._database, SystemIds()), world.office, Bell())
+    with pytest.raises(InconsistentRowError):
+        await process.run_once()
+    assert len(await world.told()) == 2

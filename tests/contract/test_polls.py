@@ -59,6 +59,11 @@ class World:
         request = PollRequest(acknowledged=acknowledged, **wanted)
         return await self.processes[process].poll(self.subscription.id, request, lambda _: None)
 
+    async def until_somebody_waits(self, process: int) -> None:
+        async with asyncio.timeout(20):
+            while not self.feeds[process]._waiting:
+                await asyncio.sleep(0.001)
+
     async def saved(self) -> Subscription:
         found = await self.store.get_subscription(self.subscription.id)
         assert found is not None
@@ -167,6 +172,9 @@ async def test_only_what_is_wanted_is_handed_out_and_the_rest_is_passed_over_che
     await world.append(*["b"] * 400)
     assert await world.poll(later) == []
     assert (await world.saved()).cursor == 802
+    await world.append(*["b"] * 300)
+    assert await world.poll() == []
+    assert (await world.saved()).cursor == 1102
     before = await world.store.pull_window(world.subscription.id)
     await world.append("b")
     assert await world.poll() == []
@@ -209,8 +217,7 @@ async def test_one_with_a_url_and_one_that_is_gone_cannot_be_polled(world: World
 async def test_who_waits_is_handed_what_comes_also_by_another_process(world: World) -> None:
     await world.subscribe()
     waiting = asyncio.create_task(world.poll(waits=True, process=1))
-    await asyncio.sleep(0.05)
-    assert not waiting.done()
+    await world.until_somebody_waits(1)
     ids = await world.append("a", "b")
     assert await asyncio.wait_for(waiting, 5) == ids
 
@@ -220,7 +227,7 @@ async def test_who_waits_is_handed_what_another_gives_back(world: World) -> None
     first, second = await world.append("a", "a")
     assert await world.poll(limit=1) == [first]
     waiting = asyncio.create_task(world.poll(waits=True))
-    await asyncio.sleep(0.05)
+    await world.until_somebody_waits(0)
     assert await world.poll(first, limit=0, process=1) == []
     assert await asyncio.wait_for(waiting, 5) == [second]
 
@@ -230,7 +237,8 @@ async def test_who_waits_is_let_go_at_a_stop_and_who_hangs_up_is_handed_nothing(
     gone = False
     waiting = asyncio.create_task(world.poll(waits=True))
     hung_up = asyncio.create_task(world.poll(waits=True, process=1, is_gone=lambda: gone))
-    await asyncio.sleep(0.05)
+    for process in (0, 1):
+        await world.until_somebody_waits(process)
     world.feeds[0].close()
     assert await asyncio.wait_for(waiting, 1) == []
     assert await asyncio.wait_for(world.poll(waits=True), 1) == []

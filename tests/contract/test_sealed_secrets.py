@@ -6,13 +6,15 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text, update
 
 from tests.contract.facts import NewDatabase, a_subscription, at
 from tracker.adapters.secret_keys import NO_KEYS, SecretKeys
 from tracker.adapters.store.store import SqlStore
+from tracker.adapters.store.subscription_tables import subscription
 from tracker.adapters.store.vault import Sealing
 from tracker.domain.errors import InvalidRequestError
+from tracker.domain.sending import ClientCredentials, Sending, StaticHeader
 from tracker.domain.subscription import RetiredSecret, Subscription, with_new_secret
 from tracker.ports import Progress
 
@@ -167,3 +169,40 @@ async def test_a_race_of_processes_that_encrypt_and_change_loses_nothing(new_dat
     finally:
         for store in stores:
             await store.close()
+
+
+async def test_what_receivers_ask_of_us_is_encrypted_too(store: SqlStore) -> None:
+    credentials = ClientCredentials(
+        token_url="https://as.example/t", client_id="c", client_secret="s3cret-1", scope="a b"
+    )
+    headers = (StaticHeader("X-Api-Key", "s3cret-2"), StaticHeader("X-Other", "s3cret-3"))
+    asked = Sending(signatures=("v1", "v1a"), headers=headers, credentials=credentials, certificate="crm")
+    made = a_subscription(sending=asked)
+    await store.add_subscription(made)
+    assert (await row_of(store, made)).count("s3cret") == 3
+    assert await store.get_subscription(made.id) == made
+    store.vault.use_keys(SecretKeys(NEW))
+    assert await store.seal_again() == {Sealing.OLD: 1}
+    row = await row_of(store, made)
+    assert ("s3cret" in row, row.count("aesgcm:new:")) == (False, 4)
+    assert await store.get_subscription(made.id) == made
+    store.vault.use_keys(NO_KEYS)
+    locked = await store.get_subscription(made.id)
+    assert locked is not None
+    assert locked.locked is not None
+
+
+async def test_an_encrypted_header_says_nothing_under_another_name(store: SqlStore) -> None:
+    store.vault.use_keys(SecretKeys(NEW))
+    made = a_subscription(sending=Sending(headers=(StaticHeader("X-A", "s3cret"),)))
+    await store.add_subscription(made)
+
+    def rename(connection: Any) -> None:
+        value = connection.execute(select(subscription.c.sending)).scalar_one()
+        value["headers"][0][0] = "X-B"
+        connection.execute(update(subscription).values(sending=value))
+
+    await store._write(rename)
+    found = await store.get_subscription(made.id)
+    assert found is not None
+    assert found.locked is not None

@@ -108,7 +108,7 @@ def test_while_nothing_is_acknowledged_nothing_is_given_up() -> None:
     _, handout = poll(EMPTY, entry(1))
     for n in range(1, 50):
         # What was acknowledged in the very call that handed it out says nothing of it.
-        handed, handout = poll(handout.after, at=NOW + n * MINUTE, acknowledged_at=NOW)
+        handed, handout = poll(handout.after, at=NOW + n * MINUTE, acknowledged_at=NOW + (n - 1) * MINUTE)
         assert handed == [1]
 
 

@@ -19,6 +19,7 @@ from tests.migrations import manners
 from tests.migrations.chained import BEFORE_0010, PLANNED_AT_0010, planned_for_0010, save_some_for_0010
 from tests.migrations.filled import counts
 from tests.migrations.paused import BEFORE_0011, add_some_for_0011, after_the_way_down_and_up
+from tests.migrations.sent import BEFORE_0013, add_some_for_0013, require_what_is_left
 from tracker.adapters.clock import SystemIds
 from tracker.adapters.store import migrate
 from tracker.adapters.store.sqlite import SqliteDatabase, one_transaction
@@ -276,6 +277,18 @@ async def test_what_has_no_order_is_told_in_order_below_0012_and_nothing_is_lost
     store = SqlStore(SqliteDatabase(database), SystemIds())
     expected, rows = manners.after_the_way_down_and_up(told)
     assert (await store.subscriptions(), await store.parked(told.id)) == ([expected], rows)
+    await store.close()
+
+
+async def test_who_could_not_be_told_as_they_wish_is_disabled_below_0013(database: Path) -> None:
+    store = SqlStore(SqliteDatabase(database), SystemIds())
+    made = await add_some_for_0013(store)
+    await store.close()
+    with one_transaction(database) as connection:
+        migrate.downgrade(connection, BEFORE_0013)
+        migrate.upgrade(connection)
+    store = SqlStore(SqliteDatabase(database), SystemIds())
+    await require_what_is_left(store, made)
     await store.close()
 
 

@@ -17,6 +17,7 @@ from tests.migrations import manners
 from tests.migrations.chained import BEFORE_0010, PLANNED_AT_0010, planned_for_0010, save_some_for_0010
 from tests.migrations.filled import fill
 from tests.migrations.paused import BEFORE_0011, add_some_for_0011, after_the_way_down_and_up
+from tests.migrations.sent import BEFORE_0013, add_some_for_0013, require_what_is_left
 from tests.migrations.test_migrations import REVISIONS
 from tests.postgres import PostgresServer, query
 from tracker.adapters.clock import SystemIds
@@ -154,6 +155,18 @@ async def test_what_has_no_order_is_told_in_order_below_0012_and_nothing_is_lost
     store = SqlStore(PostgresDatabase(url), SystemIds())
     expected, rows = manners.after_the_way_down_and_up(told)
     assert (await store.subscriptions(), await store.parked(told.id)) == ([expected], rows)
+    await store.close()
+
+
+async def test_who_could_not_be_told_as_they_wish_is_disabled_below_0013(another_postgres: Callable[[], str]) -> None:
+    url = another_postgres()
+    store = SqlStore(PostgresDatabase(url), SystemIds())
+    made = await add_some_for_0013(store)
+    await store.close()
+    await in_one_transaction(url, lambda connection: migrate.downgrade(connection, BEFORE_0013))
+    await in_one_transaction(url, migrate.upgrade)
+    store = SqlStore(PostgresDatabase(url), SystemIds())
+    await require_what_is_left(store, made)
     await store.close()
 
 

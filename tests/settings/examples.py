@@ -57,6 +57,7 @@ drift_grace = 6
 
 [notifications]
 allow_networks = ["127.0.0.0/8", "fd00::/8"]
+allow_ports = [443, "8000-8443"]
 secrets_key = "keys/secrets.jwks.json"
 signing_key = "keys/notifications.jwks.json"
 

@@ -90,6 +90,7 @@ def test_every_setting_can_stand_in_the_file(load, folder):
     )
     assert seconds_of(settings.polling) == [0.25, 60, 120, 5, 7, 6]
     assert settings.notifications.allow_networks == (ip_network("127.0.0.0/8"), ip_network("fd00::/8"))
+    assert settings.notifications.port_ranges == (range(443, 444), range(8000, 8444))
     notices = settings.notices
     assert (notices.expiring_days, notices.authorization_ending_hours, notices.attestation_days) == ((14, 2), (), (30,))
     assert notices.overlap_grace.total_seconds() == 3600
@@ -121,6 +122,7 @@ OVERRIDES = {
     "TRACKER_POLLING__REVOKE_ABANDONED_AFTER": "19",
     "TRACKER_POLLING__DRIFT_GRACE": "18",
     "TRACKER_NOTICES__OVERLAP_GRACE": "7200",
+    "TRACKER_NOTIFICATIONS__OWNERSHIP_CHALLENGE": "false",
     "TRACKER_NOTIFICATIONS__SECRETS_KEY": "keys/http.key",
     "TRACKER_NOTIFICATIONS__SIGNING_KEY": "keys/ca.pem",
     "TRACKER_AUDIT__ORIGIN": "other.example/journal",
@@ -154,6 +156,7 @@ def test_variables_override_every_single_value(load, folder, text):
     ]
     assert seconds_of(settings.polling) == [14, 15, 16, 17, 19, 18]
     assert settings.notices.overlap_grace.total_seconds() == 7200
+    assert settings.notifications.ownership_challenge is False
     assert (settings.notifications.secrets_key, settings.notifications.signing_key) == (
         keys / "http.key",
         keys / "ca.pem",
@@ -312,3 +315,23 @@ def test_a_missing_file_that_a_variable_names_is_refused_by_the_variable(refusal
     assert refusal("", {"TRACKER_AUDIT__CHECKPOINT_KEY": "gone"}).startswith(
         "TRACKER_AUDIT__CHECKPOINT_KEY names no file;"
     )
+
+
+CLIENT_CERTIFICATE = """
+[[client_certificate]]
+name = "crm"
+certificate = "keys/transport.pem"
+key = "keys/transport.key"
+"""
+
+
+def test_client_certificates_have_names_of_their_own_and_files_that_are_there(load, refusal, folder):
+    (found,) = load(CLIENT_CERTIFICATE).client_certificate
+    assert (found.certificate, found.key, found.ca) == (
+        folder / "keys/transport.pem",
+        folder / "keys/transport.key",
+        None,
+    )
+    assert 'name "crm" stands in two [[client_certificate]] tables' in refusal(CLIENT_CERTIFICATE * 2)
+    gone = CLIENT_CERTIFICATE.replace("transport.key", "gone.key")
+    assert refusal(gone).startswith("tracker.toml: [[client_certificate]] no. 1 key names no file;")

@@ -70,6 +70,11 @@ def problem(section, **values):
         (PollingSettings, "suspended", [0, date(2026, 1, 1)]),
         (PollingSettings, "authorization_overdue", [0, ""]),
         (NotificationsSettings, "allow_networks", [["10.0.0.1/8"], ["bank.example"], [5], [True], "127.0.0.0/8"]),
+        (
+            NotificationsSettings,
+            "allow_ports",
+            [["0"], [65536], ["80-"], ["443-80"], ["a"], ["-1"], [-1], [80.5], [True], "80"],
+        ),
         (AuditSettings, "origin", ["", "a b", "a+b", "a\nb", "a\n", "a" * 256]),
         (SecuritySettings, "key_file_mode", ["ignore", True]),
         (MetricsSettings, "port", [-1, 65536, "http", True, 1.5]),

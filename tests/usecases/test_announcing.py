@@ -57,6 +57,10 @@ async def told(world: Telling) -> list[Told]:
     for entry in entries:
         assert entry.subject == f"subscription/{SUBSCRIPTION}"
         assert (entry.provider, entry.kind, entry.data["consent_id"], entry.usable) == (None, None, None, False)
+        assert (entry.data["channel"], entry.data["status_date_time"] is None) == (
+            "clock",
+            entry.data["reason"] in {None, "gone"},
+        )
     return [
         (entry.type.removeprefix("subscription."), entry.data["from"], entry.data["to"], entry.data["reason"])
         for entry in entries

@@ -134,3 +134,12 @@ def test_there_is_never_room_for_more_than_could_be_parked() -> None:
     assert waiting is not None
     backlog.park(waiting, attempts=1, until=SOON, error=None)
     assert backlog.room == 1
+
+
+def test_what_comes_first_in_the_journal_goes_first_so_that_the_cursor_follows() -> None:
+    """Found by killing: a consent's next entry went to the end of the line, and all of the line came twice after a crash."""
+    backlog = taken(Backlog(0, []), 1, 1, 2, 3, 4)
+    first = backlog.next(START)
+    assert first is not None
+    backlog.settle(first)
+    assert [waiting.sequence for waiting in all_next(backlog)] == [2, 3, 4, 5]

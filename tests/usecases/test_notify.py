@@ -524,6 +524,23 @@ async def test_parked_entries_are_bounded_by_standing_still(world: Telling) -> N
     assert (await world.saved()).cursor == 41
 
 
+async def test_without_order_too_it_stands_still_rather_than_park_more_than_it_may(world: Telling) -> None:
+    world.most_parked = 10
+    world.restart()
+    world.subscriber.answer = only(*range(1, 31), status=422)
+    await world.append(*[1] * 40)
+    await world.subscribe(manner=Manner(order=Order.NONE))
+    await world.turn()
+    assert len(await world.parked()) == 10
+    assert (await world.saved()).cursor == 10
+    for _ in range(30):
+        world.restart()
+        await world.turns(100)
+    assert world.dead_letters() == dict.fromkeys(range(1, 31), 7)
+    assert sorted(world.subscriber.taken) == list(range(31, 41))
+    assert (await world.saved()).cursor == 40
+
+
 async def test_a_parked_entry_that_left_the_journal_is_given_up(world: Telling) -> None:
     world.subscriber.answer = only(1, status=422)
     await world.append(1, 1)
@@ -540,7 +557,7 @@ async def test_a_flood_of_refusals_leaves_room_for_what_passes(world: Telling) -
     poisoned = range(1, 7)
     world.subscriber.answer = only(*poisoned, status=422)
     await world.append(*poisoned, 50)
-    await world.subscribe()
+    await world.subscribe(manner=Manner(most_in_flight=4))
     await world.turn()
     passed = asyncio.Event()
 
@@ -552,7 +569,8 @@ async def test_a_flood_of_refusals_leaves_room_for_what_passes(world: Telling) -
     world.subscriber.before_answer = hold_retries
     world.clock.advance(5)
     await world.append(51)
-    await world.turn()
+    async with asyncio.timeout(3):  # a post that hangs takes 5 s
+        await world.turn()
     assert 8 in world.subscriber.taken
 
 

@@ -167,7 +167,7 @@ async def test_what_cannot_be_asked_for_is_refused(again: Retelling) -> None:
         {"from_sequence": 2, "to_sequence": 1},
         {"since": now, "until": now},
         {"is_missing": True, "per_second": 0},
-        {"is_missing": True, "per_second": 101},
+        {"is_missing": True, "per_second": 1_001},
     ]
     for request in wrong:
         with pytest.raises(InvalidRequestError):
@@ -298,12 +298,30 @@ async def test_what_is_refused_while_others_pass_is_about_the_entry(again: Retel
     assert await again.counted(replay) == (9, 1, 0, "done")
 
 
+async def test_bodies_that_are_all_refused_are_counted_and_keep_nobody_waiting(again: Retelling) -> None:
+    await told_up_to(again, *range(20))
+    again.world.subscriber.answer = lambda _: 400
+    replay = await again.ask(from_sequence=1)
+    assert (await again.turns(60)).is_over
+    assert await again.counted(replay) == (0, 20, 0, "done")
+    assert len(again.world.subscriber.posts) == 60
+
+
 async def test_an_entry_alone_that_the_endpoint_answers_with_500_is_about_the_entry(again: Retelling) -> None:
     await told_up_to(again, 1)
     again.world.subscriber.answer = lambda _: 500
     replay = await again.ask(sequences=(1,))
     assert (await again.turns(60)).is_over
     assert await again.counted(replay) == (0, 1, 0, "done")
+
+
+@pytest.mark.parametrize("answer", [503, 0])
+async def test_of_an_entry_alone_that_nobody_answers_nothing_can_be_said(again: Retelling, answer: int) -> None:
+    await told_up_to(again, 1)
+    again.world.subscriber.answer = lambda _: answer
+    replay = await again.ask(sequences=(1,))
+    assert not (await again.turns(600)).is_over
+    assert await again.counted(replay) == (0, 0, 0, "running")
 
 
 @pytest.mark.parametrize("answer", [503, 0, 500])
@@ -432,6 +450,33 @@ async def test_one_that_is_cancelled_while_a_post_is_under_way_ends_and_counts_i
     assert set(again.world.dead_letters()) == set(range(1, 41)) - set(taken)
     await again.turns(600)
     assert again.world.subscriber.taken == taken
+
+
+async def test_what_was_told_behind_one_that_waits_is_counted_when_it_is_cancelled(again: Retelling) -> None:
+    await told_up_to(again, *range(6))
+    await again.give_up(*range(1, 7))
+    again.world.subscriber.answer = lambda entry: 422 if int(entry["sequence"]) == 1 else 204
+    replay = await again.ask(is_missing=True)
+    assert not (await again.turn()).is_over
+    await again.replays.cancel(SUBSCRIPTION, replay.id)
+    assert (await again.turn()).is_over
+    assert await again.counted(replay) == (5, 0, 0, "cancelled")
+    assert set(again.world.dead_letters()) == {1}
+
+
+async def test_what_is_under_way_when_we_stop_is_counted_if_it_comes_in_time(again: Retelling) -> None:
+    await told_up_to(again, *range(3))
+    again.restart(grace_seconds=20)
+    gate = asyncio.Event()
+    again.world.subscriber.before_answer = gate.wait
+    replay = await again.ask(from_sequence=1)
+    running = asyncio.create_task(again.replayer.run())
+    await until(lambda: again.world.subscriber.most_under_way == 3)
+    running.cancel()
+    await asyncio.sleep(0.01)
+    gate.set()
+    await asyncio.wait({running})
+    assert (await again.now(replay)).done == 3
 
 
 async def test_one_whose_subscription_is_deleted_ends(again: Retelling) -> None:

@@ -70,6 +70,7 @@ def settings_for(
                 }
                 for name, issuer in issuers.items()
             ],
+            "notifications": {"ownership_challenge": False},
             **sections,
         }
     )

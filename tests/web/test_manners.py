@@ -76,7 +76,7 @@ async def test_the_breaker_and_the_way_to_disablement_are_shown_apart(site: Site
 
     async def shown() -> list[object]:
         found = (await site.get(place)).json
-        return [found[name] for name in ("state", "breaker", "open_until", "failing_since", "disabled_at")]
+        return [found[name] for name in ("state", "breaker", "open_until", "failing_since", "disables_at")]
 
     async def stands(state: SubscriptionState, tried_again_in: float | None = None) -> None:
         saved = await site.tracker.store.get_subscription(made["id"])

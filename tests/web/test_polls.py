@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.web.site import Said, Site
+from tests.web.test_journal_stream import until_somebody_waits
 from tracker.journal.canonical import canonical
 
 HOOK = "https://hooks.example.com/x"
@@ -81,11 +82,11 @@ async def test_what_was_not_answered_for_comes_again_when_its_time_is_over(site:
 async def test_a_poll_waits_for_what_comes_and_is_let_go_at_a_stop(site: Site) -> None:
     one = await subscribe(site)
     waiting = asyncio.create_task(poll(site, one, returnImmediately=False))
-    await asyncio.sleep(0.05)
+    await until_somebody_waits(site.tracker.services.feed)
     await site.register()
     assert len((await asyncio.wait_for(waiting, 5)).json["sets"]) == 1
     waiting = asyncio.create_task(poll(site, one, returnImmediately=False))
-    await asyncio.sleep(0.05)
+    await until_somebody_waits(site.tracker.services.feed)
     site.tracker.services.feed.close()
     assert (await asyncio.wait_for(waiting, 1)).json == {"sets": {}, "moreAvailable": False}
 

@@ -90,7 +90,7 @@ async def test_each_choice_is_understood(site: Site) -> None:
         {"failed": {}},
         {"failed": {"since": "yesterday"}},
         {"failed": {"since": "2026-03-02T10:00:00Z", "until": "2026-03-02T10:00:00Z"}},
-        {"missing": True, "per_second": 101},
+        {"missing": True, "per_second": 1_001},
         {"missing": True, "rate": 1},
     ],
 )

@@ -152,6 +152,18 @@ async def test_personal_values_are_sent_along_only_by_who_may_see_them(site: Sit
     assert said.json["include_private"] is True
 
 
+async def test_personal_values_are_sent_elsewhere_only_by_who_may_see_them(site: Site) -> None:
+    auditor, writer = await site.add_key("write", "audit"), await site.add_key("write")
+    made = await site.call("POST", "/v1/subscriptions", json={"url": HOOK, "include_private": True}, key=auditor)
+    one, elsewhere = f"/v1/subscriptions/{made.json['id']}", "https://elsewhere.example/"
+    refused = await site.call("PATCH", one, json={"url": elsewhere}, key=writer)
+    assert (refused.status, refused.json["code"]) == (403, "forbidden")
+    assert (await site.call("PATCH", one, json={"description": "theirs"}, key=writer)).status == 200
+    changes = {"url": elsewhere, "include_private": False}
+    assert (await site.call("PATCH", one, json=changes, key=writer)).json["url"] == elsewhere
+    assert (await site.call("PATCH", one, json={"url": HOOK}, key=writer)).status == 200
+
+
 async def test_a_subscription_is_paused_resumed_and_given_another_secret(site: Site) -> None:
     made = (await site.call("POST", "/v1/subscriptions", json={"url": HOOK})).json
     one = f"/v1/subscriptions/{made['id']}"

@@ -20,6 +20,9 @@ def a_path(template: str) -> str:
 async def test_whoever_shows_no_key_learns_what_kind_to_show(site: Site) -> None:
     for operation in OPERATIONS:
         said = await site.call_bare(operation.method, a_path(operation.path))
+        if operation.scope is None:
+            assert said.status == 200
+            continue
         assert (said.status, said.problem) == (401, "unauthorized")
         # RFC 6750 section 3: without a key there is no error to speak of.
         assert said.headers["WWW-Authenticate"] == 'Bearer realm="consent tracker"'
@@ -63,6 +66,8 @@ async def test_every_operation_asks_for_the_scope_that_is_described(site: Site) 
     keys = {scope: await site.add_key(scope) for scope in ("read", "write", "audit", "admin")}
     site.tracker.services.feed.close()  # a stream would go on for good
     for operation in OPERATIONS:
+        if operation.scope is None:
+            continue
         described = operation_at(operation.method, a_path(operation.path))
         assert described is not None
         assert described["description"].endswith(f"Scope: `{operation.scope}`.")

@@ -44,8 +44,9 @@ _ISATAP = 0x0000_5EFE
 _ISATAP_FLAGS = 0x0300_0000  # the universal and group bits of the interface id may be set or not
 
 _VISIBLE_ASCII = re.compile(r"[\x21-\x5b\x5d-\x7e]+")
-_WELL_KNOWN_PORTS = frozenset({80, 443})
-_FIRST_FREE_PORT = 1_024
+USUAL_PORTS: Final = (range(80, 81), range(443, 444), range(1_024, 65_536))
+"""Those of the web and those that nobody needs to be root for: below are mail, names, remote shells and the like."""
+
 _LOOPBACK = (IPv4Address("127.0.0.1"), IPv6Address("::1"))
 
 
@@ -73,14 +74,17 @@ def is_allowed(address: Address, allow_networks: Collection[Network]) -> bool:
     )
 
 
-def guarded_sockets(allow_networks: Collection[Network]) -> Callable[[Any], socket.socket]:
-    """Make the socket factory of a connector that connects to allowed addresses only.
+def guarded_sockets(
+    allow_networks: Collection[Network], allow_ports: Collection[range] = USUAL_PORTS
+) -> Callable[[Any], socket.socket]:
+    """Make the socket factory of a connector that connects to allowed addresses and ports only.
 
     Args:
         allow_networks: What is allowed beside global addresses.
+        allow_ports: Which ports are allowed, at whichever address.
 
     Returns:
-        A function of one `getaddrinfo` result. It raises OSError with EACCES for an address that is not allowed.
+        A function of one `getaddrinfo` result. It raises OSError with EACCES for an address or a port that is not allowed.
     """
 
     def open_socket(address_info: Any) -> socket.socket:
@@ -88,12 +92,18 @@ def guarded_sockets(allow_networks: Collection[Network]) -> Callable[[Any], sock
         host = str(where[0]).partition("%")[0]  # without the zone of a link-local address
         if not is_allowed(ip_address(host), allow_networks):
             raise OSError(errno.EACCES, f"{host} is not an address that may be posted to")
+        if not _is_listed(where[1], allow_ports):
+            raise OSError(errno.EACCES, f"{where[1]} is not a port that may be posted to")
         return socket.socket(family, kind, protocol)
 
     return open_socket
 
 
-def check_url(url: str, allow_networks: Collection[Network]) -> None:
+def _is_listed(port: int, allow_ports: Collection[range]) -> bool:
+    return any(port in span for span in allow_ports)
+
+
+def check_url(url: str, allow_networks: Collection[Network], allow_ports: Collection[range] = USUAL_PORTS) -> None:
     """Check the URL of a new subscription by its text; where its name leads is seen at each connect.
 
     Raises:
@@ -115,9 +125,28 @@ def check_url(url: str, allow_networks: Collection[Network]) -> None:
         raise InvalidRequestError("A subscription's URL has no user name or password in it.")
     if "#" in url:
         raise InvalidRequestError("A subscription's URL has no fragment.")
-    if port not in _WELL_KNOWN_PORTS and port < _FIRST_FREE_PORT:
-        raise InvalidRequestError(f"A subscription's port is 443, 80 or from {_FIRST_FREE_PORT} on, not {port}.")
+    if not _is_listed(port, allow_ports):
+        spans = (str(span.start) if len(span) == 1 else f"{span.start}-{span.stop - 1}" for span in allow_ports)
+        raise InvalidRequestError(f"A subscription's port is one of {', '.join(spans)}, not {port}.")
     _check_host(host, parsed.scheme, allow_networks)
+
+
+def is_vouched_for(url: str, allow_networks: Collection[Network]) -> bool:
+    """Whether the operator has vouched for where a URL leads: an address in the networks that are listed, or localhost.
+
+    Args:
+        url: One that `check_url` has taken, or one of another scheme, which nothing is posted to.
+        allow_networks: The networks.
+    """
+    parsed = URL(url)
+    host = (parsed.raw_host or "").lower().removesuffix(".")
+    if parsed.scheme not in {"https", "http"} or host == "localhost":
+        return True
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return False
+    return is_allowed(address, allow_networks) and not is_allowed(address, ())
 
 
 def _check_host(host: str, scheme: str, allow_networks: Collection[Network]) -> None:

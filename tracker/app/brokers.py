@@ -3,17 +3,19 @@
 import ssl
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from types import MappingProxyType
 from typing import Final
 
-from tracker.adapters.address_guard import Network, check_url
+from tracker.adapters.address_guard import check_url
+from tracker.adapters.notification_keys import NotificationKeys
 from tracker.adapters.private_files import read_private
-from tracker.adapters.sender import open_sender, signed_headers
+from tracker.adapters.sender import WebhookSender, open_sender
 from tracker.adapters.sinks.broker import Broker, Sink
 from tracker.adapters.sinks.by_scheme import SenderByScheme
-from tracker.adapters.tls import RotatingContext, TlsFiles
+from tracker.adapters.tls import ContextSource, RotatingContext, TlsFiles
 from tracker.domain.broker_url import BrokerAddress, Family, is_broker_url, target_of
 from tracker.domain.errors import BrokerNotConfiguredError, ConfigurationError, ExtraNotInstalledError
 from tracker.ports import Sender
@@ -26,23 +28,44 @@ _CLIENTS: Final[Mapping[Family, str]] = MappingProxyType(
 """The package that each extra is about."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Telling:
+    """What tells subscribers.
+
+    Attributes:
+        sender: Tells by what a subscription's URL says.
+        webhooks: Tells by webhook.
+        check_url: Checks the URL of a subscription before it is believed.
+    """
+
+    sender: Sender
+    webhooks: WebhookSender
+    check_url: Callable[[str], None]
+
+
 @asynccontextmanager
-async def open_telling(settings: Settings) -> AsyncIterator[tuple[Sender, Callable[[str], None]]]:
+async def open_telling(
+    settings: Settings, keys: NotificationKeys | None, certificates: Mapping[str, ContextSource]
+) -> AsyncIterator[Telling]:
     """Open what tells subscribers, by webhook and through brokers; all is closed at the end. No broker need be there.
 
-    Returns:
-        The sender, and what checks the URL of a subscription before it is believed.
+    Args:
+        settings: The configuration.
+        keys: Those that sign for subscribers who want `v1a`.
+        certificates: What is shown to endpoints that ask for one, by its name.
 
     Raises:
         ConfigurationError: A broker's client is not installed, or one of its files cannot be used.
     """
-    networks = settings.notifications.allow_networks
+    networks, ports = settings.notifications.allow_networks, settings.notifications.port_ranges
     sinks = broker_sinks(settings)
-    async with open_sender(networks) as post:
+    async with open_sender(networks, keys=keys, allow_ports=ports, certificates=certificates) as post:
+        check = partial(check_url, allow_networks=networks, allow_ports=ports)
         try:
-            yield (
-                SenderByScheme(post, sinks, signed_headers),
-                partial(_check_url, allow_networks=networks, brokers=sinks),
+            yield Telling(
+                sender=SenderByScheme(post, sinks, post.signed_headers),
+                webhooks=post,
+                check_url=partial(_check_url, check=check, brokers=sinks),
             )
         finally:
             for sink in sinks.values():
@@ -130,7 +153,7 @@ def _host_and_port(server: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-def _check_url(url: str, *, allow_networks: Collection[Network], brokers: Collection[BrokerAddress]) -> None:
+def _check_url(url: str, *, check: Callable[[str], None], brokers: Collection[BrokerAddress]) -> None:
     """Check the URL of a subscription.
 
     Raises:
@@ -139,7 +162,7 @@ def _check_url(url: str, *, allow_networks: Collection[Network], brokers: Collec
         BrokerNotConfiguredError: It is of a broker that the configuration does not name.
     """
     if not is_broker_url(url):
-        check_url(url, allow_networks)
+        check(url)
         return
     target = target_of(url)
     if not _is_installed(target.address.family):

@@ -7,7 +7,7 @@ from typing import Final
 
 from tracker.adapters.certificate_files import CertificateFacts, read_certificates
 from tracker.adapters.tls import RotatingContext, TlsFiles
-from tracker.app.certificates import tls_of_listeners, tls_towards
+from tracker.app.certificates import tls_of_listeners, tls_towards, tls_towards_subscribers
 from tracker.app.findings import Finding
 from tracker.domain.errors import ConfigurationError
 from tracker.settings import Settings
@@ -20,7 +20,8 @@ def certificate_findings(settings: Settings, now: datetime) -> Iterator[Finding]
     """Look at every certificate file, and at whether a key belongs to its certificate; a line for each file."""
     told: set[Path] = set()
     # Providers with the same files have equal values: each is looked at once.
-    for files in dict.fromkeys((*tls_of_listeners(settings).values(), *tls_towards(settings).values())):
+    found = (tls_of_listeners(settings), tls_towards(settings), tls_towards_subscribers(settings))
+    for files in dict.fromkeys(one for several in found for one in several.values()):
         try:
             RotatingContext(files, settings.security.key_file_mode)
             if files.certificate is not None and files.certificate not in told:

@@ -41,6 +41,20 @@ def tls_of_listeners(settings: Settings) -> dict[str, TlsFiles]:
     return found
 
 
+def tls_towards_subscribers(settings: Settings) -> dict[str, TlsFiles]:
+    """The files of each certificate that subscriptions may ask for, by its name."""
+    return {
+        chosen.name: TlsFiles(
+            subject=f"client certificate {chosen.name}",
+            side="client",
+            certificate=chosen.certificate,
+            key=chosen.key,
+            ca=chosen.ca,
+        )
+        for chosen in settings.client_certificate
+    }
+
+
 class Certificates:
     """All contexts made of files. Belongs to one event loop, once it is made."""
 
@@ -51,8 +65,14 @@ class Certificates:
             ConfigurationError: One cannot be used.
         """
         mode = settings.security.key_file_mode
-        towards, listeners = tls_towards(settings), tls_of_listeners(settings)
-        made = {files: RotatingContext(files, mode) for files in {**towards, **listeners}.values()}
+        towards, listeners, subscribers = (
+            tls_towards(settings),
+            tls_of_listeners(settings),
+            tls_towards_subscribers(settings),
+        )
+        files_of_all = (*towards.values(), *listeners.values(), *subscribers.values())
+        made = {files: RotatingContext(files, mode) for files in files_of_all}
+        self._subscribers = {name: made[files] for name, files in subscribers.items()}
         self._towards = {provider_id: made[files] for provider_id, files in towards.items()}
         self._listeners = {section: made[files] for section, files in listeners.items()}
         self._contexts = tuple(made.values())
@@ -65,6 +85,10 @@ class Certificates:
         """What connections to a provider are made with; None: the machine's trust, and no certificate of ours."""
         context = self._towards.get(provider_id)
         return None if context is None else context.current
+
+    def towards_subscribers(self) -> dict[str, ContextSource]:
+        """What connections to subscribers are made with that ask for a certificate, by its name."""
+        return {name: context.current for name, context in self._subscribers.items()}
 
     def of_listener(self, section: str) -> ContextSource | None:
         """What a listener answers with; None: no TLS."""

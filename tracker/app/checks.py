@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import timedelta
 
+from tracker.app.broker_checks import broker_faults, broker_findings
 from tracker.app.certificate_checks import certificate_findings
 from tracker.app.composition import Tracker, World, build
 from tracker.app.database import database_clock, database_place, require_writable, schema_revisions
@@ -41,6 +42,8 @@ async def check_all(settings: Settings, show: Callable[[Finding], None]) -> list
         found(finding)
     if settings.tracing.endpoint is not None:
         found(_tracing(settings))
+    for finding in broker_faults(settings):
+        found(finding)
     service, is_running = service_finding(settings)
     step: str | None = None
     if not any(finding.stops for finding in findings):
@@ -97,6 +100,8 @@ async def _with_the_tracker(
             for provider in tracker.providers:
                 async for finding in provider_findings(tracker, provider):
                     found(finding)
+            async for finding in broker_findings(settings):
+                found(finding)
             return await next_step(tracker, has_tables=has_tables, is_running=is_running)
     except TrackerError as error:
         if are_keys_well:

@@ -15,6 +15,7 @@ from tracker.adapters.hub.holders import HolderConnection, Holders
 from tracker.adapters.jose import JwcryptoEventCrypto
 from tracker.adapters.metrics.counters import Counters
 from tracker.adapters.security_event_signer import event_signer
+from tracker.adapters.sender import WebhookSender
 from tracker.adapters.store.place import Wakeups
 from tracker.adapters.store.store import SqlStore
 from tracker.adapters.store.vault import Vault
@@ -25,6 +26,7 @@ from tracker.app.configured import notices, pace, provider
 from tracker.app.database import database_place
 from tracker.app.observatory import Observatory, WatchedHolders, WatchedSender
 from tracker.app.our_keys import OurKeys, load_our_keys
+from tracker.app.ownership import needs_proof
 from tracker.app.resending import resending
 from tracker.app.traced import TracedHolders, TracedInbox, TracedOpener, TracedSender
 from tracker.ports import Clock, Entropy, HolderApi, Ids, Inbox, Sender, Spans
@@ -52,6 +54,7 @@ from tracker.usecases.payments import Payments
 from tracker.usecases.ping import Pings
 from tracker.usecases.poll import Polling
 from tracker.usecases.precedence import Precedence
+from tracker.usecases.prove import Ownership
 from tracker.usecases.provider_health import ProviderHealth
 from tracker.usecases.providers import Providers
 from tracker.usecases.pulse import Conditions, Pulse
@@ -113,6 +116,7 @@ class Tracker:
     certificates: Certificates
     listens_at: dict[str, str] = field(default_factory=dict)
     store: SqlStore
+    webhooks: WebhookSender
     providers: Providers
     holders: Holders
     crypto: JwcryptoEventCrypto
@@ -167,6 +171,7 @@ class Tracker:
         self.exporting.sign_with(keys.signer)
         self.services.polling.sign_with(event_signer(keys.notifications))
         self.store.vault.use_keys(keys.secrets)
+        self.webhooks.sign_with(keys.notifications)
         _log.info("The key files were read: %s", keys.told())
 
 
@@ -207,7 +212,9 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
         stack.push_async_callback(holders.close)
         threads = ThreadPoolExecutor(_OPENING_THREADS, thread_name_prefix="opening")
         stack.callback(threads.shutdown)
-        sender, check_url = await stack.enter_async_context(open_telling(settings))
+        told = await stack.enter_async_context(
+            open_telling(settings, keys.notifications, certificates.towards_subscribers())
+        )
         bells = Bells()
         wakeups = bells.connect(place)
         conditions = Conditions(store, world.clock)
@@ -253,7 +260,7 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
         watched_holders = WatchedHolders(api, meters, world.clock)
         asker = Asker(store, office, watched_holders, budget, bells.journal, bells.asks, trail)
         revoker = Revoker(store, office, watched_holders, budget, asker, bells.journal, trail)
-        post: Sender = sender if traces is None else TracedSender(sender, traces)
+        post: Sender = told.sender if traces is None else TracedSender(told.sender, traces)
         watched_sender = WatchedSender(post, meters, world.clock, trail)
         consulting = Consulting(store, providers, world.clock, office.tempo)
         feed = Feed(store, bells.journal)
@@ -293,19 +300,23 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
             ),
             completions=Completions(store, office, bells.journal, trail),
             resending=resending(store, watched_sender, world.clock, world.ids, world.entropy, bells.replays, again),
+            ownership=Ownership(store, watched_sender, world.clock, world.ids, world.entropy, bells.subscriptions),
             pings=Pings(store, watched_sender, world.clock, world.ids),
             subscriptions=Subscriptions(
                 store=store,
                 clock=world.clock,
                 ids=world.ids,
                 entropy=world.entropy,
-                check_url=check_url,
+                check_url=told.check_url,
                 changed=bells.subscriptions,
+                check_means=told.webhooks.check_means,
+                needs_proof=partial(needs_proof, settings=settings.notifications),
             ),
             api_keys=api_keys,
             provider_health=provider_health,
             meters=meters,
             metrics=observatory.page,
+            notification_jwks=told.webhooks.public_jwks,
             body_timeout_seconds=settings.receiver.body_timeout_seconds,
             peers=Peers(settings.receiver.trusted_proxies, settings.receiver.allow_networks),
             max_connections=settings.http.max_connections,
@@ -326,6 +337,7 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
             world=world,
             certificates=certificates,
             store=store,
+            webhooks=told.webhooks,
             providers=providers,
             holders=holders,
             crypto=crypto,

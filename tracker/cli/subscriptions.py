@@ -1,5 +1,6 @@
 """`tracker subscriptions`: who is told."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
@@ -63,14 +64,20 @@ def add(
         typer.Option(help="Only of moves to this status; may be repeated.", autocompletion=statuses),
     ] = None,
     within: Annotated[int, typer.Option(min=60, help="Within so many seconds.")] = 86_400,
+    sending: Annotated[
+        Path | None,
+        typer.Option(help="A file of JSON with signatures, headers, oauth, client_certificate; readable by you alone."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Subscribe a URL, whose secret for signatures is printed this once; or, without one, somebody who polls."""
     from datetime import timedelta  # noqa: PLC0415
 
+    from tracker.cli.sending_file import read_sending  # noqa: PLC0415
     from tracker.domain.completion import CompletionTerms  # noqa: PLC0415
     from tracker.domain.errors import InvalidRequestError  # noqa: PLC0415
     from tracker.domain.pull import PollFormat, PollTerms  # noqa: PLC0415
+    from tracker.domain.sending import AS_USUAL  # noqa: PLC0415
     from tracker.domain.subscription import EntryFilter  # noqa: PLC0415
     from tracker.usecases.subscribe import SubscriptionRequest  # noqa: PLC0415
 
@@ -92,6 +99,7 @@ def add(
     format_ = PollFormat.SET if signed else PollFormat.ENTRY
     polling = PollTerms(format=format_, visibility=timedelta(seconds=visibility))
 
+    wishes = AS_USUAL if sending is None else read_sending(sending)
     manner = chosen(order, most_in_flight, retry_alone, retry_down, disable_after)
 
     async def deed(tracker: "Tracker") -> "tuple[Subscription, datetime]":
@@ -105,8 +113,12 @@ def add(
             polling=polling,
             key_id=key_id,
             completion=asked if work else None,
+            sending=wishes,
         )
-        return await tracker.services.subscriptions.add(request), tracker.world.clock.now()
+        made = await tracker.services.subscriptions.add(request)
+        if made.state.value == "pending":
+            made = await tracker.services.ownership.challenge(made.id)
+        return made, tracker.world.clock.now()
 
     made, now = do(deed, may_begin=True)
     if json:
@@ -115,6 +127,8 @@ def add(
         print_json(NewSubscriptionOut.made(made, now))
         return
     print(f"id      {made.id}" + ("" if made.is_polled else f"\nsecret  {made.secret}"))
+    if made.state.value == "pending":
+        print_line(f"It is pending. {made.last_error} Then: tracker subscriptions challenge {made.id}")
 
 
 @app.command("list", epilog="Example: tracker subscriptions list")
@@ -145,11 +159,11 @@ def listing(json: Json = False) -> None:
         )
         for one in found
     )
-    headings = ("id", "url", "types", "only", "state", "behind", "since", "given up", "last told (UTC)", "error")
+    headings = ("id", "url", "types", "only", "state", "behind", "for", "given up", "last told (UTC)", "error")
     print_table(headings, rows, empty="There are no subscriptions.")
 
 
-_STYLES = {"active": "green", "failing": "yellow", "disabled": "red", "paused": "yellow"}
+_STYLES = {"active": "green", "failing": "yellow", "disabled": "red", "paused": "yellow", "pending": "yellow"}
 
 
 def _state(one: "Subscription") -> Text:
@@ -217,6 +231,28 @@ def test(subscription_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
         print_line(pong.delivery.error or "")
         raise typer.Exit(1)
     print_line(f"It answered {pong.delivery.status} after {pong.seconds:.2f} s.")
+
+
+@app.command(epilog="Example: tracker subscriptions challenge 0198f1c2-7e0a-7c3e-9d1b-2f6a8b0c4d5e")
+def challenge(
+    subscription_id: Annotated[str, typer.Argument(metavar="ID")],
+    answer: Annotated[
+        str | None, typer.Option(help="The text that was posted last, as read there: post nothing.")
+    ] = None,
+) -> None:
+    """Post a challenge to the URL of a pending subscription; it is active when the endpoint answers with it."""
+
+    async def deed(tracker: "Tracker") -> "Subscription":
+        ownership = tracker.services.ownership
+        if answer is None:
+            return await ownership.challenge(subscription_id)
+        return await ownership.verify(subscription_id, answer)
+
+    found = known(deed, subscription_id)
+    if found.state.value == "pending":
+        print_line(found.trouble or "")
+        raise typer.Exit(1)
+    print_line(f"{subscription_id} is {found.state.value}.")
 
 
 def _at_any_version(_: int) -> None:

@@ -186,7 +186,6 @@ class Handout:
             self.chosen.append(handed)
         else:
             self.has_more = True
-            self._blocked.add(one.tracking_id)
 
     def _is_out(self, one: OpenEntry) -> bool:
         """Whether it may be at work with the subscriber; what lies ahead was handed out before our clock was stepped back."""

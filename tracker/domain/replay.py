@@ -25,7 +25,7 @@ KEPT_FOR: Final = timedelta(days=30)
 """And no longer than this."""
 MOST_LISTED: Final = 100
 """So many failures of one replay are kept with their reasons; all are counted."""
-FASTEST: Final = 100
+FASTEST: Final = 1_000
 """So many posts a second at most."""
 USUAL_RATE: Final = 20
 

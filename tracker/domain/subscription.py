@@ -16,6 +16,7 @@ from tracker.domain.breaker import BreakerState
 from tracker.domain.completion import CompletionTerms
 from tracker.domain.manner import Manner
 from tracker.domain.pull import PollTerms
+from tracker.domain.sending import AS_USUAL, Sending
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +61,8 @@ class SubscriptionState(StrEnum):
     """Its endpoint refuses everything, or asked us to wait; it is tried from time to time."""
     DISABLED = "disabled"
     """Nothing is sent any more: it said so (410), or it failed for days. The cursor stays."""
+    PENDING = "pending"
+    """Nothing is sent yet but challenges: nobody has proved that its URL is theirs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +109,8 @@ class Subscription:
         polling: How it is polled; it counts only where there is no URL.
         key_id: The API key that acts for the subscriber; None: no key in particular.
         completion: What the subscriber must report as done; None: nothing.
+        sending: How it wants to be told; a part of the terms.
+        challenge: While it is pending, the SHA-256 of the text that was posted to its URL last, in hex; a part of the terms.
         locked: Why what is secret of it cannot be read here, for people; None: it can. It is not told by then, and this is found
             out at each reading, never written.
     """
@@ -132,6 +137,8 @@ class Subscription:
     polling: PollTerms = field(default_factory=PollTerms)
     key_id: str | None = None
     completion: CompletionTerms | None = None
+    sending: Sending = AS_USUAL
+    challenge: str | None = None
     locked: str | None = None
 
     @property
@@ -158,7 +165,7 @@ class Subscription:
         return BreakerState.HALF_OPEN if is_due else BreakerState.OPEN
 
     @property
-    def disabled_at(self) -> datetime | None:
+    def disables_at(self) -> datetime | None:
         """From when on a try of its endpoint that fails disables it; None unless it is failing."""
         if self.state is not SubscriptionState.FAILING or self.failing_since is None:
             return None
@@ -218,6 +225,18 @@ def reachable(subscription: Subscription) -> Subscription:
         next_attempt_at=None,
         last_error=None,
     )
+
+
+def resumed(subscription: Subscription) -> Subscription:
+    """It goes on where it stands; one whose URL is not proved is pending still."""
+    ready = subscription if subscription.state is SubscriptionState.PENDING else reachable(subscription)
+    return replace(ready, paused_at=None)
+
+
+def moved(subscription: Subscription, *, is_proved: bool) -> Subscription:
+    """It has another URL: a clean slate, and pending until that is proved."""
+    clean = replace(reachable(subscription), challenge=None)
+    return clean if is_proved else replace(clean, state=SubscriptionState.PENDING)
 
 
 def failing(

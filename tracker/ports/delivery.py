@@ -14,17 +14,18 @@ class Delivery:
     """What came of one attempt to tell a subscriber.
 
     Attributes:
-        status: The HTTP status; None if there was no answer.
+        status: The HTTP status, or what a message broker's refusal is in those words; None if there was no answer, or a
+            broker took it.
         retry_after_seconds: How long the endpoint asked us to wait.
         error: What went wrong, for people; None when it was taken.
-        answer: How the body of a refusal begins, as it came: the endpoint's words, for operators and not for logs.
+        answer: How the answer's body begins, as it came: the endpoint's words, for operators and not for logs.
         delivered: Whether it was taken.
     """
 
     status: int | None
     retry_after_seconds: float | None = None
     error: str | None = None
-    answer: bytes | None = field(default=None, repr=False)
+    answer: bytes | None = field(default=None, repr=False, compare=False)
 
     @property
     def delivered(self) -> bool:

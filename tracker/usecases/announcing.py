@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Final
 
 from tracker.domain.announced import DISABLED
+from tracker.domain.consent import Channel
 from tracker.domain.subscription import Subscription
 from tracker.journal.entry import Draft, Entry
 from tracker.ports import Ids
@@ -48,6 +49,8 @@ def announcement(before: Subscription, after: Subscription, now: datetime, ids: 
         subscription_id=after.id,
         from_status=before.announced.state,
         to_status=told.state,
+        status_date_time=told.failing_since,
+        channel=Channel.CLOCK.value,
         reason=reason,
     )
 

@@ -72,7 +72,7 @@ class Backlog:
         self._rows: set[int] = set()
         self._ahead: list[int] = []  # a heap
         self._busy: set[str] = set()
-        self._ready: deque[str] = deque()
+        self._ready: list[tuple[int, str]] = []  # a heap: what comes first in the journal holds the cursor back
         self._alarms: list[tuple[datetime, int, str]] = []
         self._to_park: dict[int, Parked] = {}
         self._settled: list[int] = []
@@ -144,8 +144,9 @@ class Backlog:
             if self._is_current(alarm):
                 return self.begin(self._lanes[alarm[2]][0])
         while self._ready:
-            lane = self._lanes.get(self._ready.popleft())
-            if lane and lane[0].parked is None and lane[0].lane not in self._busy:
+            sequence, key = heapq.heappop(self._ready)
+            lane = self._lanes.get(key)
+            if lane and lane[0].sequence == sequence and lane[0].parked is None and key not in self._busy:
                 return self.begin(lane[0])
         return None
 
@@ -183,7 +184,7 @@ class Backlog:
         if lane and lane[0].parked is not None:
             heapq.heappush(self._alarms, (lane[0].parked.next_attempt_at, lane[0].sequence, key))
         elif lane:
-            self._ready.append(key)
+            heapq.heappush(self._ready, (lane[0].sequence, key))
 
     def hurry(self, now: datetime, longest: timedelta) -> None:
         """Let what waits for longer than that be due now."""

@@ -5,6 +5,7 @@ the rows: no entry slips through a crash, and one that never reached the subscri
 processes may take each step: whoever comes second changes nothing.
 """
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,8 +18,10 @@ from tracker.domain.errors import (
     CompletionConflictError,
     CompletionNotFoundError,
     ConsentNotFoundError,
+    InconsistentRowError,
     InvalidRequestError,
     SubscriptionNotFoundError,
+    TrackerError,
 )
 from tracker.domain.subscription import EntryFilter, Subscription
 from tracker.journal.entry import Draft, Entry
@@ -27,6 +30,8 @@ from tracker.usecases.drafting import draft_of
 from tracker.usecases.recording import Office, Recording
 from tracker.usecases.trail import Trail
 from tracker.usecases.wake import Bell
+
+_log = logging.getLogger(__name__)
 
 OVERDUE: Final = "subscription.completion_overdue"
 COMPLETED: Final = "subscription.completed"
@@ -64,6 +69,7 @@ class Completions:
         self._office = office
         self._journal_bell = journal_bell
         self._trail = trail or Trail()
+        self._damaged: set[str] = set()  # of these consents it was said
 
     @property
     def now(self) -> datetime:
@@ -73,20 +79,46 @@ class Completions:
     # ------------------------------------------------------------------------------------------ becoming due
 
     async def run_once(self) -> int:
-        """Find what has become due, and tell what is overdue; say how much was told."""
+        """Find what has become due, and tell what is overdue; say how much was told. One that fails stops no other.
+
+        Raises:
+            TrackerError: Something could not be done; all else was.
+        """
+        errors: list[TrackerError] = []
         for subscription in await self._store.requiring_completion():
-            await self._watch(subscription)
+            try:
+                await self._watch(subscription)
+            except TrackerError as error:
+                errors.append(error)
+        total = await self._tell_all()
+        if errors:
+            raise errors[0]
+        return total
+
+    async def _tell_all(self) -> int:
         total = 0
         known = [
             provider.id for provider in self._office.providers
         ]  # without its provider nothing can be told of a consent
         while overdue := await self._store.overdue_work(self.now, _TOLD_AT_ONCE, known):
-            entries = await self._store.transact(partial(_tell_overdue, self._office, overdue))
-            self._told(entries)
-            total += len(entries)
-            if len(overdue) < _TOLD_AT_ONCE:
+            told = await self._tell(overdue)
+            total += told
+            if not told or len(overdue) < _TOLD_AT_ONCE:
                 break
         return total
+
+    async def _tell(self, overdue: Sequence[Work]) -> int:
+        try:
+            entries = await self._store.transact(partial(_tell_overdue, self._office, overdue))
+        except InconsistentRowError as error:
+            if len(overdue) > 1:  # one damaged consent is not to keep the others from being told
+                return sum([await self._tell([work]) for work in overdue])
+            if overdue[0].tracking_id not in self._damaged:
+                self._damaged.add(overdue[0].tracking_id)
+                _log.error("%s It is left out until somebody mends it.", error)
+            return 0
+        self._told(entries)
+        return len(entries)
 
     async def _watch(self, subscription: Subscription) -> None:
         """Read on for one of them, and write down what it asks for."""

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from tracker.domain.errors import LeaseLostError, StorageError, SubscriptionNotFoundError
+from tracker.domain.subscription import SubscriptionState
 from tracker.ports import subscription_lease
 from tracker.usecases.leasing import Leasing
 from tracker.usecases.stream import Stream, StreamPorts, Turn
@@ -90,7 +91,7 @@ class Notifier:
             if held is None:
                 return None
         subscription = await self._ports.store.get_subscription(subscription_id)
-        if subscription is None or subscription.locked is not None:
+        if subscription is None or subscription.locked or subscription.state is SubscriptionState.PENDING:
             return None
         rows = await self._ports.store.parked(subscription_id)
         return Stream(subscription, rows, self._ports, held, partial(self._is_ours, subscription_id))

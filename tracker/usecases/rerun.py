@@ -24,6 +24,7 @@ from tracker.domain.subscription import Subscription, SubscriptionState
 from tracker.journal.entry import Entry
 from tracker.ports import Clock, Delivery, Entropy, Held, ReplayBook, ReplayProgress, Sender, Store
 from tracker.usecases.announcing import is_about
+from tracker.usecases.pace import Pace
 from tracker.usecases.stream import Turn
 
 _log = logging.getLogger(__name__)
@@ -76,35 +77,6 @@ class _Chosen:
     suspected_at: float | None = None
     error: str | None = None
     answer: str | None = None
-
-
-class Pace:
-    """At most so many begin within any second. Belongs to one replay."""
-
-    def __init__(self, per_second: int, *, is_used_up: bool, now: float) -> None:
-        """Begin.
-
-        Args:
-            per_second: How many.
-            is_used_up: Whether somebody else may have used it up just before.
-            now: Of a clock that is never set.
-        """
-        self._begun = deque([now] * per_second if is_used_up else [], maxlen=per_second)
-        self._per_second = per_second
-
-    def room(self, now: float) -> int:
-        """How many may begin now."""
-        while self._begun and now - self._begun[0] >= 1:
-            self._begun.popleft()
-        return self._per_second - len(self._begun)
-
-    def wait(self, now: float) -> float:
-        """How long until one may begin."""
-        return 0.0 if self.room(now) else 1 - (now - self._begun[0])
-
-    def begin(self, now: float) -> None:
-        """One begins."""
-        self._begun.append(now)
 
 
 class Rerun:

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from tracker.domain.errors import LeaseLostError, StorageError, SubscriptionNotFoundError
 from tracker.domain.subscription import Parked, Subscription, SubscriptionState, announced, next_announcement_at
@@ -19,6 +20,7 @@ from tracker.usecases.backlog import MOST_PARKED, Backlog, Waiting
 from tracker.usecases.endpoint import Endpoint
 from tracker.usecases.flight import Flight
 from tracker.usecases.ping import ping_body
+from tracker.usecases.reads import SharedReads
 from tracker.usecases.wake import Bell
 
 _log = logging.getLogger(__name__)
@@ -61,6 +63,11 @@ class StreamPorts:
     news: Bell
     grace_seconds: float = 5.0
     most_parked: int = MOST_PARKED
+
+    @cached_property
+    def reads(self) -> SharedReads:
+        """The journal, read for all streams together."""
+        return SharedReads(self.store, self.news)
 
 
 class Stream:
@@ -124,7 +131,7 @@ class Stream:
             case SubscriptionState.FAILING:
                 try_at = self._endpoint.subscription.next_attempt_at if self._backlog.heads() else None
                 return Turn(_first(try_at, next_announcement_at(self._endpoint.subscription)))
-            case SubscriptionState.DISABLED:
+            case SubscriptionState.DISABLED | SubscriptionState.PENDING:
                 return Turn(is_over=True)
 
     async def leave(self) -> None:
@@ -151,7 +158,7 @@ class Stream:
         rings = self._ports.news.rings
         while rings != self._heard and self._has_room:
             limit = min(self._backlog.room, _PAGE)
-            page = await self._ports.store.entries_after(self._backlog.scanned, limit)
+            page = await self._ports.reads.after(self._backlog.scanned, limit)
             now = self._ports.clock.now()
             for entry in page:
                 if self._hears(entry):

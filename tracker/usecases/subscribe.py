@@ -17,7 +17,8 @@ from tracker.domain.errors import (
 )
 from tracker.domain.manner import Attempts, Manner, Order
 from tracker.domain.pull import PollTerms
-from tracker.domain.subscription import EntryFilter, Subscription, reachable, with_new_secret
+from tracker.domain.sending import AS_USUAL, Sending, check_sending
+from tracker.domain.subscription import EntryFilter, Subscription, SubscriptionState, moved, resumed, with_new_secret
 from tracker.journal.entry import Entry
 from tracker.ports import Clock, Entropy, Ids, Store, Undelivered
 from tracker.usecases.wake import Bell
@@ -45,6 +46,7 @@ class SubscriptionRequest:
         polling: How it is polled.
         key_id: The API key that acts for the subscriber.
         completion: What the subscriber must report as done, from its first entry on.
+        sending: How it is to be told.
     """
 
     url: str
@@ -56,6 +58,7 @@ class SubscriptionRequest:
     polling: PollTerms = field(default_factory=PollTerms)
     key_id: str | None = None
     completion: CompletionTerms | None = None
+    sending: Sending = AS_USUAL
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +75,7 @@ class SubscriptionChanges:
         most_in_flight: How many posts may be under way at a time.
         attempts: How often what is refused is tried again; all of it.
         others: Terms that are set as they are, by the names of their attributes; None, too, is a value there.
+        sending: Members of `Sending`.
     """
 
     url: str | None = None
@@ -83,6 +87,7 @@ class SubscriptionChanges:
     most_in_flight: int | None = None
     attempts: Attempts | None = None
     others: Mapping[str, Any] = field(default_factory=dict)
+    sending: Mapping[str, Any] = field(default_factory=dict)
 
     def on(self, before: Subscription) -> Subscription:
         """The subscription with these changes."""
@@ -99,6 +104,7 @@ class SubscriptionChanges:
                 attempts=before.manner.attempts if self.attempts is None else self.attempts,
             ),
             **self.others,
+            sending=before.sending.with_changes(self.sending),
         )
 
 
@@ -106,7 +112,16 @@ class Subscriptions:
     """Adding, reading and deleting subscriptions."""
 
     def __init__(
-        self, *, store: Store, clock: Clock, ids: Ids, entropy: Entropy, check_url: Callable[[str], None], changed: Bell
+        self,
+        *,
+        store: Store,
+        clock: Clock,
+        ids: Ids,
+        entropy: Entropy,
+        check_url: Callable[[str], None],
+        changed: Bell,
+        check_means: Callable[[Sending], None] = lambda _: None,
+        needs_proof: Callable[[str], bool] = lambda _: False,
     ) -> None:
         """Take what there is to work with.
 
@@ -117,6 +132,8 @@ class Subscriptions:
             entropy: For its secret.
             check_url: Raises InvalidRequestError for a URL to which nothing may be posted.
             changed: Rung when a subscription came or went.
+            needs_proof: Whether a URL must be proved to belong to who asks.
+            check_means: Raises InvalidRequestError for a way of telling that we lack the means for.
         """
         self._store = store
         self._clock = clock
@@ -124,6 +141,8 @@ class Subscriptions:
         self._entropy = entropy
         self._check_url = check_url
         self._changed = changed
+        self._check_means = check_means
+        self._needs_proof = needs_proof
 
     async def add(self, request: SubscriptionRequest) -> Subscription:
         """Make a subscription with a secret of its own.
@@ -140,6 +159,7 @@ class Subscriptions:
         request.manner.check()
         _check_completion(request.completion)
         start = await self._start(request.from_sequence)
+        self._check_sending(request.sending)
         subscription = Subscription(
             id=self._ids.ordered(),
             url=request.url,
@@ -153,6 +173,8 @@ class Subscriptions:
             polling=request.polling,
             key_id=request.key_id,
             completion=request.completion and replace(request.completion, after=start),
+            sending=request.sending,
+            state=SubscriptionState.PENDING if self._needs_proof(request.url) else SubscriptionState.ACTIVE,
         )
         await self._store.add_subscription(subscription)
         self._changed.ring()
@@ -161,6 +183,12 @@ class Subscriptions:
     async def _check_key(self, key_id: str | None) -> None:
         if key_id is not None and await self._store.get_api_key(key_id) is None:
             raise InvalidRequestError("key_id names no API key; `tracker keys list` shows those that there are.")
+
+    def _check_sending(self, sending: Sending) -> None:
+        check_sending(sending)
+        if sending.credentials is not None:
+            self._check_url(sending.credentials.token_url)
+        self._check_means(sending)
 
     def _secret(self) -> str:
         return "whsec_" + b64encode(self._entropy.token(_SECRET_BYTES)).decode()
@@ -221,7 +249,9 @@ class Subscriptions:
             after = changes.on(before)
             check_filter(after.entry_filter)
             after.manner.check()
-            return reachable(after) if after.url != before.url else after
+            if changes.sending:
+                self._check_sending(after.sending)
+            return moved(after, is_proved=not self._needs_proof(after.url)) if after.url != before.url else after
 
         return await self._alter(subscription_id, with_changes, check)
 
@@ -242,9 +272,7 @@ class Subscriptions:
         Raises:
             SubscriptionNotFoundError: There is none of this id.
         """
-        return await self._alter(
-            subscription_id, lambda before: replace(reachable(before), paused_at=None), check, is_anew=True
-        )
+        return await self._alter(subscription_id, resumed, check, is_anew=True)
 
     async def rotate_secret(
         self, subscription_id: str, overlap: timedelta, check: Callable[[int], None]

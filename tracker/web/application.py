@@ -15,6 +15,8 @@ from tracker.web.api import (
     imports,
     journal,
     journeys,
+    notification_keys,
+    ownership,
     payments,
     polls,
     providers,
@@ -43,6 +45,8 @@ OPERATIONS = (
     *polls.OPERATIONS,
     *completions.OPERATIONS,
     *replays.OPERATIONS,
+    *notification_keys.OPERATIONS,
+    *ownership.OPERATIONS,
     *quarantine.OPERATIONS,
     *providers.OPERATIONS,
 )

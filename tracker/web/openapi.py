@@ -23,6 +23,7 @@ from tracker.web.problems import STATUSES
 Mode = Literal["validation", "serialization"]
 _REF = "#/components/schemas/{model}"
 _ALWAYS = ("unauthorized", "forbidden", "invalid_request", "internal_error", "not_ready")
+_AUTHORIZATION = 2  # of these are about the key
 _WITH_BODY = ("malformed_json", "unsupported_media_type", "body_too_large")
 _PARAMETERS = {
     "provider": "The provider's id in the configuration.",
@@ -137,9 +138,11 @@ def _operation(operation: Operation, shapes: _Shapes) -> dict[str, Any]:
         "operationId": operation.handle.__module__.rpartition(".")[2] + "_" + operation.handle.__name__,
         "tags": [_tag(operation)],
         "summary": operation.summary,
-        "description": f"{operation.description}\n\nScope: `{operation.scope}`.".strip(),
+        "description": f"{operation.description}\n\n{_who(operation)}".strip(),
         "responses": _responses(operation, shapes),
     }
+    if operation.scope is None:
+        described["security"] = []
     query = shapes.query(operation.query)
     parameters = [
         *(_path_parameter(name) for name in re.findall(r"{(\w+)}", operation.path)),
@@ -153,6 +156,10 @@ def _operation(operation: Operation, shapes: _Shapes) -> dict[str, Any]:
         content = {"application/json": {"schema": shapes.ref(operation.body, "validation")}}
         described["requestBody"] = {"required": operation.body_is_required, "content": content}
     return described
+
+
+def _who(operation: Operation) -> str:
+    return "No key is needed." if operation.scope is None else f"Scope: `{operation.scope}`."
 
 
 def _path_parameter(name: str) -> dict[str, Any]:
@@ -185,7 +192,8 @@ def _responses(operation: Operation, shapes: _Shapes) -> dict[str, Any]:
         _with_headers(described, names + ["Location"] * (status == HTTPStatus.CREATED))
         responses[str(status)] = described
     by_status: dict[int, list[str]] = {}
-    for code in (*operation.problems, *_ALWAYS, *(_WITH_BODY if operation.body is not None else ())):
+    always = _ALWAYS if operation.scope is not None else _ALWAYS[_AUTHORIZATION:]
+    for code in (*operation.problems, *always, *(_WITH_BODY if operation.body is not None else ())):
         by_status.setdefault(STATUSES[code], []).append(code)
     for status, codes in sorted(by_status.items()):
         responses[str(status)] = _problem(status, codes, shapes)
@@ -210,7 +218,11 @@ def _webhook(shapes: _Shapes) -> dict[str, Any]:
     headers = {
         "webhook-id": "The entry's id; the same on every attempt.",
         "webhook-timestamp": "When this attempt was made, in seconds since 1970.",
-        "webhook-signature": "`v1,` and a base64 HMAC-SHA256 of id, timestamp and body under the subscription's secret.",
+        "webhook-signature": (
+            "`v1,` and a base64 HMAC-SHA256 of id, timestamp and body, with dots between, under the subscription's secret; "
+            "one for each secret that is in force, with blanks between. Where `v1a` is wanted, also `v1a,` and a base64 "
+            "Ed25519 signature of the same by a key of `/v1/notification-keys`."
+        ),
     }
     return {
         "operationId": "told",

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from aiohttp import web
 
@@ -18,6 +18,7 @@ from tracker.usecases.pause import Pausing
 from tracker.usecases.payments import Payments
 from tracker.usecases.ping import Pings
 from tracker.usecases.poll import Polling
+from tracker.usecases.prove import Ownership
 from tracker.usecases.provider_health import ProviderHealth
 from tracker.usecases.quarantine import Quarantine
 from tracker.usecases.receive import Receiver
@@ -46,6 +47,7 @@ class Services:
         peers: Whose events are taken.
         ask_timeout_seconds: How long a caller waits for a holder's answer.
         metrics: Makes the page of metrics.
+        notification_jwks: Our public keys that verify notifications, as JWK Set.
         traces: What follows events; None: nobody wants to know.
         max_connections: How many connections may be open at once.
         is_ready: Whether the service can do its work; raises or says no if not.
@@ -71,10 +73,12 @@ class Services:
     subscriptions: Subscriptions
     pings: Pings
     resending: Resending
+    ownership: Ownership
     api_keys: ApiKeys
     provider_health: ProviderHealth
     meters: Meters
     metrics: Callable[[], Awaitable[MetricsPage]]
+    notification_jwks: Callable[[], dict[str, Any]]
     body_timeout_seconds: float
     max_connections: int
     is_ready: Callable[[], Awaitable[bool]]

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from tests.adapters.sinks.heard import Heard
 from tests.adapters.sinks.nats_server import PASSWORD
-from tracker.adapters.sender import open_sender, signed_headers
+from tracker.adapters.sender import open_sender
 from tracker.adapters.sinks.broker import Broker, Sink
 from tracker.adapters.sinks.by_scheme import SenderByScheme
 from tracker.adapters.sinks.kafka import KafkaSink
@@ -150,7 +150,9 @@ async def a_teller(place: Place, *, total_seconds: float = TOTAL_SECONDS, **chan
         if place.scheme != "http":
             found = broker(place, **changes)
             sinks[found.address] = sink_of(found, total_seconds)
-        teller = Teller(SenderByScheme(post, sinks, signed_headers, total_seconds=total_seconds), list(sinks.values()))
+        teller = Teller(
+            SenderByScheme(post, sinks, post.signed_headers, total_seconds=total_seconds), list(sinks.values())
+        )
         try:
             yield teller
         finally:

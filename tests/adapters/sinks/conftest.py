@@ -28,7 +28,7 @@ def nats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
 def rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitmqServer]:
     if rabbitmq_server.PROGRAM is None:
         pytest.skip("there is no rabbitmq-server; Debian's package of that name brings it")
-    server = RabbitmqServer(tmp_path_factory.mktemp("rabbitmq"), unused_port(), unused_port(), unused_port())
+    server = RabbitmqServer(tmp_path_factory.mktemp("rabbitmq"), *(unused_port() for _ in range(4)))
     server.up()
     yield server
     server.down()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import aiormq
+import trustme
 
 from tests.adapters.sinks.heard import Heard
 from tests.adapters.sinks.nats_server import wait_for_port, wait_until_stopped
@@ -32,10 +33,12 @@ class RabbitmqServer:
 
     scheme = "amqp"
 
-    def __init__(self, folder: Path, port: int, distribution_port: int, mapper_port: int) -> None:
+    def __init__(self, folder: Path, port: int, tls_port: int, distribution_port: int, mapper_port: int) -> None:
         self.folder = folder
+        self.tls_port = tls_port
         self.port = port
         self.process: subprocess.Popen[bytes] | None = None
+        self.mapper: subprocess.Popen[bytes] | None = None
         self.environment = {
             name: value for name, value in os.environ.items() if not name.startswith(("RABBITMQ_", "ERL_"))
         } | {
@@ -53,16 +56,29 @@ class RabbitmqServer:
             "ERL_EPMD_ADDRESS": "127.0.0.1",
         }
         (folder / "enabled_plugins").write_text("[].\n")
-        self.configure()
-
-    def configure(self, more: str = "") -> None:
-        """Write the server's configuration."""
-        (self.folder / "rabbitmq.conf").write_text(
-            f"listeners.tcp.1 = 127.0.0.1:{self.port}\nmax_message_size = {MOST_BYTES}\n{more}"
+        authority = trustme.CA()
+        certificate = authority.issue_cert("localhost")
+        certificate.private_key_pem.write_to_path(str(folder / "server.key"))
+        certificate.cert_chain_pems[0].write_to_path(str(folder / "server.pem"))
+        authority.cert_pem.write_to_path(str(folder / "ca.pem"))
+        (folder / "rabbitmq.conf").write_text(
+            f"""
+listeners.tcp.1 = 127.0.0.1:{port}
+listeners.ssl.1 = 127.0.0.1:{tls_port}
+ssl_options.cacertfile = {folder}/ca.pem
+ssl_options.certfile = {folder}/server.pem
+ssl_options.keyfile = {folder}/server.key
+max_message_size = {MOST_BYTES}
+"""
         )
 
     def up(self) -> None:
         assert PROGRAM is not None
+        # Otherwise the node starts one, which outlives it.
+        self.mapper = subprocess.Popen(
+            ["epmd"], env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        wait_for_port(int(self.environment["ERL_EPMD_PORT"]), self.mapper)
         with (self.folder / "rabbitmq.log").open("ab") as log:
             self.process = subprocess.Popen(
                 [PROGRAM],
@@ -79,10 +95,10 @@ class RabbitmqServer:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
             self.process = None
-            # The port mapper has a session of its own; a node that comes back would not be let in beside its dead self.
-            subprocess.run(
-                ["epmd", "-relaxed_command_check", "-kill"], env=self.environment, capture_output=True, check=False
-            )
+        if self.mapper is not None:
+            self.mapper.kill()
+            self.mapper.wait()
+            self.mapper = None
 
     def freeze(self) -> None:
         assert self.process is not None

@@ -159,7 +159,7 @@ def _of_subscriptions(survey: Survey) -> Iterable[Metric]:
     told = [
         standing
         for standing in survey.subscriptions
-        if standing.state is not SubscriptionState.DISABLED and not standing.is_paused
+        if standing.state not in {SubscriptionState.DISABLED, SubscriptionState.PENDING} and not standing.is_paused
     ]
     lags = {standing.id: max(0, survey.journal_head - standing.cursor) for standing in told[:MOST_SUBSCRIPTIONS]}
     yield _by("tracker_subscription_lag_entries", "Entries behind the journal's head.", "subscription", lags)

@@ -188,8 +188,7 @@ class _Session:
         return Delivery(status=None) if refused is None else self._refusal(refused)
 
     def _refusal(self, error: KafkaError) -> Delivery:
-        if error.fatal():
-            self._is_broken = True
+        self._see_whether_broken(error)
         if error.code() in _AWAY:
             last = self._last_error
             raise ConnectionError(error.name() if last is None else last.name())
@@ -199,12 +198,20 @@ class _Session:
     def _hear_error(self, error: KafkaError) -> None:
         _log.debug("Kafka: %s", error)
         self._last_error = error
-        if error.fatal():
+        self._see_whether_broken(error)
+
+    def _see_whether_broken(self, error: KafkaError) -> None:
+        # What a producer answers after its end has the code alone.
+        if error.fatal() or error.code() == KafkaError._FATAL:  # noqa: SLF001
             self._is_broken = True
 
     def _listen(self) -> None:
         while not self._is_over.is_set():
-            self._producer.poll(_POLL_SECONDS)
+            try:
+                self._producer.poll(_POLL_SECONDS)
+            except KafkaException as error:  # a producer that is at its end says so here; others still wait for reports
+                self._hear_error(error.args[0])
+                self._is_over.wait(_POLL_SECONDS)
 
     async def leave(self) -> None:
         """End it; what is under way is given up."""
@@ -215,7 +222,8 @@ class _Session:
         self._thread.join(LEAVE_SECONDS)
         with suppress(KafkaException):
             self._producer.purge(blocking=False)
-        self._producer.poll(0)
+        with suppress(KafkaException):
+            self._producer.poll(0)
 
 
 def _settings(broker: Broker, servers: str) -> dict[str, Any]:

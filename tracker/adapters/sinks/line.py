@@ -54,8 +54,8 @@ class Line(Generic[Connection]):
         attempt = self._attempt
         if attempt is None or (attempt.done() and not self._stands(attempt)):
             attempt = self._attempt = asyncio.create_task(self._anew(attempt))
-            attempt.add_done_callback(_retrieve)
-        return await asyncio.shield(attempt)
+            attempt.add_done_callback(retrieve)
+        return await outcome(attempt)
 
     def _stands(self, attempt: asyncio.Task[Connection]) -> bool:
         return _is_made(attempt) and self._is_up(attempt.result())
@@ -123,7 +123,7 @@ async def apart(work: Coroutine[Any, Any, Said], lost: "asyncio.Future[None] | N
         ConnectionError: The connection was lost.
     """
     task = asyncio.create_task(work)
-    task.add_done_callback(_retrieve)
+    task.add_done_callback(retrieve)
     try:
         awaited: set[asyncio.Future[Any]] = {task} if lost is None else {task, lost}
         await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
@@ -135,7 +135,19 @@ async def apart(work: Coroutine[Any, Any, Said], lost: "asyncio.Future[None] | N
     return task.result()
 
 
-def _retrieve(task: "asyncio.Task[Any]") -> None:
+async def outcome(shared: "asyncio.Task[Said]") -> Said:
+    """Wait for what others wait for too: that we stop waiting does not stop it, and that it is stopped does not cancel us.
+
+    Raises:
+        ConnectionError: It was stopped.
+    """
+    await asyncio.wait({shared})
+    if shared.cancelled():
+        raise ConnectionError("the connection was lost")
+    return shared.result()
+
+
+def retrieve(task: "asyncio.Task[Any]") -> None:
     """Take note of what came of something for which perhaps nobody waits any more."""
     if not task.cancelled() and (error := task.exception()) is not None:
         _log.debug("A broker's client failed: %s", error)

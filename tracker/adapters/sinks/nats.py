@@ -94,13 +94,14 @@ class NatsSink:
                 closed_cb=session.hear_end,
                 **options,
             )
-        except (Error, ValueError) as error:
-            await session.leave()
-            raise ConnectionError(_why_not(error)) from error
-        except BaseException:
-            await session.leave()
+        except OSError:  # a certificate that is not trusted is a ValueError besides
             raise
-        session.is_connecting = False
+        except (Error, ValueError) as error:
+            raise ConnectionError(_why_not(error)) from error
+        finally:
+            session.is_connecting = False
+            if not session.client.is_connected:
+                session.client.drop()
         return session
 
 
@@ -123,6 +124,11 @@ class _Client(Client):
             raise ConnectionError("it does not offer TLS")
         command: bytes = super()._connect_command()
         return command
+
+    def drop(self) -> None:
+        """Let go of what has not become a connection: after a failed handshake, ending it in good order waits for ever."""
+        if self._transport:
+            self._transport.close()  # type: ignore[no-untyped-call]
 
 
 class _Session:

@@ -37,7 +37,7 @@ from pamqp.commands import Basic
 from yarl import URL
 
 from tracker.adapters.sinks.broker import CLIENT_NAME, NOT_ALLOWED, NOT_NOW, NOT_THERE, TOO_LARGE, Broker
-from tracker.adapters.sinks.line import Line, apart, connect_anywhere
+from tracker.adapters.sinks.line import Line, apart, connect_anywhere, outcome, retrieve
 from tracker.adapters.sinks.message import CONTENT_TYPE, Message
 from tracker.domain.broker_url import LONGEST_NAME_BYTES, Target
 from tracker.ports import Delivery
@@ -45,7 +45,8 @@ from tracker.ports import Delivery
 _HEARTBEAT_SECONDS: Final = 10
 _PERSISTENT: Final = 2
 _MOST_CHANNELS: Final = 256
-_TRIES: Final = 2  # one for what another message did to our channel
+# What another message did to our channel costs one; what was sent behind it, and did to the connection, another.
+_TRIES: Final = 3
 _SIZE_LIMIT = re.compile(r"message size \d+ is larger than configured max size (\d+)")
 _THIS_BODY: Final = 400
 
@@ -64,12 +65,18 @@ class RabbitmqSink:
         routing_key = target.filled(message.facts)
         if len(routing_key) > LONGEST_NAME_BYTES:
             return Delivery(status=_THIS_BODY, error=f"Its routing key is longer than {LONGEST_NAME_BYTES} bytes.")
+        lost = ConnectionError("it closed the channel again and again")
         for _ in range(_TRIES):
             session = await self._line.get()
-            delivery = await session.publish(target.container, routing_key, message)
+            try:
+                delivery = await session.publish(target.container, routing_key, message)
+            except ConnectionError as error:
+                session.give_up()
+                lost = error
+                continue
             if delivery is not None:
                 return delivery
-        raise ConnectionError("it closed the channel again and again")
+        raise lost
 
     async def probe(self) -> None:
         """Connect, unless that is done already."""
@@ -135,14 +142,18 @@ class _Session:
         self._connection = connection
         self._channels: OrderedDict[str, asyncio.Task[AbstractChannel]] = OrderedDict()
         self._busy: dict[str, int] = {}
+        self._most_bytes: int | None = None
+        self._is_broken = False
 
     @property
     def is_up(self) -> bool:
-        """Whether anything may come of a publish."""
-        return self._connection.is_opened
+        """Whether anything may come of a publish. While it is being closed, the library still calls it open."""
+        return self._connection.is_opened and not self._is_broken
 
     async def publish(self, exchange: str, routing_key: str, message: Message) -> Delivery | None:
         """Publish, and wait for the confirm; None: the channel was closed for another message."""
+        if self._most_bytes is not None and len(message.body) > self._most_bytes:
+            return _too_large(self._most_bytes)  # learnt once, so that it costs a channel once
         self._busy[message.to] = self._busy.get(message.to, 0) + 1
         try:
             channel = await self._channel(message.to)
@@ -165,9 +176,10 @@ class _Session:
             return Delivery(status=NOT_ALLOWED, error=f"The user may not publish to the exchange {exchange!r}.")
         except ChannelPreconditionFailed as error:
             limit = _SIZE_LIMIT.search(str(error))
-            if limit is not None and len(message.body) > int(limit[1]):
-                return Delivery(status=TOO_LARGE, error=f"The broker takes messages of {limit[1]} bytes at most.")
-            return None
+            if limit is None:
+                raise ConnectionError("it closed the channel") from error
+            self._most_bytes = int(limit[1])
+            return _too_large(self._most_bytes) if len(message.body) > self._most_bytes else None
         except ChannelInvalidStateError:
             return None
         except AMQPError as error:
@@ -186,13 +198,14 @@ class _Session:
             # Somebody else may have been quicker meanwhile.
             opening = self._channels.get(to, opening)
             if opening is None or (opening.done() and not _is_open(opening)):
-                opening = self._channels[to] = asyncio.create_task(apart(self._open_channel()))
+                opening = self._channels[to] = asyncio.create_task(self._open_channel())
+                opening.add_done_callback(retrieve)
         self._channels.move_to_end(to)
-        return await asyncio.shield(opening)
+        return await outcome(opening)
 
     async def _open_channel(self) -> AbstractChannel:
         try:
-            return await self._connection.channel(publisher_confirms=True, on_return_raises=True)
+            return await apart(self._connection.channel(publisher_confirms=True, on_return_raises=True))
         except (AMQPError, RuntimeError) as error:
             raise ConnectionError("it opens no channel") from error
 
@@ -205,12 +218,20 @@ class _Session:
             if opened.done() and _is_open(opened):
                 await apart(opened.result().close())
 
+    def give_up(self) -> None:
+        """Let the next one who needs a connection make another."""
+        self._is_broken = True
+
     async def leave(self) -> None:
         """End it."""
         for opening in self._channels.values():
             opening.cancel()
         if not self._connection.is_closed:
             await apart(self._connection.close())
+
+
+def _too_large(most_bytes: int) -> Delivery:
+    return Delivery(status=TOO_LARGE, error=f"The broker takes messages of {most_bytes} bytes at most.")
 
 
 def _is_open(opening: "asyncio.Task[AbstractChannel]") -> bool:

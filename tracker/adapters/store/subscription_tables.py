@@ -31,6 +31,8 @@ subscription = Table(
     Column("poll_visibility_seconds", Integer, nullable=False, server_default="60"),
     Column("key_id", String(32)),
     Column("completion", Json),
+    Column("sending", Json),
+    Column("challenge", String(64)),
 )
 parked = Table(
     "parked",

@@ -22,8 +22,8 @@ _TERMS = frozenset(
         "version",
     }
 )
-_TERMS |= {"poll_format", "poll_visibility_seconds", "key_id", "completion"}
-_SECRET = frozenset({"secret", "retired_secrets"})
+_TERMS |= {"sending", "challenge", "poll_format", "poll_visibility_seconds", "key_id", "completion"}
+_SECRET = frozenset({"secret", "retired_secrets", "sending"})
 _PLACE = frozenset({"cursor", "last_delivered_at"})
 _TOLD = frozenset({"announced"})
 _FIXED = frozenset({"id", "created_at"})

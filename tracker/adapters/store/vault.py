@@ -87,10 +87,22 @@ def _changed(one: Subscription, change: Callable[[str, str], str]) -> Subscripti
     def at(text: str, name: str) -> str:
         return change(text, f"subscription\n{one.id}\n{name}")
 
+    sending, credentials = one.sending, one.sending.credentials
     return replace(
         one,
         secret=at(one.secret, "secret"),
         retired_secrets=tuple(
             replace(retired, secret=at(retired.secret, "retired_secret")) for retired in one.retired_secrets
+        ),
+        sending=replace(
+            sending,
+            headers=tuple(
+                replace(header, value=at(header.value, f"header\n{header.name}")) for header in sending.headers
+            ),
+            credentials=None
+            if credentials is None
+            else replace(
+                credentials, client_secret=at(credentials.client_secret, f"client_secret\n{credentials.token_url}")
+            ),
         ),
     )

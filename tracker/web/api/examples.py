@@ -176,6 +176,7 @@ OF_MODELS: Final[dict[str, dict[str, Any]]] = {
     "RefreshIn": REFRESH,
     "SubscriptionIn": SUBSCRIPTION,
     "SubscriptionChangesIn": SUBSCRIPTION_CHANGES,
+    "ProofIn": {"challenge": "Yk3sVn0eYq1m9b7t2cXo5uZr8wLd4fGh6jKp0aSi1nE"},
     "RotationIn": ROTATION,
     "PollIn": POLL,
     "CompletionReportIn": COMPLETION_REPORT,

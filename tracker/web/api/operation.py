@@ -28,7 +28,7 @@ class Operation:
     Attributes:
         method: HTTP's; what answers GET answers HEAD too.
         path: With its parameters in braces, each one segment.
-        scope: What the caller's key must have.
+        scope: What the caller's key must have; None: anybody may, without a key.
         summary: One line.
         description: More, in Markdown.
         handle: What does it.
@@ -42,7 +42,7 @@ class Operation:
 
     method: str
     path: str
-    scope: str
+    scope: str | None
     summary: str
     handle: Callable[[web.Request, Services], Awaitable[web.StreamResponse]]
     description: str = ""
@@ -57,7 +57,8 @@ class Operation:
         """The route that checks the caller and calls it."""
 
         async def handler(request: web.Request) -> web.StreamResponse:
-            request[KEY] = await require_scope(request, self.scope)
+            if self.scope is not None:
+                request[KEY] = await require_scope(request, self.scope)
             query_of(request, self.query)
             for name, value in request.match_info.items():  # PostgreSQL refuses to look for NUL; neither is in any name
                 request.match_info[name] = value.replace("\0", "\ufffd")

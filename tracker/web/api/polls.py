@@ -3,6 +3,7 @@
 Spec: RFC 8936.
 """
 
+from contextlib import nullcontext
 from functools import partial
 
 from aiohttp import web
@@ -26,7 +27,7 @@ async def poll(request: web.Request, services: Services) -> web.Response:
         refused=given.refused(),
         is_gone=lambda: request.transport is None or request.transport.is_closing(),
     )
-    with awaiting_peer(request):
+    with awaiting_peer(request) if wanted.waits else nullcontext():
         handed = await services.polling.poll(
             request.match_info["subscription_id"], wanted, partial(_require_reader, request)
         )

@@ -6,7 +6,7 @@ from functools import partial
 
 from aiohttp import hdrs, web
 
-from tracker.domain.subscription import Subscription
+from tracker.domain.subscription import Subscription, SubscriptionState
 from tracker.usecases.subscribe import SubscriptionRequest
 from tracker.web.api.conditions import require_version
 from tracker.web.api.cursor import cursor_after, key_of
@@ -62,8 +62,11 @@ async def add(request: web.Request, services: Services) -> web.Response:
             polling=polling,
             key_id=given.key_id,
             completion=None if given.completion is None else given.completion.terms(),
+            sending=given.sending(),
         )
     )
+    if made.state is SubscriptionState.PENDING:
+        made = await services.ownership.challenge(made.id)
     place = {str(hdrs.LOCATION): f"/v1/subscriptions/{made.id}"}
     return answer(NewSubscriptionOut.made(made, services.clock.now()), status=201, headers={**place, **_tag(made)})
 
@@ -95,13 +98,17 @@ async def show(request: web.Request, services: Services) -> web.Response:
 
 async def change(request: web.Request, services: Services) -> web.Response:
     """Change one."""
-    given = await body_of(request, SubscriptionChangesIn)
-    _require_private_scope(request, wanted=given.include_private)
+    given, sent_elsewhere = await body_of(request, SubscriptionChangesIn), False
+    if "url" in given.model_fields_set and "include_private" not in given.model_fields_set:
+        sent_elsewhere = (await services.subscriptions.get(request.match_info["subscription_id"])).include_private
+    _require_private_scope(request, wanted=given.include_private or sent_elsewhere)
     if "poll" in given.model_fields_set:
         services.polling.require(given.poll.terms())
     changed = await services.subscriptions.change(
         request.match_info["subscription_id"], given.changes(), partial(require_version, request)
     )
+    if given.changes().url is not None and changed.state is SubscriptionState.PENDING:
+        changed = await services.ownership.challenge(changed.id)
     return answer(SubscriptionOut.of(changed, services.clock.now()), headers=_tag(changed))
 
 
@@ -167,11 +174,13 @@ OPERATIONS = (
         scope="write",
         summary="Subscribe",
         description=(
-            "Entries are posted to the URL one by one, in order for each consent, at least once, signed by Standard Webhooks. "
-            "The secret is shown this once. Private and loopback addresses are refused unless the configuration lists them. "
+            "Entries are posted to the URL one by one, in order for each consent unless `order` is `none`, at least once, "
+            "signed by Standard Webhooks. The secret is shown this once. "
+            "Private and loopback addresses are refused unless the configuration lists them. "
             "Without a URL nothing is posted: the entries are polled. A "
             "URL that begins with `nats`, `tls`, `kafka`, `kafka+ssl`, `amqp` or `amqps` names a message broker that the "
-            "configuration has, and a place in it."
+            "configuration has, and a place in it. "
+            "Any other must be proved: a challenge is posted there, and until it comes back the subscription is `pending`."
         ),
         handle=add,
         body=SubscriptionIn,

@@ -7,6 +7,7 @@ from sqlalchemy import Row
 
 from tracker.adapters.store.rows.manner import announced_values, manner_values, to_announced, to_manner
 from tracker.adapters.store.rows.reading import Values, consistent
+from tracker.adapters.store.rows.sending import sending_value, to_sending
 from tracker.domain.completion import CompletionTerms
 from tracker.domain.pull import PollFormat, PollTerms
 from tracker.domain.subscription import EntryFilter, Parked, RetiredSecret, Subscription, SubscriptionState
@@ -48,6 +49,8 @@ def subscription_values(subscription: Subscription) -> Values:
         "poll_visibility_seconds": round(subscription.polling.visibility.total_seconds()),
         "key_id": subscription.key_id,
         "completion": _completion_values(subscription.completion),
+        "sending": sending_value(subscription.sending),
+        "challenge": subscription.challenge,
     }
 
 
@@ -88,6 +91,8 @@ def to_subscription(row: Row[Any]) -> Subscription:
         ),
         key_id=row.key_id,
         completion=_to_completion(row.completion),
+        sending=to_sending(row.sending),
+        challenge=row.challenge,
     )
 
 

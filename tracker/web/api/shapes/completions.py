@@ -91,7 +91,7 @@ class CompletionReportIn(In):
     )
     work: _Word = Field(description="What was done.")
     evidence_url: Annotated[
-        str, StringConstraints(pattern=r"^[a-z][a-z0-9+.-]*:[!-~]+$", max_length=2048), BeforeValidator(clean)
+        str, StringConstraints(pattern=r"^[a-z][a-z0-9+.-]*:[!-~]{1,2000}$"), BeforeValidator(clean)
     ] = Field(description="Where the proof is. It is kept and shown, and never followed.")
     done_at: TimeIn = Field(description="When it was done, by your clock; not ahead of ours.")
 

@@ -17,6 +17,7 @@ from tracker.web.api.shapes.completions import COMPLETION, CompletionTermsIn, Co
 from tracker.web.api.shapes.fields import In, Name, Out, TimeOut, clean
 from tracker.web.api.shapes.manner import AttemptsIn, AttemptsOut, MostInFlight, OrderIn
 from tracker.web.api.shapes.polls import KEY_ID, KeyId, PollTermsIn, PollTermsOut
+from tracker.web.api.shapes.sending import SendingIn, SendingOut, sending_facts
 
 _Several = Field(max_length=MOST_PATTERNS, strict=False)
 
@@ -48,7 +49,7 @@ _Types = Annotated[tuple[TypePattern, ...], Field(min_length=1, max_length=MOST_
 _Description = Annotated[str, StringConstraints(max_length=LONGEST_DESCRIPTION), BeforeValidator(clean)]
 
 
-class SubscriptionIn(In):
+class SubscriptionIn(SendingIn):
     """Somebody who must be told."""
 
     url: _Url | None = Field(
@@ -79,7 +80,7 @@ class SubscriptionIn(In):
     completion: CompletionTermsIn | None = Field(default=None, description=COMPLETION)
 
 
-class SubscriptionChangesIn(In):
+class SubscriptionChangesIn(SendingIn):
     """What is to be other than it is; what is left out stays."""
 
     # What stands for one that was left out fits no schema, and is not looked at.
@@ -120,6 +121,7 @@ class SubscriptionChangesIn(In):
             most_in_flight=self.most_in_flight if "most_in_flight" in sent else None,
             attempts=self.attempts.attempts() if "attempts" in sent else None,
             others={term: others[term] for name, term in _OTHERS.items() if name in sent},
+            sending=self.sending_changes(),
         )
 
 
@@ -142,7 +144,7 @@ class FilterOut(Out):
     to: tuple[str, ...]
 
 
-class SubscriptionOut(Out):
+class SubscriptionOut(SendingOut):
     """A subscription and where it stands."""
 
     id: str
@@ -159,7 +161,7 @@ class SubscriptionOut(Out):
         description="`closed`: sent what there is; `open`: left alone; `half_open`: the next entry shows whether it works again."
     )
     open_until: TimeOut | None = Field(description="Until when it is left alone, while the breaker is open for a time.")
-    disabled_at: TimeOut | None = Field(
+    disables_at: TimeOut | None = Field(
         description="From when on a try that fails disables it, while it is failing; see `attempts`."
     )
     cursor: int = Field(description="Everything up to this sequence is settled.")
@@ -261,13 +263,14 @@ class FailuresOut(Out):
 def _facts(subscription: Subscription, now: datetime) -> dict[str, Any]:
     heard, manner, breaker = subscription.entry_filter, subscription.manner, subscription.breaker(now)
     shaped = {"types", "filter", "order", "most_in_flight", "attempts", "breaker", "open_until"}
-    shaped |= {"url", "poll", "completion"}
+    shaped |= {"url", "poll", "completion", *SendingOut.model_fields}
     return {name: getattr(subscription, name) for name in SubscriptionOut.model_fields if name not in shaped} | {
         "url": subscription.url or None,
         "completion": None if subscription.completion is None else CompletionTermsOut.of(subscription.completion),
         "poll": PollTermsOut.of(subscription.polling) if subscription.is_polled else None,
         "types": heard.types,
         "last_error": subscription.trouble,
+        **sending_facts(subscription.sending),
         "filter": FilterOut(
             provider=tuple(sorted(heard.provider)), kind=tuple(sorted(heard.kind)), to=tuple(sorted(heard.to))
         ),

@@ -150,7 +150,8 @@ class Subscription:
     def is_told(self) -> bool:
         """Whether anything is to be sent."""
         is_for_us = not self.is_polled and self.locked is None
-        return self.state is not SubscriptionState.DISABLED and self.paused_at is None and is_for_us
+        is_ready = self.state not in {SubscriptionState.DISABLED, SubscriptionState.PENDING}
+        return is_ready and self.paused_at is None and is_for_us
 
     @property
     def trouble(self) -> str | None:

@@ -54,7 +54,7 @@ def test_the_lag_is_what_is_left_to_settle_and_disabled_ones_have_none():
     states = {
         s.value: registry.get_sample_value("tracker_subscriptions", {"state": s.value}) for s in SubscriptionState
     }
-    assert states == {"active": 2, "failing": 0, "disabled": 1}
+    assert states == {"active": 2, "failing": 0, "disabled": 1, "pending": 0}
 
 
 def test_the_lag_in_seconds_is_the_age_of_what_is_not_settled():

@@ -242,12 +242,12 @@ async def test_how_a_refusal_begins_is_kept_and_no_more_of_it(sender: WebhookSen
     assert "answer=" not in repr(delivery)
 
 
-async def test_of_what_was_taken_no_answer_is_kept(sender: WebhookSender) -> None:
+async def test_how_an_answer_begins_is_at_hand_for_the_proof_that_it_may_be(sender: WebhookSender) -> None:
     async def thank(_: web.Request) -> web.Response:
         return web.Response(text="thank you")
 
     async with an_endpoint(thank) as endpoint:
-        assert (await send(sender, endpoint.url)).answer is None
+        assert (await send(sender, endpoint.url)).answer == b"thank you"
 
 
 async def test_cookies_are_not_kept(sender: WebhookSender) -> None:

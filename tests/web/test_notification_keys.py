@@ -16,7 +16,7 @@ def use_a_key(site: Site, folder: Path) -> str:
     path.touch(mode=0o600)
     path.write_text(make_notification_keys())
     keys = load_notification_keys(path)
-    site.tracker.sender.sign_with(keys)
+    site.tracker.webhooks.sign_with(keys)
     return keys.kid
 
 

@@ -186,7 +186,7 @@ async def test_what_cannot_be_done_here_says_what_can(shared_site: Site, call: s
         {"from_sequence": 1.0},
         {"from_sequence": "1"},
         {"from_sequence": 2**63},
-        {"order": "none"},
+        {"order": "strict"},
         {"include_private": "yes"},
         {"secret": "whsec_mine"},
     ],

@@ -238,4 +238,7 @@ def test_a_wait_is_obeyed_even_if_others_pass() -> None:
     desk.arrive(3)
     assert desk.endpoint.to_try() == []
     desk.clock.advance(30)
-    assert [waiting.sequence for waiting in desk.endpoint.to_try()] == [1, 3]
+    assert [waiting.sequence for waiting in desk.endpoint.to_try()] == [
+        3,
+        1,
+    ]  # not again the one that was asked to wait

@@ -400,7 +400,7 @@ async def test_one_that_is_not_told_waits_and_nothing_is_counted(again: Retellin
         assert await again.counted(replay) == (0, 0, 0, "waiting")
         saved = await again.world.saved()
         back = replace(saved, paused_at=None, state=SubscriptionState.ACTIVE)
-        await again.world.real_store.change_subscription(back, saved.version)
+        await again.world.real_store.change_subscription(back, saved.version, is_anew=True)
         await again.turns()
         assert (await again.now(replay)).done >= 3
         await again.world.real_store.delete_subscription(SUBSCRIPTION)

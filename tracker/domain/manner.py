@@ -50,6 +50,11 @@ class Attempts:
         """How long an endpoint may take nothing until it is disabled."""
         return timedelta(seconds=self.disable_after_seconds)
 
+    @property
+    def longest_wait_alone(self) -> timedelta:
+        """No entry waits for longer at a time."""
+        return _with_jitter(max(self.alone_seconds), 1.0)
+
     def wait_alone(self, refusals: int, *, fraction: float) -> timedelta | None:
         """How long an entry waits that was refused alone so often; None: it is given up.
 
@@ -73,6 +78,10 @@ class Attempts:
 
 def _with_jitter(seconds: int, fraction: float) -> timedelta:
     return timedelta(seconds=seconds) * (1 + _JITTER * fraction)
+
+
+LONGEST_WAIT_DOWN: Final = _with_jitter(LONGEST_WAIT_DOWN_SECONDS, 1.0)
+"""No endpoint is left alone for longer at a time, whatever it asks for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

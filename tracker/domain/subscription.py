@@ -149,9 +149,9 @@ class Subscription:
     @property
     def is_told(self) -> bool:
         """Whether anything is to be sent."""
-        is_off = self.state in {SubscriptionState.DISABLED, SubscriptionState.PENDING}
         is_for_us = not self.is_polled and self.locked is None
-        return not is_off and self.paused_at is None and is_for_us
+        is_ready = self.state not in {SubscriptionState.DISABLED, SubscriptionState.PENDING}
+        return is_ready and self.paused_at is None and is_for_us
 
     @property
     def trouble(self) -> str | None:
@@ -205,6 +205,8 @@ class Parked:
 MOST_RETIRED_SECRETS: Final = 4
 """So many retired secrets sign beside the one in use: each is a signature more in a header."""
 
+_UNTRIED: Final = 0.1
+"""Whoever was not tried for such a part of the way to disablement is not disabled by the first try after it."""
 REFUSED_BY_ALL: Final = 10
 """So many consents' entries refused in a row, each with the words that mean "this body", mean the endpoint after all."""
 
@@ -250,8 +252,13 @@ def failing(
         fraction: A random number from 0 up to 1, for jitter.
         wait_seconds: How long it asked us to wait; it is never tried earlier, but perhaps later.
     """
-    since = subscription.failing_since or now
-    if now - since >= subscription.manner.attempts.disable_after:
+    since, due_at = subscription.failing_since, subscription.next_attempt_at
+    if since is None or since > now:  # a clock that was ahead has begun to count
+        since = now
+    days = subscription.manner.attempts.disable_after
+    # After a time in which nobody tried, by our fault or by the clock's, one failure says little of that time.
+    was_tried = due_at is None or now - due_at < days * _UNTRIED
+    if was_tried and now - since >= days:
         return disabled(replace(subscription, failing_since=since), error=error)
     failures = subscription.failures + 1
     wait = max(

@@ -13,8 +13,8 @@ while many behind it are delivered is set aside: it gets a row, and the cursor g
 import heapq
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from tracker.domain.manner import Order
 from tracker.domain.subscription import Parked
@@ -185,6 +185,16 @@ class Backlog:
             heapq.heappush(self._alarms, (lane[0].parked.next_attempt_at, lane[0].sequence, key))
         elif lane:
             heapq.heappush(self._ready, (lane[0].sequence, key))
+
+    def hurry(self, now: datetime, longest: timedelta) -> None:
+        """Let what waits for longer than that be due now."""
+        for key, lane in self._lanes.items():
+            late = [one for one in lane if one.parked is not None and one.parked.next_attempt_at - now > longest]
+            for waiting in late:
+                if waiting.parked is not None:
+                    self._set_row(waiting, replace(waiting.parked, next_attempt_at=now))
+            if late and key not in self._busy:
+                self._proceed(key)
 
     # ------------------------------------------------------------------------------------------ what came of it
 

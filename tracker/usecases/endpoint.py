@@ -24,6 +24,7 @@ from enum import Enum, auto
 
 from tracker.domain import subscription as domain
 from tracker.domain.in_flight import InFlight
+from tracker.domain.manner import LONGEST_WAIT_DOWN
 from tracker.domain.subscription import REFUSED_BY_ALL, Subscription, SubscriptionState
 from tracker.ports import Clock, Delivery, Entropy
 from tracker.usecases.backlog import Backlog, Waiting
@@ -86,6 +87,9 @@ class Endpoint:
         # Of the last pair of tries:
         self._tried: frozenset[int] = frozenset()
         self._was_compared = True
+        self._held_back = False
+        # Who was asked to wait last:
+        self._asked_to_wait: Waiting | None = None
 
     @property
     def state(self) -> SubscriptionState:
@@ -123,7 +127,7 @@ class Endpoint:
                 self._suspects.append((waiting, delivery))
             case _About.PACE:
                 self.in_flight.note_failed()
-                self._backlog.release(waiting)
+                self._put_off(waiting, delivery)
                 self._pace = delivery
             case _About.END:
                 self._backlog.release(waiting)
@@ -150,6 +154,30 @@ class Endpoint:
             else:
                 self._backlog.release(waiting)
 
+    def _put_off(self, waiting: Waiting, delivery: Delivery) -> None:
+        """It was asked to wait. If others passed since it was asked before, it is set aside, and the cursor goes on past it.
+
+        A refusal is that only in words that can mean it too: 429 is never about an entry.
+        """
+        self._asked_to_wait = waiting
+        if waiting.tried_at is None or not self._has_passed_since(waiting.tried_at):
+            waiting.tried_at = self._clock.now()
+            self._backlog.release(waiting)
+        elif delivery.status != _TOO_FAST:
+            self._refuse(waiting, delivery)
+        else:
+            waiting.tried_at = self._clock.now()
+            attempts = 0 if waiting.parked is None else waiting.parked.attempts
+            self._park(waiting, attempts, waiting.tried_at + _ALMOST_GIVEN_UP, delivery)
+
+    def mind_the_clock(self) -> None:
+        """What waits for longer than anything ever has to was put off by a clock that was ahead: it is due."""
+        now, attempts = self._clock.now(), self.subscription.manner.attempts
+        self._backlog.hurry(now, max(attempts.longest_wait_alone, _LONGEST_WAIT_FOR_PROOF))
+        due_at = self.subscription.next_attempt_at
+        if due_at is not None and due_at - now > LONGEST_WAIT_DOWN:
+            self.subscription = replace(self.subscription, next_attempt_at=now)
+
     # ------------------------------------------------------------------------------------------ while it fails
 
     def to_try(self) -> list[Waiting]:
@@ -160,12 +188,17 @@ class Endpoint:
         foremost, others = heads[0], heads[1:]
         if self._is_early:
             # Not yet its time. But when the last tries had nothing to be compared with, and now there is, that may show
-            # at once that it was the entry.
+            # at once that it was the entry; and so may a ping, once others wait behind it.
             new = next((head for head in heads if not head.is_known_bad and head.sequence not in self._tried), None)
-            if self._was_compared or new is None:
+            is_news = new is not None or (self._backlog.has_followers(foremost) and not self._held_back)
+            if self._was_compared or not is_news:
                 return []
-            others = [new] if new is not foremost else others
-        return [foremost] if not others else [foremost, others[self.subscription.failures % len(others)]]
+            others = others if new in {None, foremost} else [new]
+        if not others:
+            return [foremost]
+        other = others[self.subscription.failures % len(others)]
+        # Whoever asks us to wait is heard at once, and no other tried. It must not always be the same who is tried first.
+        return [other, foremost] if foremost is self._asked_to_wait else [foremost, other]
 
     def is_unclear(self, waiting: Waiting, delivery: Delivery) -> bool:
         """Whether only a ping can show whose fault it was that the one entry that could be tried went wrong."""
@@ -191,6 +224,8 @@ class Endpoint:
         """
         waiting, delivery = answers[-1]
         about = _about(delivery)
+        if about is _About.PACE:
+            self._asked_to_wait = waiting
         if about is _About.TAKEN or (about is _About.ENTRY and not self._refuses_all):
             self._suspects = answers[:-1]
             self._works_again(waiting, delivery)
@@ -229,6 +264,7 @@ class Endpoint:
 
     def _compared(self, answers: list[tuple[Waiting, Delivery]], *, enough: bool) -> None:
         self._tried = frozenset(waiting.sequence for waiting, _ in answers)
+        self._held_back = any(self._backlog.has_followers(waiting) for waiting, _ in answers)
         self._was_compared = enough or (len(answers) > 1 and not all(waiting.is_known_bad for waiting, _ in answers))
 
     # ------------------------------------------------------------------------------------------ entries
@@ -254,18 +290,17 @@ class Endpoint:
 
     def _refuse_again(self, waiting: Waiting, delivery: Delivery) -> None:
         """An entry that was refused alone before went wrong, and nothing has passed in this run to compare it with."""
-        row, passed_at = waiting.parked, self.subscription.last_delivered_at
+        row = waiting.parked
         if row is None:
             raise ValueError("Only parked entries were refused before.")
         pause = self._wait_alone(row.attempts) or _ALMOST_GIVEN_UP
         tried_at = waiting.tried_at or row.next_attempt_at - pause
-        has_passed = passed_at is not None and passed_at > tried_at
         answers = delivery.status not in _NOBODY_HOME
-        if has_passed or (answers and self._backlog.has_followers(waiting)):
+        if self._has_passed_since(tried_at) or (answers and self._backlog.has_followers(waiting)):
             self._refuse(waiting, delivery)
             return
         now = waiting.tried_at = self._clock.now()
-        since = now - (passed_at or self.subscription.created_at)
+        since = now - (self.subscription.last_delivered_at or self.subscription.created_at)
         until = now + max(pause, min(since, _LONGEST_WAIT_FOR_PROOF))
         self._park(waiting, row.attempts, until, delivery)
 
@@ -289,6 +324,11 @@ class Endpoint:
         else:  # ahead of the cursor nothing is given up: after a crash it would be read, and told, again
             until = now + (wait or _ALMOST_GIVEN_UP)
             self._park(waiting, attempts, until, delivery)
+
+    def _has_passed_since(self, time: datetime) -> bool:
+        """Whether anything was taken since; what a clock that was ahead says of it does not count."""
+        passed_at = self.subscription.last_delivered_at
+        return passed_at is not None and time < passed_at <= self._clock.now()
 
     def _park(self, waiting: Waiting, attempts: int, until: datetime, delivery: Delivery) -> None:
         answer = delivery.shown_answer

@@ -81,8 +81,13 @@ class Replayer:
                 # Only what came through unharmed is remembered; after an error the store's word counts.
                 self._reruns[subscription_id] = rerun
                 return turn
-            if subscription_id not in await self._ports.book.to_run():
+            if subscription_id not in await self._ports.book.to_run() or not await self._is_told(subscription_id):
                 return turn
+
+    async def _is_told(self, subscription_id: str) -> bool:
+        """Whether it is told as far as the database cannot know: its secrets may be unreadable here."""
+        subscription = await self._ports.store.get_subscription(subscription_id)
+        return subscription is not None and subscription.is_told
 
     async def _load(self, subscription_id: str) -> Rerun | None:
         held = None

@@ -23,6 +23,7 @@ from tracker.domain.replay import NotTaken, Replay, ReplayState
 from tracker.domain.subscription import Subscription, SubscriptionState
 from tracker.journal.entry import Entry
 from tracker.ports import Clock, Delivery, Entropy, Held, ReplayBook, ReplayProgress, Sender, Store
+from tracker.usecases.announcing import is_about
 from tracker.usecases.pace import Pace
 from tracker.usecases.stream import Turn
 
@@ -129,6 +130,9 @@ class Rerun:
                 return Turn(is_over=True)
             if not self._window and not self._is_exhausted:
                 await self._fill(subscription)
+                continue  # that may have taken long, and there may be a long way to go: look again whether it is to be
+            if await self._let_go_of_unheard(subscription):
+                continue
             if not self._window and self._is_exhausted:
                 await self._end(ReplayState.DONE)
                 return Turn(is_over=True)
@@ -154,23 +158,22 @@ class Rerun:
     # ------------------------------------------------------------------------------------------ choosing
 
     async def _fill(self, subscription: Subscription) -> None:
-        """Take the next window out of what was chosen; what is not to be sent is settled by that."""
-        while not self._window and not self._is_exhausted:
-            sequences = await self._choose()
-            if len(sequences) < _PAGE:
-                self._is_exhausted = True
-            entries = await self._ports.store.entries_at(sequences) if sequences else {}
-            parked = await self._ports.book.still_told(self._replay.subscription_id, sequences)
-            wanted = 0
-            for sequence in sequences:
-                chosen = self._looked_at(sequence, entries.get(sequence), subscription, is_parked=sequence in parked)
-                self._window.append(chosen)
-                wanted += chosen.outcome is None
-                if wanted == WINDOW and sequence != sequences[-1]:
-                    self._is_exhausted = False  # the rest of the page is read again
-                    break
-            if not wanted:
-                await self._save()
+        """Take the next window out of a page of what was chosen; what is not to be sent is settled by that."""
+        sequences = await self._choose()
+        if len(sequences) < _PAGE:
+            self._is_exhausted = True
+        entries = await self._ports.store.entries_at(sequences) if sequences else {}
+        parked = await self._ports.book.still_told(self._replay.subscription_id, sequences)
+        wanted = 0
+        for sequence in sequences:
+            chosen = self._looked_at(sequence, entries.get(sequence), subscription, is_parked=sequence in parked)
+            self._window.append(chosen)
+            wanted += chosen.outcome is None
+            if wanted == WINDOW and sequence != sequences[-1]:
+                self._is_exhausted = False  # the rest of the page is read again
+                break
+        if not wanted:
+            await self._save()
 
     async def _choose(self) -> list[int]:
         selection, after = self._replay.selection, self._replay.position
@@ -182,10 +185,18 @@ class Rerun:
         if entry is None:
             lost = "No longer in the journal."
             return _Chosen(sequence, outcome=_Outcome.FAILED, error=lost)
-        hears = subscription.entry_filter.passes(
-            entry_type=entry.type, provider=entry.provider, kind=entry.kind, to=entry.to_status
-        )
-        return _Chosen(sequence, entry, outcome=None if hears and not is_parked else _Outcome.SKIPPED)
+        is_wanted = _hears(subscription, entry) and not is_parked
+        return _Chosen(sequence, entry, outcome=None if is_wanted else _Outcome.SKIPPED)
+
+    async def _let_go_of_unheard(self, subscription: Subscription) -> bool:
+        """Skip what the terms have come to forbid since it was chosen; whether that settles the window."""
+        for chosen in self._window:
+            if chosen.outcome is None and chosen.entry is not None and not _hears(subscription, chosen.entry):
+                chosen.outcome = _Outcome.SKIPPED
+        if not self._window or not all(chosen.outcome is not None for chosen in self._window):
+            return False
+        await self._save()
+        return True
 
     def _heads(self) -> list[_Chosen]:
         """The first of each consent in the window that is not settled."""
@@ -349,6 +360,12 @@ class Rerun:
             answer=chosen.answer,
             failed_at=self._ports.clock.now(),
         )
+
+
+def _hears(subscription: Subscription, entry: Entry) -> bool:
+    return not is_about(entry, subscription) and subscription.entry_filter.passes(
+        entry_type=entry.type, provider=entry.provider, kind=entry.kind, to=entry.to_status
+    )
 
 
 def _asks_to_wait(delivery: Delivery) -> bool:

@@ -103,6 +103,7 @@ class Stream:
         self._landed = 0
         self._has_retried = False  # the last that was started had a row
         self._heard = -1  # how often the bell had rung when we had read all there was
+        self._turned_at: datetime | None = None
 
     async def turn(self) -> Turn:
         """Do all that can be done now.
@@ -113,6 +114,7 @@ class Stream:
             LeaseLostError: Another process tells this subscriber now.
         """
         self._heard = -1
+        self._mind_the_clock()
         try:
             if self._endpoint.state is SubscriptionState.FAILING:
                 await self._fill()
@@ -141,6 +143,13 @@ class Stream:
         if not self._landed:
             return due_at
         return _first(due_at, self._saved_at + _SAVE_AFTER)
+
+    def _mind_the_clock(self) -> None:
+        """See that nothing waits for what an earlier clock said: on a first turn, and when the clock was set back."""
+        now, before = self._ports.clock.now(), self._turned_at
+        if before is None or now < before:
+            self._endpoint.mind_the_clock()
+        self._turned_at = now
 
     # ------------------------------------------------------------------------------------------ reading
 
@@ -181,8 +190,7 @@ class Stream:
                 rings = self._ports.news.rings
                 if self._endpoint.may_start:
                     await self._fill()
-                    if not self._is_ours():  # we were stopped for long, or cut off: another may be far ahead of us
-                        raise LeaseLostError
+                    self._require_ours()
                     await self._start(flight)
                 if not flight:
                     break
@@ -196,6 +204,10 @@ class Stream:
         finally:
             await flight.abandon()
         self._endpoint.conclude()
+
+    def _require_ours(self) -> None:
+        if not self._is_ours():  # we were stopped for long, or cut off: another may be far ahead of us
+            raise LeaseLostError
 
     async def _start(self, flight: Flight) -> None:
         """Fill the places. Waiting for one is no attempt."""
@@ -221,13 +233,18 @@ class Stream:
         return self._backlog.next(now, retries=may_retry)
 
     async def _entries(self, batch: list[Waiting]) -> list[tuple[Waiting, Entry]]:
-        """Read the entries of those that were parked. What is no longer in the journal is given up."""
+        """Read the entries of those that were parked.
+
+        What is no longer in the journal is given up. What the filter has come to forbid is let go.
+        """
         missing = [waiting.sequence for waiting in batch if waiting.entry is None]
         read = await self._ports.store.entries_at(missing) if missing else {}
         found: list[tuple[Waiting, Entry]] = []
         for waiting in batch:
             entry = waiting.entry or read.get(waiting.sequence)
-            if entry is not None:
+            if entry is not None and waiting.parked is not None and not self._hears(entry):
+                self._backlog.settle(waiting)
+            elif entry is not None:
                 found.append((waiting, entry))
             elif waiting.parked is not None:
                 lost = replace(
@@ -257,6 +274,7 @@ class Stream:
         pair = await self._entries([self._backlog.begin(waiting) for waiting in self._endpoint.to_try()])
         answers: list[tuple[Waiting, Delivery]] = []
         for waiting, entry in pair:
+            self._require_ours()
             answers.append((waiting, await self._post(entry)))
             if len(pair) == 1 and await self._is_shown_by_ping(*answers[0], entry.source):
                 break

@@ -193,6 +193,7 @@ async def test_plain_http_on_the_tls_port_is_cut_off(
     database: Path, keys: Path, hub: ScriptedHub, authority: Authority, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with doors(database, keys, hub, authority) as (_, http, receiver):
+        caplog.clear()  # of what was said at the start
         for url in (http, receiver):
             port = int(url.rpartition(":")[2])
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -388,6 +389,7 @@ async def test_a_half_written_pair_changes_nothing(
         pair = authority.issue("127.0.0.1")
         put(database.parent / "http.pem", pair.certificate)
         caplog.set_level(logging.WARNING)
+        caplog.clear()
         assert not await tracker.reload_certificates()
         assert await asyncio.to_thread(serial, http, context) == before
         assert ["does not belong to the certificate" in text for text in caplog.messages] == [True]

@@ -390,6 +390,7 @@ async def test_a_half_written_pair_changes_nothing(
         put(database.parent / "http.pem", pair.certificate)
         caplog.clear()  # of what was said at the start
         caplog.set_level(logging.WARNING)
+        caplog.clear()
         assert not await tracker.reload_certificates()
         assert await asyncio.to_thread(serial, http, context) == before
         assert ["does not belong to the certificate" in text for text in caplog.messages] == [True]

@@ -12,6 +12,7 @@ from tests.contract.facts import NewDatabase
 from tests.contract.test_completions import ENDS, World
 from tracker.adapters.clock import SystemEntropy, SystemIds
 from tracker.domain.subscription import EntryFilter
+from tracker.usecases.due_work import find_due
 from tracker.usecases.subscribe import SubscriptionChanges, Subscriptions
 from tracker.usecases.wake import Bell
 
@@ -70,3 +71,17 @@ async def test_one_with_a_long_journal_behind_it_is_changed_all_the_same(world: 
     await world.processes[1].run_once()
     due = await world.store.find_work((world.subscription.id, entries[-1].sequence, "data_deleted"))
     assert due is not None
+
+
+async def test_who_still_goes_by_the_terms_of_before_passes_over_nothing(world: World) -> None:
+    before = await world.subscribe(entry_filter=EntryFilter(types=("*",)), completion=None)
+    before = replace(before, completion=ENDS)
+    more = replace(ENDS, work=("data_deleted", "keys_destroyed"))
+    changes = SubscriptionChanges(others={"completion": more})
+    await changing(world).change(before.id, changes, lambda _: None)
+    (end,) = await world.move("a")
+    await find_due(world.store, before)  # as it was read a moment ago
+    assert await world.work() == []
+    await world.processes[1].run_once()
+    assert [work for _, work, _ in await world.work()] == ["data_deleted", "keys_destroyed"]
+    assert {sequence for sequence, *_ in await world.work()} == {end.sequence}

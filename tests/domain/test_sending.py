@@ -91,3 +91,12 @@ def test_what_is_taken_is_one_header_and_no_more(name: str, value: str) -> None:
     assert line.isprintable()
     assert line == line.strip()
     assert ":" not in name
+
+
+@pytest.mark.parametrize(
+    "url", ["nats://broker.example/x", "amqps://broker.example/?exchange=x", "file:///etc/passwd", ""]
+)
+def test_tokens_are_fetched_from_no_broker(url: str) -> None:
+    credentials = ClientCredentials(token_url=url, client_id="us", client_secret="s3cret")
+    with pytest.raises(InvalidRequestError, match="token_url"):
+        check_sending(Sending(credentials=credentials))

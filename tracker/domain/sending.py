@@ -181,3 +181,5 @@ def _check_credentials(credentials: ClientCredentials) -> None:
         raise InvalidRequestError(
             f"scope is words of visible ASCII with one blank between, {LONGEST_CREDENTIAL} at most."
         )
+    if not credentials.token_url.lower().startswith(("https://", "http://")):
+        raise InvalidRequestError("token_url begins with https://.")

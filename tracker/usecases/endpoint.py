@@ -160,15 +160,16 @@ class Endpoint:
         A refusal is that only in words that can mean it too: 429 is never about an entry.
         """
         self._asked_to_wait = waiting
-        if waiting.tried_at is None or not self._has_passed_since(waiting.tried_at):
-            waiting.tried_at = self._clock.now()
+        now, tried_at = self._clock.now(), waiting.tried_at
+        if tried_at is None or not self._has_passed_since(tried_at):
+            waiting.tried_at = now
             self._backlog.release(waiting)
         elif delivery.status != _TOO_FAST:
             self._refuse(waiting, delivery)
         else:
-            waiting.tried_at = self._clock.now()
+            waiting.tried_at = now
             attempts = 0 if waiting.parked is None else waiting.parked.attempts
-            self._park(waiting, attempts, waiting.tried_at + _ALMOST_GIVEN_UP, delivery)
+            self._park(waiting, attempts, now + _ALMOST_GIVEN_UP, delivery)
 
     def mind_the_clock(self) -> None:
         """What waits for longer than anything ever has to was put off by a clock that was ahead: it is due."""

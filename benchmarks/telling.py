@@ -16,7 +16,6 @@ import asyncio
 import gc
 import json
 import multiprocessing
-import os
 import statistics
 import tempfile
 import time
@@ -34,7 +33,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 from standardwebhooks import Webhook
 
-from benchmarks.machine import Database, database, description, resident_megabytes
+from benchmarks.machine import Database, database, description
 from benchmarks.wire import Told, sink
 from tests.contract.facts import a_consent, append, draft_about, save
 from tests.e2e.service import Service, issuer
@@ -85,7 +84,6 @@ async def run(options: argparse.Namespace, place: Database) -> dict[str, object]
         "versions": place.version(),
         "entries": len(entries),
         "at_a_time": options.most,
-        "resident_mb": round(resident_megabytes(os.getpid())),
         **found,
     }
 

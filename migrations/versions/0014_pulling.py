@@ -30,7 +30,7 @@ def upgrade() -> None:
     op.create_table(
         "pull_window",
         sa.Column("subscription_id", sa.String(length=36), nullable=False),
-        sa.Column("turn", sa.Integer(), nullable=False),
+        sa.Column("turn", sa.BigInteger(), nullable=False),
         sa.Column("scanned", sa.BigInteger(), nullable=False),
         sa.Column("open", Json(), nullable=False),
         sa.PrimaryKeyConstraint("subscription_id", name=op.f("pk_pull_window")),

@@ -85,12 +85,13 @@ def test_what_is_configured_is_what_the_sink_knows(password: Path) -> None:
 
 
 async def test_nothing_is_connected_to_until_somebody_is_told() -> None:
-    async with open_telling(settings(nats(url=f"nats://127.0.0.1:{unused_port()}"))):
+    async with open_telling(settings(nats(url=f"nats://127.0.0.1:{unused_port()}")), None, {}):
         pass
 
 
 async def test_a_subscription_may_name_what_is_configured_and_nothing_else() -> None:
-    async with open_telling(settings(nats())) as (_, check_url):
+    async with open_telling(settings(nats()), None, {}) as telling:
+        check_url = telling.check_url
         check_url("https://example.com/hook")
         check_url("http://127.0.0.1:9000/hook")
         check_url("nats://127.0.0.1/consents.{tracking_id}")
@@ -111,9 +112,9 @@ async def test_without_the_extra_registration_and_the_start_say_its_name(
     url: str, client: str, extra: str, monkeypatch: pytest.MonkeyPatch, password: Path
 ) -> None:
     monkeypatch.setitem(sys.modules, client, None)
-    async with open_telling(settings()) as (_, check_url):
+    async with open_telling(settings(), None, {}) as telling:
         with pytest.raises(ExtraNotInstalledError, match=rf'the extra "{extra}" is not installed; .*"\.\[{extra}\]"'):
-            check_url(url)
+            telling.check_url(url)
     chosen = settings(nats(url=url.partition("/c")[0].partition("?")[0], username="u", password_file=password))
     with pytest.raises(ConfigurationError, match=rf'the extra "{extra}" is not installed'):
         broker_sinks(chosen)
@@ -152,7 +153,7 @@ async def test_the_documents_commands_name_the_brokers_that_it_configures(passwo
     for block in _blocks("sh"):
         program, noun, verb, url, *_ = shlex.split(block)
         assert (program, noun, verb) == ("tracker", "subscriptions", "add")
-        brokers._check_url(url, allow_networks=(), brokers=[broker.address for broker in chosen.broker])
+        brokers._check_url(url, check=lambda _: None, brokers=[broker.address for broker in chosen.broker])
         named.append(broker_address(url.partition("?")[0] if "amqp" in url else url.rpartition("/")[0]))
     assert named == [broker.address for broker in chosen.broker]
 

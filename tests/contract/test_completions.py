@@ -269,7 +269,7 @@ async def test_with_a_subscription_goes_what_it_asked_for(world: World) -> None:
     await world.processes[0].run_once()
     assert await world.store.delete_subscription(made.id)
     assert await world.work() == []
-    assert await world.store.save_completion_watch(made.id, None, 1, []) is False
+    assert await world.store.save_completion_watch(made, None, 1, []) is False
     world.clock.advance(7200)
     assert await world.processes[0].run_once() == 0
 

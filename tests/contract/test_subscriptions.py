@@ -27,7 +27,9 @@ async def test_a_proof_is_a_part_of_the_terms_that_progress_leaves_alone(store: 
     made = a_subscription(state=SubscriptionState.PENDING, challenge="c" * 64)
     await store.add_subscription(made)
     assert await store.get_subscription(made.id) == made
-    assert await store.change_subscription(replace(made, state=SubscriptionState.ACTIVE, challenge=None), 1)
+    assert await store.change_subscription(
+        replace(made, state=SubscriptionState.ACTIVE, challenge=None), 1, is_anew=True
+    )
     assert await store.save_progress(Progress(subscription=replace(made, failures=1)))  # by the terms of before
     found = await store.get_subscription(made.id)
     assert found == replace(made, state=SubscriptionState.ACTIVE, challenge=None, version=2)

@@ -89,7 +89,7 @@ async def fill(database: Database) -> None:
         provider=consent.provider,
         due_at=START,
     )
-    assert await store.save_completion_watch(subscription.id, None, 1, [asked])
+    assert await store.save_completion_watch(subscription, None, 1, [asked])
     again = Replay(
         id=subscription.id,
         subscription_id=subscription.id,

@@ -34,6 +34,14 @@ REFUSED_ALTHOUGH_DESCRIBED = {
     "key_id names": "it must be the id of a key that there is",
     "The authorization details": "they are the holder's, of a form that the profile knows",
     "one of sequence": "a job resends one thing: a schema that says so is hard to read",
+    "client_certificate": "there are those of the configuration",
+    "signatures are": "`v1` is always among them",
+    "v1a cannot be signed": "the configuration may have no key for it",
+    "header": "names and values of headers have rules that would make the schema hard to read",
+    "client_id has": "printable ASCII, as the standard wants it",
+    "client_secret has": "likewise",
+    "scope is": "likewise",
+    "is not the challenge": "a text that was posted elsewhere",
     "of filter": "what the words of a filter may be depends on their place",
 }
 """Where the service refuses what fits its schema, by words of the problem; and why."""

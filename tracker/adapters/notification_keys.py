@@ -17,14 +17,13 @@ from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from tracker.adapters.private_files import ModePolicy, read_private
-from tracker.domain import strict_json
+from tracker.adapters.private_files import ModePolicy
+from tracker.adapters.private_key_sets import read_key_set
 from tracker.domain.errors import ConfigurationError
 from tracker.journal.private import base64url, from_base64url
 from tracker.profiles.compact import is_key_id
 
 _REMEDY: Final = "make one with `tracker keys make notifications`"
-_MOST_KEYS: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,27 +98,10 @@ def load_notification_keys(path: Path, mode_policy: ModePolicy = "refuse") -> No
     Raises:
         ConfigurationError: The file or one of its keys cannot be used.
     """
-    data = read_private(path, f"make the file with `tracker keys make notifications --out {path}`", mode_policy)
-    try:
-        document = strict_json.loads(data)
-    except strict_json.NotStrictJsonError as error:
-        raise ConfigurationError(f"The key file {path} is not JSON; {_REMEDY}.") from error
-    members = document.get("keys") if isinstance(document, dict) else None
-    if not isinstance(members, list) or not 1 <= len(members) <= _MOST_KEYS:
-        raise ConfigurationError(
-            f'The key file {path} is not a JWK Set with a list "keys" of 1 to {_MOST_KEYS}; put the private keys there, '
-            f"or {_REMEDY}."
-        )
-    keys: dict[str, NotificationKey] = {}
-    for position, member in enumerate(members, start=1):
-        key = _private_ed25519(member, f"Key {position} in {path}")
-        if key.kid in keys:
-            raise ConfigurationError(f'Two keys in {path} have the "kid" {key.kid!r}; remove one of them.')
-        keys[key.kid] = key
-    return NotificationKeys(tuple(keys.values()))
+    return NotificationKeys(tuple(read_key_set(path, "notifications", mode_policy, _private_ed25519).values()))
 
 
-def _private_ed25519(member: Any, subject: str) -> NotificationKey:
+def _private_ed25519(member: Any, subject: str) -> tuple[str, NotificationKey]:
     unusable = ConfigurationError(f"{subject} is no private Ed25519 JWK; {_REMEDY}.")
     if not isinstance(member, Mapping) or (member.get("kty"), member.get("crv")) != ("OKP", "Ed25519"):
         raise unusable
@@ -135,7 +117,7 @@ def _private_ed25519(member: Any, subject: str) -> NotificationKey:
     key = NotificationKey(member["kid"], private)
     if key.public_bytes != public:
         raise ConfigurationError(f'The halves "x" and "d" of {subject[0].lower()}{subject[1:]} differ; {_REMEDY}.')
-    return key
+    return key.kid, key
 
 
 def make_notification_keys() -> str:

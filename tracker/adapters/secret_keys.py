@@ -18,8 +18,8 @@ from typing import Any, Final
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from tracker.adapters.private_files import ModePolicy, read_private
-from tracker.domain import strict_json
+from tracker.adapters.private_files import ModePolicy
+from tracker.adapters.private_key_sets import read_key_set
 from tracker.domain.errors import ConfigurationError, TrackerError
 from tracker.journal.private import base64url, from_base64url
 
@@ -29,7 +29,6 @@ MARK: Final = "aesgcm:"
 _KEY_BYTES: Final = 32
 _NONCE_BYTES: Final = 12
 _KID = re.compile(r"[A-Za-z0-9_-]{1,16}")  # so that the longest secret, encrypted, has room in its column
-_MOST_KEYS: Final = 10
 _REMEDY: Final = "make one with `tracker keys make secrets`"
 
 
@@ -101,23 +100,7 @@ def load_secret_keys(path: Path, mode_policy: ModePolicy = "refuse") -> SecretKe
     Raises:
         ConfigurationError: The file or one of its keys cannot be used.
     """
-    data = read_private(path, f"make the file with `tracker keys make secrets --out {path}`", mode_policy)
-    try:
-        document = strict_json.loads(data)
-    except strict_json.NotStrictJsonError as error:
-        raise ConfigurationError(f"The key file {path} is not JSON; {_REMEDY}.") from error
-    members = document.get("keys") if isinstance(document, dict) else None
-    if not isinstance(members, list) or not 1 <= len(members) <= _MOST_KEYS:
-        raise ConfigurationError(
-            f'The key file {path} is not a JWK Set with a list "keys" of 1 to {_MOST_KEYS}; {_REMEDY}.'
-        )
-    keys: dict[str, bytes] = {}
-    for position, member in enumerate(members, start=1):
-        kid, key = _secret(member, f"Key {position} in {path}")
-        if kid in keys:
-            raise ConfigurationError(f'Two keys in {path} have the "kid" {kid!r}; remove one of them.')
-        keys[kid] = key
-    return SecretKeys(keys)
+    return SecretKeys(read_key_set(path, "secrets", mode_policy, _secret))
 
 
 def _secret(member: Any, subject: str) -> tuple[str, bytes]:

@@ -186,10 +186,14 @@ class Handout:
             self.chosen.append(handed)
         else:
             self.has_more = True
+            self._blocked.add(one.tracking_id)  # another may leave its place, and that is not for what comes after this
 
     def _is_out(self, one: OpenEntry) -> bool:
-        """Whether it may be at work with the subscriber; what lies ahead was handed out before our clock was stepped back."""
-        return one.handed_at is not None and timedelta() <= self._now - one.handed_at < self._visibility
+        """Whether it may be at work with the subscriber.
+
+        What lies ahead was handed out by a process with a faster clock; what lies far ahead, before ours was stepped back.
+        """
+        return one.handed_at is not None and abs(self._now - one.handed_at) < self._visibility
 
     # ------------------------------------------------------------------------------------------ what came of it
 

@@ -5,9 +5,10 @@ Spec: Standard Webhooks 1.0, "Signature scheme"; RFC 9110 §5 (fields), §7.6.1 
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from tracker.domain.errors import InvalidRequestError
 
@@ -119,6 +120,36 @@ def check_sending(sending: Sending) -> None:
         _check_credentials(sending.credentials)
         if any(header.name.lower() == "authorization" for header in sending.headers):
             raise InvalidRequestError("With oauth the header Authorization is ours; leave it out of headers.")
+
+
+def check_fits(sending: Sending, url: str) -> None:
+    """Refuse what nobody would ever be shown: a broker and who polls see no headers, tokens or certificates of ours.
+
+    Raises:
+        InvalidRequestError: There is such a thing, and nothing is posted to the URL.
+    """
+    is_posted = url.lower().startswith(("https://", "http://"))
+    if not is_posted and (sending.headers or sending.credentials or sending.certificate):
+        raise InvalidRequestError("headers, oauth and client_certificate go with an https:// URL only.")
+
+
+def check_secrets_stay(before: Sending, old_url: str, new_url: str, given: Collection[str]) -> None:
+    """Refuse to show a new host what was given for another: who may change the URL need not know it.
+
+    Args:
+        before: How it was told.
+        old_url: Where.
+        new_url: Where it is to be told.
+        given: Which members of `Sending` were given with that.
+
+    Raises:
+        InvalidRequestError: Headers or credentials would go to the new host.
+    """
+    if urlsplit(new_url)[:2] == urlsplit(old_url)[:2]:
+        return
+    for name, term in (("headers", "headers"), ("credentials", "oauth")):
+        if getattr(before, name) and name not in given:
+            raise InvalidRequestError(f"With another host in url, {term} must be given again, or emptied.")
 
 
 def _check_headers(headers: Sequence[StaticHeader]) -> None:

@@ -192,11 +192,12 @@ class Store(Inbox, Protocol):
         """How far the journal was looked at for work that one asks for; None: not yet."""
 
     async def save_completion_watch(
-        self, subscription_id: str, before: int | None, upto: int, due: Sequence[Work]
+        self, subscription: Subscription, before: int | None, upto: int, due: Sequence[Work]
     ) -> bool:
         """Write what is due and how far was looked, all in one; what is there stays.
 
-        False, and nothing is written, if it was not looked as far as `before` any more, or the subscription is gone.
+        False, and nothing is written, if it was not looked as far as `before` any more, or the subscription is of another
+        version, or gone.
         """
 
     async def overdue_work(self, now: datetime, limit: int, providers: Collection[str]) -> list[Work]:

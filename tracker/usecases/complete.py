@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
-from tracker.domain.completion import FAMILY, CompletionTerms, Work
+from tracker.domain.completion import Work
 from tracker.domain.consent import Channel, TrackingId
 from tracker.domain.errors import (
     CompletionConflictError,
@@ -23,10 +23,11 @@ from tracker.domain.errors import (
     SubscriptionNotFoundError,
     TrackerError,
 )
-from tracker.domain.subscription import EntryFilter, Subscription
+from tracker.domain.subscription import Subscription
 from tracker.journal.entry import Draft, Entry
 from tracker.ports import Store, Transaction, WorkKey, WorkQuery
 from tracker.usecases.drafting import draft_of
+from tracker.usecases.due_work import find_due
 from tracker.usecases.recording import Office, Recording
 from tracker.usecases.trail import Trail
 from tracker.usecases.wake import Bell
@@ -35,7 +36,6 @@ _log = logging.getLogger(__name__)
 
 OVERDUE: Final = "subscription.completion_overdue"
 COMPLETED: Final = "subscription.completed"
-_PAGE = 256
 _PAGES_AT_ONCE = 20
 _TOLD_AT_ONCE = 100
 _AHEAD = timedelta(minutes=5)
@@ -87,7 +87,7 @@ class Completions:
         errors: list[TrackerError] = []
         for subscription in await self._store.requiring_completion():
             try:
-                await self._watch(subscription)
+                await find_due(self._store, subscription, pages=_PAGES_AT_ONCE)
             except TrackerError as error:
                 errors.append(error)
         total = await self._tell_all()
@@ -119,21 +119,6 @@ class Completions:
             return 0
         self._told(entries)
         return len(entries)
-
-    async def _watch(self, subscription: Subscription) -> None:
-        """Read on for one of them, and write down what it asks for."""
-        terms = subscription.completion
-        if terms is None:
-            return
-        for _ in range(_PAGES_AT_ONCE):
-            before = await self._store.completion_watch(subscription.id)
-            page = await self._store.entries_after(max(before or 0, terms.after), _PAGE)
-            if not page:
-                return
-            due = [work for entry in page for work in _asked_of(subscription, terms, entry)]
-            is_written = await self._store.save_completion_watch(subscription.id, before, page[-1].sequence, due)
-            if not is_written or len(page) < _PAGE:
-                return  # another process is at it, or it was deleted
 
     # ------------------------------------------------------------------------------------------ reports
 
@@ -171,7 +156,7 @@ class Completions:
     async def _find(self, subscription: Subscription, report: CompletionReport) -> Work:
         found = await self._look_up(subscription.id, report)
         if found is None:  # whoever is quick reports before it was found to be due
-            await self._watch(subscription)
+            await find_due(self._store, subscription, pages=_PAGES_AT_ONCE)
             found = await self._look_up(subscription.id, report)
         if found is None:
             raise CompletionNotFoundError
@@ -195,29 +180,6 @@ class Completions:
         self._trail.appended(entries)
         if entries:
             self._journal_bell.ring()
-
-
-def _asked_of(subscription: Subscription, terms: CompletionTerms, entry: Entry) -> list[Work]:
-    """What an entry asks a subscriber for."""
-    facts: dict[str, Any] = {"entry_type": entry.type, "provider": entry.provider, "kind": entry.kind}
-    asks = EntryFilter(types=terms.types, to=terms.to)
-    is_heard = all(wanted.passes(**facts, to=entry.to_status) for wanted in (subscription.entry_filter, asks))
-    if not is_heard or entry.type.startswith(FAMILY):
-        return []
-    if entry.tracking_id is None or entry.provider is None:  # it is about no consent
-        return []
-    return [
-        Work(
-            subscription_id=subscription.id,
-            sequence=entry.sequence,
-            work=word,
-            entry_id=entry.id,
-            tracking_id=entry.tracking_id,
-            provider=entry.provider,
-            due_at=entry.recorded_at + terms.within,
-        )
-        for word in terms.work
-    ]
 
 
 def _key(work: Work) -> WorkKey:

@@ -17,10 +17,11 @@ from tracker.domain.errors import (
 )
 from tracker.domain.manner import Attempts, Manner, Order
 from tracker.domain.pull import PollTerms
-from tracker.domain.sending import AS_USUAL, Sending, check_sending
+from tracker.domain.sending import AS_USUAL, Sending, check_fits, check_secrets_stay, check_sending
 from tracker.domain.subscription import EntryFilter, Subscription, SubscriptionState, moved, resumed, with_new_secret
 from tracker.journal.entry import Entry
 from tracker.ports import Clock, Entropy, Ids, Store, Undelivered
+from tracker.usecases.due_work import find_due
 from tracker.usecases.wake import Bell
 
 MOST_PATTERNS: Final = 50
@@ -160,6 +161,7 @@ class Subscriptions:
         _check_completion(request.completion)
         start = await self._start(request.from_sequence)
         self._check_sending(request.sending)
+        check_fits(request.sending, request.url)
         subscription = Subscription(
             id=self._ids.ordered(),
             url=request.url,
@@ -247,6 +249,8 @@ class Subscriptions:
             if "polling" in changes.others and not before.is_polled:
                 raise SubscriptionNotPolledError
             after = changes.on(before)
+            check_fits(after.sending, after.url)
+            check_secrets_stay(before.sending, before.url, after.url, changes.sending)
             check_filter(after.entry_filter)
             after.manner.check()
             if changes.sending:
@@ -307,6 +311,8 @@ class Subscriptions:
             after = altered(before)
             if after == before:
                 return before
+            if (after.completion, after.entry_filter) != (before.completion, before.entry_filter):
+                await find_due(self._store, before)  # what was asked for until now stays so
             begins_anew = is_anew or after.url != before.url
             if await self._store.change_subscription(after, before.version, is_anew=begins_anew):
                 self._changed.ring()

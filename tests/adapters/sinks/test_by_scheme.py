@@ -5,7 +5,7 @@ from datetime import datetime
 import pytest
 
 from tests.adapters.sinks.bench import AT, a_subscription, event
-from tracker.adapters.sender import signed_headers
+from tracker.adapters.sender import _signed_headers
 from tracker.adapters.sinks.by_scheme import SenderByScheme
 from tracker.adapters.sinks.message import Message, message_of
 from tracker.domain.broker_url import Target, broker_address
@@ -14,6 +14,11 @@ from tracker.domain.subscription import Subscription
 from tracker.ports import Delivery
 
 TAKEN = Delivery(status=None)
+
+
+def signed_headers(to: Subscription, entry_id: str, body: bytes, at: datetime) -> dict[str, str]:
+    """As the sender of webhooks signs."""
+    return _signed_headers(to.secrets(at), entry_id, body, at)
 
 
 class Post:

@@ -53,6 +53,8 @@ class SenderByScheme:
         self, subscription: Subscription, entry_id: str, body: bytes, at: datetime, *, traceparent: str | None = None
     ) -> Delivery:
         """Sign and send one body; a failure is an answer, never an exception."""
+        if subscription.locked is not None:  # what is stored would be taken for a secret, and sign
+            return Delivery(status=None, error=subscription.locked)
         if not is_broker_url(subscription.url):
             return await self._post.send(subscription, entry_id, body, at, traceparent=traceparent)
         try:

@@ -7,7 +7,6 @@ because more is to be told. Nothing is tried while nobody waits: when to try aga
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import suppress
 from typing import Any, Final, Generic, TypeVar
 
 from tracker.adapters.sinks.broker import CONNECT_SECONDS, Broker, checked_addresses
@@ -66,9 +65,11 @@ class Line(Generic[Connection]):
 
     async def _end(self, attempt: asyncio.Task[Connection] | None) -> None:
         if attempt is not None and _is_made(attempt):
-            with suppress(OSError):  # a time-out is one too
+            try:
                 async with asyncio.timeout(LEAVE_SECONDS):
                     await self._leave(attempt.result())
+            except Exception as error:  # noqa: BLE001 - however it ends, it is over
+                _log.debug("A broker's connection ended badly: %s", error)
 
     async def close(self) -> None:
         """End the connection, or the attempt at one."""

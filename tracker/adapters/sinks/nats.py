@@ -96,7 +96,7 @@ class NatsSink:
             )
         except OSError:  # a certificate that is not trusted is a ValueError besides
             raise
-        except (Error, ValueError) as error:
+        except (Error, ValueError, LookupError, TypeError, AttributeError) as error:  # what no server says, among them
             raise ConnectionError(_why_not(error)) from error
         finally:
             session.is_connecting = False

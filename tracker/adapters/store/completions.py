@@ -28,17 +28,15 @@ def watched(connection: Connection, subscription_id: str) -> int | None:
     return connection.execute(query).scalar()
 
 
-def save_watch(
-    connection: Connection, subscription_id: str, before: int | None, upto: int, due: Sequence[Work]
-) -> bool:
-    """Write what is due and how far was looked, all in one; False if another was quicker or the subscription is gone."""
-    mine = subscription.c.id == subscription_id
-    if connection.execute(select(subscription.c.id).where(mine).with_for_update(read=True)).first() is None:
+def save_watch(connection: Connection, of: Subscription, before: int | None, upto: int, due: Sequence[Work]) -> bool:
+    """Write what is due and how far was looked, all in one; False if another was quicker, or the terms are others now."""
+    mine = subscription.c.id == of.id, subscription.c.version == of.version
+    if connection.execute(select(subscription.c.id).where(*mine).with_for_update(read=True)).first() is None:
         return False
-    there = completion_watch.c.subscription_id == subscription_id
+    there = completion_watch.c.subscription_id == of.id
     if before is None:
         first = upsert(connection, completion_watch).on_conflict_do_nothing()
-        moved = connection.execute(first.values(subscription_id=subscription_id, cursor=upto))
+        moved = connection.execute(first.values(subscription_id=of.id, cursor=upto))
     else:
         place = update(completion_watch).where(there, completion_watch.c.cursor == before)
         moved = connection.execute(place.values(cursor=upto))

@@ -34,11 +34,11 @@ class SubscriberStore:
         return await self._database.read(partial(completions.watched, subscription_id=subscription_id))
 
     async def save_completion_watch(
-        self, subscription_id: str, before: int | None, upto: int, due: Sequence[Work]
+        self, subscription: Subscription, before: int | None, upto: int, due: Sequence[Work]
     ) -> bool:
         """Write what is due and how far was looked."""
         return await self._database.write(
-            lambda connection: (completions.save_watch(connection, subscription_id, before, upto, due), None)
+            lambda connection: (completions.save_watch(connection, subscription, before, upto, due), None)
         )
 
     async def overdue_work(self, now: datetime, limit: int, providers: Collection[str]) -> list[Work]:

@@ -13,7 +13,7 @@ from tracker.web.api.shapes.completions import CompletionOut, CompletionReportIn
 from tracker.web.services import Services
 
 _PATH = "/v1/subscriptions/{subscription_id}/completions"
-_PLACE = re.compile(r"[0-9]{1,19} [a-z0-9_]{1,64}")
+_PLACE = re.compile(r"[0-9]{1,18} [a-z0-9_]{1,64}")
 
 
 async def report(request: web.Request, services: Services) -> web.Response:

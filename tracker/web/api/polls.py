@@ -12,9 +12,11 @@ from tracker.domain.subscription import Subscription
 from tracker.usecases.poll import MOST_AT_ONCE, HandedOut, PollRequest
 from tracker.web.api.operation import KEY, Operation, body_of
 from tracker.web.api.shapes.polls import PollIn, PollOut
-from tracker.web.auth import PRIVATE_SCOPES, forbidden
+from tracker.web.auth import PRIVATE_SCOPES, forbidden, require_scope
 from tracker.web.connections import awaiting_peer
 from tracker.web.services import Services
+
+_SCOPE = "read"
 
 
 async def poll(request: web.Request, services: Services) -> web.Response:
@@ -31,6 +33,8 @@ async def poll(request: web.Request, services: Services) -> web.Response:
         handed = await services.polling.poll(
             request.match_info["subscription_id"], wanted, partial(_require_reader, request)
         )
+    if wanted.waits:  # the key may have been revoked meanwhile
+        await require_scope(request, _SCOPE)
     return web.Response(body=_body(handed), content_type="application/json", charset="utf-8")
 
 
@@ -62,7 +66,7 @@ OPERATIONS = (
     Operation(
         method="POST",
         path="/v1/subscriptions/{subscription_id}/poll",
-        scope="read",
+        scope=_SCOPE,
         summary="Poll a subscription",
         description=(
             "The shape of RFC 8936. Entries come in order for each consent, at least once: acknowledge those that you have "

@@ -2,6 +2,7 @@
 
 from aiohttp import hdrs, web
 
+from tracker.web.api.answers import with_answers
 from tracker.web.api.cursor import cursor_after, key_of
 from tracker.web.api.operation import Operation, answer, body_of, query_of
 from tracker.web.api.shapes.fields import PageQuery
@@ -41,7 +42,9 @@ async def show(request: web.Request, services: Services) -> web.Response:
     """Show one."""
     replays, names = services.resending.replays, request.match_info
     found = await replays.get(names["subscription_id"], names["job_id"])
-    return answer(FollowedJobOut.with_failures(found, tuple(await replays.not_taken(found))))
+    job = FollowedJobOut.with_failures(found, tuple(await replays.not_taken(found)))
+    shown = await with_answers(request, services, names["subscription_id"], job.failures)
+    return answer(job.model_copy(update={"failures": shown}))
 
 
 async def cancel(request: web.Request, services: Services) -> web.Response:

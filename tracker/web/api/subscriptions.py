@@ -8,6 +8,7 @@ from aiohttp import hdrs, web
 
 from tracker.domain.subscription import Subscription, SubscriptionState
 from tracker.usecases.subscribe import SubscriptionRequest
+from tracker.web.api.answers import with_answers
 from tracker.web.api.conditions import require_version
 from tracker.web.api.cursor import cursor_after, key_of
 from tracker.web.api.operation import KEY, Operation, answer, body_of, query_of
@@ -32,7 +33,7 @@ _ONE = "/v1/subscriptions/{subscription_id}"
 _OF_BROKERS = ("broker_not_configured", "extra_not_installed")
 
 
-_SEQUENCE = re.compile(r"[0-9]{1,20}")
+_SEQUENCE = re.compile(r"0{0,2}[0-9]{1,18}")  # more no database holds
 
 
 class SubscriptionsQuery(PageQuery):
@@ -152,7 +153,8 @@ async def failures(request: web.Request, services: Services) -> web.Response:
     found = await services.subscriptions.undelivered(subscription_id, after, query.limit + 1)
     items = tuple(FailureOut.of(undelivered, entry) for undelivered, entry in found[: query.limit])
     next_cursor = cursor_after(items[-1].sequence, query) if len(found) > len(items) else None
-    return answer(FailuresOut(items=items, next_cursor=next_cursor))
+    shown = await with_answers(request, services, subscription_id, items)
+    return answer(FailuresOut(items=shown, next_cursor=next_cursor))
 
 
 async def delete(request: web.Request, services: Services) -> web.Response:
@@ -225,7 +227,10 @@ OPERATIONS = (
         path=_ONE,
         scope="write",
         summary="Change a subscription",
-        description="What is left out stays as it is. What is under way may still go by what was before.",
+        description=(
+            "What is left out stays as it is, but for `headers` and `oauth`: with another host in `url` they are given again, or "
+            "emptied. What is under way may still go by what was before."
+        ),
         handle=change,
         body=SubscriptionChangesIn,
         answers={200: SubscriptionOut},

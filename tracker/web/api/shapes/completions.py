@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Annotated, Final
 
-from pydantic import BeforeValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
 from tracker.domain.completion import (
     LONGEST_WITHIN,
@@ -25,6 +25,15 @@ COMPLETION: Final = (
 _Word = Annotated[str, StringConstraints(pattern=rf"^{WORK_PATTERN}$")]
 _Type = Annotated[str, StringConstraints(pattern=rf"^{TYPE_PATTERN}$")]
 _Within = Annotated[int, Field(ge=int(SHORTEST_WITHIN.total_seconds()), le=int(LONGEST_WITHIN.total_seconds()))]
+
+
+_RUNS_WHERE_SHOWN = ("javascript:", "vbscript:", "data:", "blob:")
+
+
+def _leads_somewhere(url: str) -> str:
+    if url.startswith(_RUNS_WHERE_SHOWN):  # in a page that makes a link of it
+        raise ValueError("should lead to a proof, not be a page or a program itself")
+    return url
 
 
 class CompletionTermsIn(In):
@@ -91,7 +100,10 @@ class CompletionReportIn(In):
     )
     work: _Word = Field(description="What was done.")
     evidence_url: Annotated[
-        str, StringConstraints(pattern=r"^[a-z][a-z0-9+.-]*:[!-~]{1,2000}$"), BeforeValidator(clean)
+        str,
+        StringConstraints(pattern=r"^[a-z][a-z0-9+.-]{0,31}:[!-~]{1,2000}$"),
+        BeforeValidator(clean),
+        AfterValidator(_leads_somewhere),
     ] = Field(description="Where the proof is. It is kept and shown, and never followed.")
     done_at: TimeIn = Field(description="When it was done, by your clock; not ahead of ours.")
 

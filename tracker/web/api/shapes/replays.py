@@ -99,7 +99,10 @@ class JobFailureOut(Out):
     tracking_id: str
     attempts: int = Field(description="How often it was refused in this job.")
     last_error: str | None
-    answer: str | None = Field(description="How the endpoint's last answer begins.")
+    answer: str | None = Field(
+        description="How the endpoint's last answer begins. Null also where personal values are sent along and your key may not "
+        "see those."
+    )
     failed_at: TimeOut
 
 

@@ -231,7 +231,10 @@ class FailureOut(Out):
     )
     attempts: int = Field(description="How often it was refused.")
     last_error: str | None
-    answer: str | None = Field(description="How the endpoint's last answer begins; control characters are written out.")
+    answer: str | None = Field(
+        description="How the endpoint's last answer begins; control characters are written out. Null also where personal values "
+        "are sent along and your key may not see those."
+    )
     next_attempt_at: TimeOut | None = Field(description="When it is tried again at the earliest.")
     given_up_at: TimeOut | None
 

@@ -12,7 +12,9 @@ An entry that was refused alone before says nothing about the endpoint any more.
 that counts as one of its few attempts if anything passed since the last one, or if others wait behind it and the
 endpoint at least answers.
 
-An answer that asks us to wait (429, or any with Retry-After) is never about an entry and always obeyed.
+An answer that asks us to wait (429, or any with Retry-After) is always obeyed. Whoever got it is not the next to be tried:
+if it is always the same, the others go on in between. Then it is about the entry after all, but for 429, which never is:
+such an entry is parked, and waits.
 
 How much the endpoint gets at a time follows from its answers too: `domain.in_flight`.
 """

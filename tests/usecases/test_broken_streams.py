@@ -112,10 +112,21 @@ async def test_a_clock_that_was_ahead_when_it_began_to_fail_does_not_keep_it_fai
     await world.turns(HOUR)
     world.clock.set(right + timedelta(hours=1))
     tried = len(world.subscriber.posts)
-    await world.turns(HOUR)
+    await world.turns(2 * HOUR)
     assert len(world.subscriber.posts) > tried
     await world.turns(4 * DAY)
     assert (await world.saved()).state is SubscriptionState.DISABLED
+
+
+async def test_a_clock_that_is_set_back_by_hours_makes_nobody_wait_for_these_again(world: Telling) -> None:
+    world.subscriber.answer = lambda _: 500
+    await world.append(1, 2)
+    await world.subscribe()
+    await world.turns(3 * HOUR)
+    world.clock.set(world.clock.now() - timedelta(hours=6))
+    world.subscriber.answer = lambda _: 204
+    await world.turns(1.2 * HOUR)
+    assert sorted(world.subscriber.taken) == [1, 2]
 
 
 @pytest.mark.parametrize("is_restarted", [False, True])

@@ -173,13 +173,17 @@ class Endpoint:
             attempts = 0 if waiting.parked is None else waiting.parked.attempts
             self._park(waiting, attempts, now + _ALMOST_GIVEN_UP, delivery)
 
-    def mind_the_clock(self) -> None:
-        """What waits for longer than anything ever has to was put off by a clock that was ahead: it is due."""
+    def mind_the_clock(self, *, set_back: timedelta) -> None:
+        """What waits for longer than anything ever has to was put off by a clock that was ahead: it is due.
+
+        Args:
+            set_back: By how much the clock was set back while we looked on: what waits for the endpoint waits no longer for that.
+        """
         now, attempts = self._clock.now(), self.subscription.manner.attempts
         self._backlog.hurry(now, max(attempts.longest_wait_alone, _LONGEST_WAIT_FOR_PROOF))
-        due_at = self.subscription.next_attempt_at
-        if due_at is not None and due_at - now > LONGEST_WAIT_DOWN:
-            self.subscription = replace(self.subscription, next_attempt_at=now)
+        if (due_at := self.subscription.next_attempt_at) is not None:
+            due_at = now if due_at - now > LONGEST_WAIT_DOWN + set_back else due_at - set_back
+            self.subscription = replace(self.subscription, next_attempt_at=due_at)
 
     # ------------------------------------------------------------------------------------------ while it fails
 

@@ -4,17 +4,21 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from tests.clocks import START
 from tests.journal.drafts import uuid
 from tests.usecases.replaying import Retelling, retelling
-from tests.usecases.telling import SUBSCRIPTION, Telling, telling
+from tests.usecases.telling import SUBSCRIPTION, NoJitter, Telling, telling
 from tracker.adapters.clock import SystemEntropy, SystemIds
 from tracker.adapters.secret_keys import NO_KEYS, SecretKeys
+from tracker.domain.errors import LeaseLostError
 from tracker.domain.subscription import EntryFilter, Subscription, SubscriptionState
 from tracker.journal.entry import Draft
+from tracker.ports import Store
+from tracker.usecases.stream import Stream, StreamPorts
 from tracker.usecases.subscribe import SubscriptionChanges, Subscriptions
 
 HOUR = 3_600.0
@@ -47,6 +51,17 @@ def subscriptions(world: Telling) -> Subscriptions:
 
 def refusing(*sequences: int, status: int | str) -> Callable[[dict[str, Any]], int | str]:
     return lambda entry: status if int(entry["sequence"]) in sequences else 204
+
+
+def ports_of(world: Telling) -> StreamPorts:
+    return StreamPorts(
+        store=cast("Store", world.real_store),
+        sender=world.sender,
+        clock=world.clock,
+        ids=SystemIds(),
+        entropy=NoJitter(),
+        news=world.news,
+    )
 
 
 async def change(world: Telling, **changes: Any) -> Subscription:
@@ -97,10 +112,21 @@ async def test_a_clock_that_was_ahead_when_it_began_to_fail_does_not_keep_it_fai
     await world.turns(HOUR)
     world.clock.set(right + timedelta(hours=1))
     tried = len(world.subscriber.posts)
-    await world.turns(HOUR)
+    await world.turns(2 * HOUR)
     assert len(world.subscriber.posts) > tried
     await world.turns(4 * DAY)
     assert (await world.saved()).state is SubscriptionState.DISABLED
+
+
+async def test_a_clock_that_is_set_back_by_hours_makes_nobody_wait_for_these_again(world: Telling) -> None:
+    world.subscriber.answer = lambda _: 500
+    await world.append(1, 2)
+    await world.subscribe()
+    await world.turns(3 * HOUR)
+    world.clock.set(world.clock.now() - timedelta(hours=6))
+    world.subscriber.answer = lambda _: 204
+    await world.turns(1.2 * HOUR)
+    assert sorted(world.subscriber.taken) == [1, 2]
 
 
 @pytest.mark.parametrize("is_restarted", [False, True])
@@ -133,6 +159,65 @@ async def test_an_entry_that_is_always_asked_to_wait_does_not_stop_the_others(wo
     world.news.ring()
     await world.turns(HOUR)
     assert sorted(set(world.subscriber.taken)) == [2, 3, 4]
+
+
+async def test_an_entry_that_is_always_asked_to_wait_is_given_up_and_what_comes_after_it_arrives(
+    world: Telling,
+) -> None:
+    world.subscriber.answer = refusing(1, status="503:1")
+    await world.append(1)
+    await world.append(1, to_status="Revoked")
+    await world.subscribe()
+    for _ in range(30):
+        await world.append(2)
+        world.news.ring()
+        await world.turns(60)
+    assert 2 in world.subscriber.taken
+    assert set(world.dead_letters()) == {1}
+
+
+async def test_too_many_requests_for_one_alone_holds_the_cursor_back_no_more_than_a_refusal(world: Telling) -> None:
+    world.subscriber.answer = refusing(1, status="429:1")
+    await world.append(1)
+    await world.append(1, to_status="Revoked")
+    await world.subscribe()
+    for _ in range(30):
+        await world.append(2)
+        world.news.ring()
+        await world.turns(60)
+    assert set(world.subscriber.taken) >= set(range(3, 32))  # the last one waits its turn
+    assert (await world.saved()).cursor >= 30
+    assert world.dead_letters() == {}  # these words never mean an entry
+    assert await world.parked() == {1: 0, 2: 0}
+
+
+async def test_who_was_stopped_for_longer_than_its_lease_does_not_try_a_failing_endpoint(world: Telling) -> None:
+    world.subscriber.answer = lambda _: 500
+    await world.append(1)
+    subscription = await world.subscribe()
+    ours = True
+    stream = Stream(subscription, (), ports_of(world), is_ours=lambda: ours)
+    await stream.turn()
+    world.clock.advance(60)
+    ours = False
+    with pytest.raises(LeaseLostError):
+        await stream.turn()
+    assert world.subscriber.tried == [1]
+
+
+def test_one_whose_url_is_not_proved_is_not_told() -> None:
+    """Or a loop would begin for it every second, and find nothing to do."""
+    facts: dict[str, Any] = {
+        "id": SUBSCRIPTION,
+        "url": "https://x.test/",
+        "secret": "s",
+        "cursor": 0,
+        "created_at": START,
+    }
+    assert [state.value for state in SubscriptionState if Subscription(**facts, state=state).is_told] == [
+        "active",
+        "failing",
+    ]
 
 
 async def test_a_revocation_that_comes_later_behind_an_entry_that_is_always_refused_arrives_within_ten_minutes(

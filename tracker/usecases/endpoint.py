@@ -12,7 +12,9 @@ An entry that was refused alone before says nothing about the endpoint any more.
 that counts as one of its few attempts if anything passed since the last one, or if others wait behind it and the
 endpoint at least answers.
 
-An answer that asks us to wait (429, or any with Retry-After) is never about an entry and always obeyed.
+An answer that asks us to wait (429, or any with Retry-After) is always obeyed. Whoever got it is not the next to be tried:
+if it is always the same, the others go on in between. Then it is about the entry after all, but for 429, which never is:
+such an entry is parked, and waits.
 
 How much the endpoint gets at a time follows from its answers too: `domain.in_flight`.
 """
@@ -160,23 +162,28 @@ class Endpoint:
         A refusal is that only in words that can mean it too: 429 is never about an entry.
         """
         self._asked_to_wait = waiting
-        if waiting.tried_at is None or not self._has_passed_since(waiting.tried_at):
-            waiting.tried_at = self._clock.now()
+        now, tried_at = self._clock.now(), waiting.tried_at
+        if tried_at is None or not self._has_passed_since(tried_at):
+            waiting.tried_at = now
             self._backlog.release(waiting)
         elif delivery.status != _TOO_FAST:
             self._refuse(waiting, delivery)
         else:
-            waiting.tried_at = self._clock.now()
+            waiting.tried_at = now
             attempts = 0 if waiting.parked is None else waiting.parked.attempts
-            self._park(waiting, attempts, waiting.tried_at + _ALMOST_GIVEN_UP, delivery)
+            self._park(waiting, attempts, now + _ALMOST_GIVEN_UP, delivery)
 
-    def mind_the_clock(self) -> None:
-        """What waits for longer than anything ever has to was put off by a clock that was ahead: it is due."""
+    def mind_the_clock(self, *, set_back: timedelta) -> None:
+        """What waits for longer than anything ever has to was put off by a clock that was ahead: it is due.
+
+        Args:
+            set_back: By how much the clock was set back while we looked on: what waits for the endpoint waits no longer for that.
+        """
         now, attempts = self._clock.now(), self.subscription.manner.attempts
         self._backlog.hurry(now, max(attempts.longest_wait_alone, _LONGEST_WAIT_FOR_PROOF))
-        due_at = self.subscription.next_attempt_at
-        if due_at is not None and due_at - now > LONGEST_WAIT_DOWN:
-            self.subscription = replace(self.subscription, next_attempt_at=now)
+        if (due_at := self.subscription.next_attempt_at) is not None:
+            due_at = now if due_at - now > LONGEST_WAIT_DOWN + set_back else due_at - set_back
+            self.subscription = replace(self.subscription, next_attempt_at=due_at)
 
     # ------------------------------------------------------------------------------------------ while it fails
 

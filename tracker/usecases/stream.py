@@ -148,7 +148,7 @@ class Stream:
         """See that nothing waits for what an earlier clock said: on a first turn, and when the clock was set back."""
         now, before = self._ports.clock.now(), self._turned_at
         if before is None or now < before:
-            self._endpoint.mind_the_clock()
+            self._endpoint.mind_the_clock(set_back=timedelta() if before is None else before - now)
         self._turned_at = now
 
     # ------------------------------------------------------------------------------------------ reading

@@ -13,6 +13,7 @@ from typing import Final
 
 from tracker.domain.announced import DISABLED, NOTHING, Announced, next_step_at, step
 from tracker.domain.breaker import BreakerState
+from tracker.domain.changed import changed
 from tracker.domain.completion import CompletionTerms
 from tracker.domain.manner import Manner
 from tracker.domain.pull import PollTerms
@@ -78,7 +79,7 @@ class RetiredSecret:
     until: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Subscription:
     """One subscription.
 
@@ -213,7 +214,9 @@ REFUSED_BY_ALL: Final = 10
 
 def delivered(subscription: Subscription, now: datetime) -> Subscription:
     """It took an entry: whatever was wrong with the endpoint is over."""
-    return replace(reachable(subscription), last_delivered_at=now, announced=NOTHING)
+    is_well = subscription.state is SubscriptionState.ACTIVE and subscription.last_error is None
+    # Once for each delivery: what is well already need not be put right.
+    return changed(subscription if is_well else reachable(subscription), last_delivered_at=now, announced=NOTHING)
 
 
 def reachable(subscription: Subscription) -> Subscription:

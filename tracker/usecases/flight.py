@@ -38,6 +38,7 @@ class Flight:
         self._post = post
         self._clock = clock
         self._under_way: dict[asyncio.Future[Delivery], tuple[Waiting, float]] = {}
+        self._woken: asyncio.Future[None] | None = None
 
     def __len__(self) -> int:
         return len(self._under_way)
@@ -49,15 +50,26 @@ class Flight:
 
     def start(self, waiting: Waiting, entry: Entry) -> None:
         """Post one more."""
-        self._under_way[asyncio.ensure_future(self._post(entry))] = (waiting, self._clock.monotonic())
+        task = asyncio.ensure_future(self._post(entry))
+        self._under_way[task] = (waiting, self._clock.monotonic())
+        task.add_done_callback(self._wake)
 
     async def wait(self, ring: asyncio.Future[None], seconds: float) -> None:
         """Wait for an answer, or for the ring, which is cancelled after that; at most so long."""
-        awaited: set[asyncio.Future[Any]] = {*self._under_way, ring}
+        # One future for all of them: to listen to each anew, at each answer, costs as much as the rest of the loop.
+        self._woken = woken = asyncio.get_running_loop().create_future()
+        ring.add_done_callback(self._wake)
+        if any(task.done() for task in self._under_way):
+            woken.set_result(None)
         try:
-            await asyncio.wait(awaited, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({woken}, timeout=seconds)
         finally:
+            self._woken = None
             ring.cancel()
+
+    def _wake(self, _: asyncio.Future[Any]) -> None:
+        if self._woken is not None and not self._woken.done():
+            self._woken.set_result(None)
 
     async def wait_for_all(self, seconds: float) -> None:
         """Wait for the answers of all, at most so long."""

@@ -15,7 +15,7 @@ from aiohttp.test_utils import TestServer
 
 from tests.clocks import ManualClock
 from tests.journal.drafts import a_draft, uuid
-from tracker.adapters.clock import SystemIds
+from tracker.adapters.clock import SystemEntropy, SystemIds
 from tracker.adapters.sender import open_sender
 from tracker.adapters.store.sqlite import SqliteDatabase
 from tracker.adapters.store.store import SqlStore
@@ -25,6 +25,7 @@ from tracker.ports import Sender, Store
 from tracker.usecases import ping
 from tracker.usecases.notify import Notifier
 from tracker.usecases.stream import StreamPorts, Turn
+from tracker.usecases.subscribe import Subscriptions
 from tracker.usecases.wake import Bell
 
 LOOPBACK = (ip_network("127.0.0.0/8"),)
@@ -223,3 +224,15 @@ async def telling(database: Path) -> AsyncIterator[Telling]:
 
 def first_deliveries(taken: Iterable[int]) -> list[int]:
     return list(dict.fromkeys(taken))
+
+
+def subscriptions(world: Telling) -> Subscriptions:
+    """Who changes the terms of a subscription, beside the notifier."""
+    return Subscriptions(
+        store=world.real_store,
+        clock=world.clock,
+        ids=SystemIds(),
+        entropy=SystemEntropy(),
+        check_url=lambda _: None,
+        changed=world.changed,
+    )

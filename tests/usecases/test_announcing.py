@@ -8,13 +8,12 @@ from pathlib import Path
 import pytest
 
 from tests.journal.drafts import uuid
-from tests.usecases.telling import SUBSCRIPTION, Telling, telling
-from tracker.adapters.clock import SystemEntropy, SystemIds
+from tests.usecases.telling import SUBSCRIPTION, Telling, subscriptions, telling
 from tracker.domain.errors import LeaseLostError, StorageError
 from tracker.domain.manner import Attempts, Manner
 from tracker.domain.subscription import EntryFilter, Subscription, SubscriptionState, reachable
 from tracker.ports import Held, Progress, subscription_lease
-from tracker.usecases.subscribe import SubscriptionChanges, Subscriptions
+from tracker.usecases.subscribe import SubscriptionChanges
 
 HOUR = 3_600.0
 DAY = 24 * HOUR
@@ -34,17 +33,6 @@ STEPS: list[Told] = [
 async def world(database: Path) -> AsyncIterator[Telling]:
     async with telling(database) as world:
         yield world
-
-
-def subscriptions(world: Telling) -> Subscriptions:
-    return Subscriptions(
-        store=world.real_store,
-        clock=world.clock,
-        ids=SystemIds(),
-        entropy=SystemEntropy(),
-        check_url=lambda _: None,
-        changed=world.changed,
-    )
 
 
 def at_any(_: int) -> None:

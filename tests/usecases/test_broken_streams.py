@@ -11,15 +11,15 @@ import pytest
 from tests.clocks import START
 from tests.journal.drafts import uuid
 from tests.usecases.replaying import Retelling, retelling
-from tests.usecases.telling import SUBSCRIPTION, NoJitter, Telling, telling
-from tracker.adapters.clock import SystemEntropy, SystemIds
+from tests.usecases.telling import SUBSCRIPTION, NoJitter, Telling, subscriptions, telling
+from tracker.adapters.clock import SystemIds
 from tracker.adapters.secret_keys import NO_KEYS, SecretKeys
 from tracker.domain.errors import LeaseLostError
 from tracker.domain.subscription import EntryFilter, Subscription, SubscriptionState
 from tracker.journal.entry import Draft
 from tracker.ports import Store
 from tracker.usecases.stream import Stream, StreamPorts
-from tracker.usecases.subscribe import SubscriptionChanges, Subscriptions
+from tracker.usecases.subscribe import SubscriptionChanges
 
 HOUR = 3_600.0
 DAY = 24 * HOUR
@@ -36,17 +36,6 @@ async def world(database: Path) -> AsyncIterator[Telling]:
 async def again(database: Path) -> AsyncIterator[Retelling]:
     async with retelling(database) as made:
         yield made
-
-
-def subscriptions(world: Telling) -> Subscriptions:
-    return Subscriptions(
-        store=world.real_store,
-        clock=world.clock,
-        ids=SystemIds(),
-        entropy=SystemEntropy(),
-        check_url=lambda _: None,
-        changed=world.changed,
-    )
 
 
 def refusing(*sequences: int, status: int | str) -> Callable[[dict[str, Any]], int | str]:

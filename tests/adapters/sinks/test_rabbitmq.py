@@ -122,7 +122,9 @@ async def test_what_the_client_cancels_does_not_cancel_us(
         rabbitmq.freeze()
         try:
             telling = asyncio.create_task(teller.tell(url, "e1"))
-            await asyncio.sleep(0.2)
+            async with asyncio.timeout(10):
+                while not any(channel.confirmations for one in opened for channel in one.channels.values() if channel):
+                    await asyncio.sleep(0.005)  # until its confirm is waited for
             for connection in opened:
                 victim = connection if closing == "connection" else next(iter(connection.channels.values()))
                 await victim._cancel_tasks(asyncio.CancelledError)

@@ -235,11 +235,12 @@ async def weather(stage: Stage, plan: Plan) -> Outcome:
     await stage.load.begin()
     async with asyncio.TaskGroup() as group:
         group.create_task(stage.watching(settled))
-        group.create_task(stage.load.run(rate=plan.rate, until=over))
+        load = group.create_task(stage.load.run(rate=plan.rate, until=over))
         await stage.storm(plan)
         await stage.fleet.settle()
         await asyncio.sleep(_CALM_SECONDS)
         over.set()
+        await load  # its last repeats come seconds later, and must be opened as well before anything is reckoned
         seconds = await stage.until_settled()
         settled.set()
     not_ended = await stage.fleet.terminate()

@@ -1,0 +1,37 @@
+"""The journal refuses changes, and PostgreSQL's partitions are made by functions that a role without rights may call.
+
+Revision: 0023, after 0015
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+from tracker.adapters.store import immutable, tending
+
+revision = "0023"
+down_revision = "0015"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    connection = op.get_bind()
+    immutable.make_refusal(connection)
+    for guard in (immutable.ENTRIES, immutable.HEAD):
+        immutable.guard(connection, guard)
+    if _is_postgres(connection):
+        immutable.guard_parts(connection, immutable.ENTRIES.table)
+        tending.make_functions(connection)
+
+
+def downgrade() -> None:
+    connection = op.get_bind()
+    if _is_postgres(connection):
+        tending.drop_functions(connection)
+    for guard in (immutable.ENTRIES, immutable.HEAD):
+        immutable.unguard(connection, guard.table)
+    immutable.drop_refusal(connection)
+
+
+def _is_postgres(connection: sa.Connection) -> bool:
+    return connection.dialect.name == "postgresql"

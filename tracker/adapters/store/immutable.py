@@ -131,10 +131,8 @@ def _changed(guard: Guard, differs: str) -> str:
 
 def _on_postgres(guard: Guard) -> list[str]:
     changed = _changed(guard, "IS DISTINCT FROM")
-    made = [
-        f"CREATE TRIGGER {_PREFIX}_update BEFORE UPDATE ON {guard.table} FOR EACH ROW WHEN ({changed})"
-        + f" EXECUTE FUNCTION {_REFUSE}()"
-    ]
+    update = f"CREATE TRIGGER {_PREFIX}_update BEFORE UPDATE ON {guard.table} FOR EACH ROW WHEN ({changed})"
+    made = [f"{update} EXECUTE FUNCTION {_REFUSE}()"]
     if guard.rows_stay:
         only = f" WHEN ({guard.when})" if guard.when else ""
         made.append(

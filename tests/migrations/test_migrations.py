@@ -98,7 +98,11 @@ def test_a_database_with_something_in_every_table_goes_down_and_up_again(full_da
         with one_transaction(full_database) as connection:
             migrate.upgrade(connection, revision)
     assert schema(full_database) == whole
-    assert {table: n for table, n in counts(full_database).items() if n} == {"journal": 1, "journal_reading": 1}
+    assert {table: n for table, n in counts(full_database).items() if n} == {
+        "journal": 1,
+        "journal_reading": 1,
+        "tree": 1,
+    }
 
 
 async def test_a_revocation_that_was_asked_for_is_taken_up_again_after_a_way_down_and_up(full_database: Path) -> None:

@@ -19,6 +19,7 @@ from tracker.adapters.sender import WebhookSender
 from tracker.adapters.store.place import Wakeups
 from tracker.adapters.store.store import SqlStore
 from tracker.adapters.store.vault import Vault
+from tracker.app.auditing import Auditing, auditing
 from tracker.app.bells import Bells
 from tracker.app.brokers import open_telling
 from tracker.app.certificates import Certificates
@@ -39,7 +40,6 @@ from tracker.usecases.budget import Budget
 from tracker.usecases.complete import Completions
 from tracker.usecases.consult import Consulting
 from tracker.usecases.expire import Expiry
-from tracker.usecases.export import Exporting
 from tracker.usecases.feed import Feed
 from tracker.usecases.groups import Groups
 from tracker.usecases.journeys import Journeys
@@ -121,7 +121,7 @@ class Tracker:
     holders: Holders
     crypto: JwcryptoEventCrypto
     services: Services
-    exporting: Exporting
+    auditing: Auditing
     opening: Opening
     expiry: Expiry
     notices: Notices
@@ -168,7 +168,7 @@ class Tracker:
         self.crypto.use_keys(keys.events)
         self.returned_keys.look_for(keys.events)
         self.holders.sign_with({provider.id: keys.signing[provider.client_id][0] for provider in self.providers})
-        self.exporting.sign_with(keys.signer)
+        self.auditing.exporting.sign_with(keys.signer)
         self.services.polling.sign_with(event_signer(keys.notifications))
         self.store.vault.use_keys(keys.secrets)
         self.webhooks.sign_with(keys.notifications)
@@ -342,7 +342,7 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
             holders=holders,
             crypto=crypto,
             services=services,
-            exporting=Exporting(store, origin=settings.audit.origin, signer=keys.signer),
+            auditing=auditing(store, settings, keys.signer),
             opening=opening,
             expiry=Expiry(store, office, bells.journal, bells.asks, trail),
             notices=Notices(store, office, bells.journal, trail),

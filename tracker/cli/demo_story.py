@@ -225,7 +225,7 @@ async def show_timeline(stage: Stage) -> None:
 async def export_and_verify(stage: Stage) -> None:
     """Export, verify offline, change one letter, verify again."""
     folder = stage.folder / "export"
-    await stage.tracker.exporting.export(folder)
+    await stage.tracker.auditing.exporting.export(folder)
     verdict = await asyncio.to_thread(verify_export, folder, [stage.vkey])
     for line in verdict.lines():
         stage.say(fill(line, 78, initial_indent=" " * 5, subsequent_indent=" " * 20, break_long_words=False))

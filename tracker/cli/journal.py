@@ -33,7 +33,7 @@ def export(out: Annotated[Path, typer.Option(help="The folder to make; it must h
     async def deed(tracker: "Tracker") -> "Manifest":
         with Progress(console=screen, transient=True, disable=not screen.is_terminal) as bar:
             task = bar.add_task("exporting", total=None)
-            return await tracker.exporting.export(
+            return await tracker.auditing.exporting.export(
                 out, lambda done, total: bar.update(task, completed=done, total=total)
             )
 

@@ -34,6 +34,7 @@ from tracker.ports.records import (
 )
 from tracker.ports.survey import Survey
 from tracker.ports.transaction import AS_IT_IS, Transaction
+from tracker.ports.tree import TreeStore
 
 T = TypeVar("T")
 
@@ -48,7 +49,7 @@ class Inbox(Protocol):
         """How many items wait, and since when the most overdue one should have been opened."""
 
 
-class Store(Inbox, Protocol):
+class Store(Inbox, TreeStore, Protocol):
     """The database. Every method raises `StorageError` when it is away."""
 
     async def transact(self, script: Callable[[Transaction], T]) -> T:

@@ -19,4 +19,7 @@ from tracker.adapters.store import (
 )
 from tracker.adapters.store import (
     subscription_tables as subscription_tables,
+)
+from tracker.adapters.store import (
+    tile_tables as tile_tables,
 )  # so that the schema is whole, whoever asks for it

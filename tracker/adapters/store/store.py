@@ -28,6 +28,7 @@ from tracker.adapters.store.many import insert_rows
 from tracker.adapters.store.subscriber_store import SubscriberStore
 from tracker.adapters.store.tables import api_key, batch, inbox
 from tracker.adapters.store.transaction import SqlTransaction
+from tracker.adapters.store.tree_store import SqlTreeStore
 from tracker.adapters.store.vault import Sealing, Vault
 from tracker.domain.consent import ProviderId, TrackingId
 from tracker.domain.payment import Payment
@@ -67,7 +68,7 @@ _BATCHES_KEPT = timedelta(days=1)
 _MOVES_KEPT = timedelta(days=8)
 
 
-class SqlStore(SubscriberStore):
+class SqlStore(SubscriberStore, SqlTreeStore):
     """Implements `ports.Store`."""
 
     def __init__(self, database: Database, ids: Ids, vault: Vault | None = None) -> None:

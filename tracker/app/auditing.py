@@ -1,0 +1,29 @@
+"""What proves the journal to others, made and wired: the stored tree, exports."""
+
+from dataclasses import dataclass
+
+from tracker.adapters.store.store import SqlStore
+from tracker.ports import CheckpointSigner
+from tracker.settings import Settings
+from tracker.usecases.export import Exporting
+from tracker.usecases.proofs import Proofs
+from tracker.worker import Tick
+
+_TREE_EVERY_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Auditing:
+    """What auditors' questions are answered with."""
+
+    proofs: Proofs
+    exporting: Exporting
+
+    def ticks(self) -> list[Tick]:
+        """What the worker does for it: the tree follows the journal, apart from recording."""
+        return [Tick(name="tree", run=self.proofs.extend, every_seconds=_TREE_EVERY_SECONDS)]
+
+
+def auditing(store: SqlStore, settings: Settings, signer: CheckpointSigner | None) -> Auditing:
+    """Make all of it."""
+    return Auditing(proofs=Proofs(store), exporting=Exporting(store, origin=settings.audit.origin, signer=signer))

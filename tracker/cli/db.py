@@ -36,6 +36,32 @@ def downgrade(
     print_line(f"{database_place(settings).told} is at schema {reached or 'none'}.")
 
 
+@app.command(
+    epilog="Example: tracker db grants --role tracker_service | psql …; or with --apply, by [database] migration_url"
+)
+def grants(
+    role: Annotated[str | None, typer.Option(help="The service's role; else the one in [database] url.")] = None,
+    apply: Annotated[bool, typer.Option("--apply", help="Run the statements instead of printing them.")] = False,
+) -> None:
+    """Print what gives the service's role on PostgreSQL the rights that it needs, and no right to change the journal."""
+    from tracker.app import database_place, grant_statements, grant_to_service, service_role  # noqa: PLC0415
+    from tracker.domain.errors import InvalidRequestError  # noqa: PLC0415
+
+    settings = load()
+    if not database_place(settings).is_shared:
+        raise InvalidRequestError("SQLite knows no roles: the file's permissions are all there is.")
+    chosen = role or service_role(settings)
+    if chosen is None:
+        raise InvalidRequestError(
+            "Name the service's role with --role, or the owner of the tables in [database] migration_url."
+        )
+    if apply:
+        grant_to_service(settings, chosen)
+        print_line(f"{chosen} has the rights of a service on {database_place(settings).told}, and no more.")
+    else:
+        print_line("\n".join(f"{statement};" for statement in grant_statements(chosen)))
+
+
 @app.command(epilog="Example: tracker db current")
 def current(json: Json = False) -> None:
     """Say which schema the database has, and which one this version works on. Exit status 1 if they differ."""

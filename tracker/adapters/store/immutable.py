@@ -4,6 +4,7 @@
 |---|---|
 | `entry` | to delete a row; to change sequence, id, lane, time, leaf or its hash |
 | `journal` | to delete the head; to move it back; to give the journal another name |
+| `tile`, `tree` | to delete a row; to change a hash that a tile has; to make the tree smaller |
 | others | `guard` is told what is fixed |
 
 An entry's private value and salt may change: they are sealed anew, or destroyed when the duty to keep them ends, and their digest
@@ -21,6 +22,7 @@ from typing import Final
 from sqlalchemy import Connection, text
 
 from tracker.adapters.store.differences import POSTGRES
+from tracker.journal.tiles import FULL_BYTES
 
 _PREFIX: Final = "immutable"
 _REFUSE: Final = "tracker_refuse"
@@ -53,6 +55,14 @@ HEAD: Final = Guard(
     change="NEW.next_sequence < OLD.next_sequence OR NEW.recorded_at < OLD.recorded_at",
 )
 
+TREE: Final = Guard(table="tree", fixed=("id",), change="NEW.size < OLD.size")
+TILES: Final = Guard(
+    table="tile",
+    fixed=("level", "position"),
+    change=f"substr(NEW.hashes, 1, length(OLD.hashes)) <> OLD.hashes OR length(NEW.hashes) > {FULL_BYTES}",
+)
+_ALL: Final = tuple(one.table for one in (ENTRIES, HEAD, TREE, TILES))
+
 
 def guard(connection: Connection, guard: Guard) -> None:
     """Guard a table from now on. For migrations; the table is there, and not guarded yet."""
@@ -80,7 +90,7 @@ def guard_parts(connection: Connection, table: str) -> None:
             connection.execute(text(_no_truncate(name)))
 
 
-def unguarded(connection: Connection, tables: Sequence[str] = (ENTRIES.table, HEAD.table)) -> list[str]:
+def unguarded(connection: Connection, tables: Sequence[str] = _ALL) -> list[str]:
     """The tables, and partitions of them, that lack a trigger or have one that is switched off."""
     if connection.dialect.name != POSTGRES:
         found = connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).scalars().all()

@@ -22,6 +22,7 @@ from tracker.adapters.store import (
     subscriptions,
     surveys,
 )
+from tracker.adapters.store.audited import SqlAudited
 from tracker.adapters.store.database import Database as Database  # noqa: PLC0414 - it is known from here
 from tracker.adapters.store.gathering import Gathering
 from tracker.adapters.store.many import insert_rows
@@ -83,6 +84,7 @@ class SqlStore(SubscriberStore, SqlTreeStore):
         self._database = database
         self._ids = ids
         self.replays = replays.SqlReplays(database)
+        self.audited = SqlAudited(database)
         self._admitted = Gathering(self._admit_all)
         self._fresh = claims.FreshBodies()
 

@@ -15,6 +15,7 @@ from tracker.app.database import (
 from tracker.app.findings import Finding
 from tracker.app.key_making import make_key_file, public_keys, take_key_over
 from tracker.app.our_keys import keys_in_use
+from tracker.app.restoring import jump_after_restore
 from tracker.app.sealing import seal_secrets
 from tracker.app.service import Role, running, service, with_tracker, worker_for
 
@@ -30,6 +31,7 @@ __all__ = [
     "downgrade_database",
     "grant_statements",
     "grant_to_service",
+    "jump_after_restore",
     "keys_in_use",
     "make_key_file",
     "public_keys",

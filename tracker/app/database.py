@@ -8,10 +8,11 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, func, make_url, select
 
-from tracker.adapters.store import grants, immutable, migrate
+from tracker.adapters.store import grants, immutable, migrate, restored
 from tracker.adapters.store.place import DatabasePlace
 from tracker.adapters.store.postgres_place import PostgresPlace
 from tracker.adapters.store.sqlite_place import SqlitePlace
+from tracker.adapters.store.tables import journal
 from tracker.domain.errors import ConfigurationError
 from tracker.settings import Settings
 
@@ -92,6 +93,25 @@ def schema_revisions(settings: Settings) -> tuple[str | None, str]:
     if not place.is_there():
         return None, migrate.newest()
     return place.run(_ours(place, migrate.current)), migrate.newest()
+
+
+def require_own_past(settings: Settings) -> None:
+    """See to it that the journal is no older than what has read it: else it would give sequences out for the second time.
+
+    Raises:
+        ConfigurationError: It is older.
+    """
+    place = database_place(settings)
+
+    def look(connection: Connection) -> tuple[int, list[str]]:
+        return connection.execute(select(journal.c.next_sequence)).scalar_one() - 1, restored.ahead(connection)
+
+    head, told = place.run(look)
+    if told:
+        raise ConfigurationError(
+            f"The journal ends at {head}, and {told[0]}: it was restored from an older copy. "
+            "Run `tracker db after-restore`, so that no sequence is used twice."
+        )
 
 
 def require_writable(settings: Settings) -> None:

@@ -1,11 +1,13 @@
 """`tracker db`: the schema of the database."""
 
+from functools import partial
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from tracker.cli.output import Json, print_json, print_line
-from tracker.cli.running import load
+from tracker.cli.running import do, load
 
 app = typer.Typer(help="The schema of the database.", epilog="Example: tracker db current", no_args_is_help=True)
 
@@ -75,3 +77,30 @@ def current(json: Json = False) -> None:
         print_line(f"{database_place(settings).told} is at schema {has or 'none'}; this version works on {needs}.")
     if has != needs:
         raise typer.Exit(1)
+
+
+@app.command(
+    name="after-restore",
+    epilog="Example: tracker db after-restore --checkpoint last-checkpoint.txt. Stop all services first.",
+)
+def after_restore(
+    checkpoint: Annotated[Path, typer.Option(metavar="FILE", help="The last checkpoint that was published.")],
+    margin: Annotated[
+        int | None, typer.Option(help="How many entries may have been written and told after it; else 10000.")
+    ] = None,
+    key: Annotated[
+        list[str] | None, typer.Option(metavar="VKEY", help="Who signed it; else our own [audit] checkpoint_key.")
+    ] = None,
+    again: Annotated[bool, typer.Option("--again", help="The journal was restored once more since.")] = False,
+) -> None:
+    """Have a journal that was restored from a copy go on behind all that was ever told of it, and say what is lost."""
+    from tracker.app import database_place, jump_after_restore  # noqa: PLC0415
+    from tracker.cli.verifying import read_checkpoint  # noqa: PLC0415
+    from tracker.journal.gap import gap_of  # noqa: PLC0415
+
+    settings, published = load(), read_checkpoint(checkpoint)
+    with database_place(settings).occupy():
+        entry = do(partial(jump_after_restore, published=published, vkeys=key or [], margin=margin, again=again))
+    gap = gap_of(entry.leaf)
+    lost = "" if gap is None else f"entries {gap.first} to {gap.last} are lost, as entry {entry.sequence} declares; "
+    print_line(f"{lost}the journal goes on at {entry.sequence + 1}. Publish a new checkpoint, and tell your auditors.")

@@ -20,7 +20,7 @@ def lags(connection: Connection, only: str | None = None) -> dict[str, Lag]:
         entry.c.recorded_at,
         _count(parked).label("parked"),
         _count(dead_letter).label("dead_letters"),
-    ).join(entry, entry.c.sequence == following, isouter=True)
+    ).select_from(subscription.outerjoin(entry, entry.c.sequence == following))
     if only is not None:
         query = query.where(subscription.c.id == only)
     return {

@@ -61,7 +61,8 @@ def grants(
         grant_to_service(settings, chosen)
         print_line(f"{chosen} has the rights of a service on {database_place(settings).told}, and no more.")
     else:
-        print_line("\n".join(f"{statement};" for statement in grant_statements(chosen)))
+        for statement in grant_statements(chosen):
+            print_line(f"{statement};")
 
 
 @app.command(epilog="Example: tracker db current")

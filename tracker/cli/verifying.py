@@ -66,5 +66,7 @@ def read_checkpoint(file: Path) -> Published:
         return Published.read(data.decode())
     except OSError as error:
         raise InvalidRequestError(f"{file} cannot be read: {error.strerror or error}.") from error
-    except (UnicodeDecodeError, NoteError) as error:
+    except UnicodeDecodeError as error:
+        raise InvalidRequestError(f"{file} is no checkpoint: it is not UTF-8.") from error
+    except NoteError as error:
         raise InvalidRequestError(f"{file} is no checkpoint: {error}") from error

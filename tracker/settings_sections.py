@@ -152,9 +152,18 @@ class DatabaseSettings(Section):
     Attributes:
         url: `sqlite:///FILE`, relative to the working directory, or `sqlite:////FILE`; or `postgresql://user:pass@host/db`,
             with what libpq takes behind a question mark. Secret, because it may hold a password.
+        migration_url: The same PostgreSQL database with the user who owns the tables, for `tracker db` alone; None: as `url`.
     """
 
     url: Annotated[SecretStr, AfterValidator(_database_url)] = SecretStr("sqlite:///tracker.db")
+    migration_url: Annotated[SecretStr, AfterValidator(_database_url)] | None = None
+
+    @model_validator(mode="after")
+    def _require_one_kind(self) -> Self:
+        urls = [url.get_secret_value() for url in (self.url, self.migration_url) if url is not None]
+        if self.migration_url is not None and not all(url.startswith("postgresql://") for url in urls):
+            raise ValueError("should have a migration_url with PostgreSQL alone: a file has no users")
+        return self
 
 
 class HttpSettings(Section):

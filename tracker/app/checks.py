@@ -8,6 +8,7 @@ from tracker.app.certificate_checks import certificate_findings
 from tracker.app.composition import Tracker, World, build
 from tracker.app.database import database_clock, database_place, require_writable, schema_revisions
 from tracker.app.findings import Finding
+from tracker.app.journal_checks import journal_finding
 from tracker.app.listener_checks import service_finding
 from tracker.app.next_step import next_step, to_put_right
 from tracker.app.our_keys import load_our_keys, unusable_key_files
@@ -96,6 +97,7 @@ async def _with_the_tracker(
             found(service)
             if has_tables:
                 found(await _clock(settings, tracker))
+                found(journal_finding(settings))
                 found(await secrets_finding(tracker))
             for provider in tracker.providers:
                 async for finding in provider_findings(tracker, provider):

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from tracker.journal.export import ExportWriter
+from tracker.journal.export import ExportError, ExportWriter
 from tracker.journal.manifest import Manifest
 from tracker.ports import CheckpointSigner, Store
 
@@ -40,6 +40,8 @@ class Exporting:
                 for entry in page:
                     writer.add(entry)
                 progress(writer.size, head)
+                if not page:
+                    raise ExportError(f"Entry {writer.size + 1} is missing: try `tracker journal verify --database`.")
             note = None
             if self._signer is not None:
                 checkpoint = writer.checkpoint(self._origin)

@@ -22,9 +22,11 @@ from tracker.adapters.store import (
     subscriptions,
     surveys,
 )
+from tracker.adapters.store.audited import SqlAudited
 from tracker.adapters.store.database import Database as Database  # noqa: PLC0414 - it is known from here
 from tracker.adapters.store.gathering import Gathering
 from tracker.adapters.store.many import insert_rows
+from tracker.adapters.store.restored import SqlRestored
 from tracker.adapters.store.subscriber_store import SubscriberStore
 from tracker.adapters.store.tables import api_key, batch, inbox
 from tracker.adapters.store.transaction import SqlTransaction
@@ -83,6 +85,8 @@ class SqlStore(SubscriberStore, SqlTreeStore):
         self._database = database
         self._ids = ids
         self.replays = replays.SqlReplays(database)
+        self.audited = SqlAudited(database)
+        self.restored = SqlRestored(database, ids)
         self._admitted = Gathering(self._admit_all)
         self._fresh = claims.FreshBodies()
 

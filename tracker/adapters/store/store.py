@@ -10,6 +10,7 @@ from sqlalchemy import Connection, delete, insert, update
 
 from tracker.adapters.store import (
     aside,
+    checkpoints,
     claims,
     lags,
     leases,
@@ -83,6 +84,7 @@ class SqlStore(SubscriberStore, SqlTreeStore):
         self._database = database
         self._ids = ids
         self.replays = replays.SqlReplays(database)
+        self.checkpoints = checkpoints.SqlCheckpoints(database)
         self._admitted = Gathering(self._admit_all)
         self._fresh = claims.FreshBodies()
 

@@ -23,8 +23,6 @@ from pydantic import (
     model_validator,
 )
 
-from tracker.journal.checkpoint import NoteError, parse_vkey
-
 _VISIBLE_ASCII = re.compile(r"[!-~]+")
 _PORT_SPAN = re.compile(r"[0-9]{1,5}(-[0-9]{1,5})?")
 _LAST_PORT = 65_535
@@ -114,20 +112,11 @@ def _without_trailing_slash(url: str) -> str:
     return url.rstrip("/")
 
 
-def _witness(text: str) -> str:
-    try:
-        is_witness = parse_vkey(text).is_witness
-    except NoteError:
-        is_witness = False
-    if not is_witness:
-        raise ValueError("should be VKEYs of C2SP cosignatures: name+hash+base64, key type 4")
-    return text
-
-
 Interval = Annotated[timedelta, BeforeValidator(_interval)]
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
 PortSpan = Annotated[str, BeforeValidator(_port_span)]
 Issuer = Annotated[str, AfterValidator(_base_url)]
+AnyUrl = Annotated[str, AfterValidator(_url)]
 CollectorUrl = Annotated[str, AfterValidator(_url), AfterValidator(_without_trailing_slash)]
 ResourceUrl = Annotated[str, AfterValidator(_base_url), AfterValidator(_without_trailing_slash)]
 ProfileName = Annotated[str, Field(pattern=r"^[a-z0-9.-]{1,64}$")]
@@ -340,39 +329,6 @@ class NoticesSettings(Section):
     authorization_ending_hours: _Steps = (24, 1)
     attestation_days: _Steps = (14, 3)
     overlap_grace: Interval = timedelta(seconds=86_400)
-
-
-class AuditSettings(Section):
-    """`[audit]`.
-
-    Attributes:
-        origin: The journal's name in checkpoints. C2SP signed notes allow no space and no plus sign in it.
-        checkpoint_key: File of a private Ed25519 JWK; None: there are no checkpoints.
-        checkpoint_key_next: File of another, which signs beside it: auditors get to know it before it signs alone.
-        checkpoint_every_seconds: New entries are signed so often.
-        publish_to: File that always has the latest checkpoint; None: it is not published.
-        witnesses: VKEYs of those whose cosignatures are kept.
-        timestamp_url: An RFC 3161 authority that stamps checkpoints, which the extra `timestamp` brings; None: nobody does.
-    """
-
-    origin: Annotated[str, Field(pattern=r"^[!-*,-~]{1,255}$")] = "tracker.example/journal"
-    checkpoint_key: Path | None = None
-    checkpoint_key_next: Path | None = None
-    checkpoint_every_seconds: Annotated[float, Field(ge=1, le=86_400)] = 300.0
-    publish_to: Path | None = None
-    witnesses: tuple[Annotated[str, AfterValidator(_witness)], ...] = ()
-    timestamp_url: Annotated[str, AfterValidator(_url)] | None = None
-
-    @model_validator(mode="after")
-    def _require_first_key(self) -> Self:
-        if self.checkpoint_key is None and self.checkpoint_key_next is not None:
-            raise ValueError("should have checkpoint_key too: the next one signs beside it")
-        return self
-
-    @property
-    def key_files(self) -> tuple[Path, ...]:
-        """The files of all keys that sign checkpoints."""
-        return tuple(file for file in (self.checkpoint_key, self.checkpoint_key_next) if file is not None)
 
 
 class SecuritySettings(Section):

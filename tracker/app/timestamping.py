@@ -4,7 +4,7 @@ from importlib.util import find_spec
 
 from tracker.domain.errors import ConfigurationError
 from tracker.ports.checkpoints import TimestampAuthority
-from tracker.settings_sections import AuditSettings
+from tracker.settings_audit import AuditSettings
 
 
 def authority_of(audit: AuditSettings) -> TimestampAuthority | None:

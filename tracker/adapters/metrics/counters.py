@@ -72,6 +72,8 @@ class Counters:
         self._checkpoints = Counter(
             "tracker_checkpoints", "Checkpoints of the journal, by what came of it.", ["outcome"], registry=registry
         )
+        for outcome in ("signed", "refused"):  # that there was never any refused is worth seeing
+            self._checkpoints.labels(outcome)
 
     def request_answered(self, *, method: str, route: str, status: int, seconds: float) -> None:
         """An HTTP request was answered."""

@@ -123,7 +123,7 @@ async def tile(request: web.Request, services: Services) -> web.Response:
     wanted = Tile(query.level, query.position)
     hashes = (await services.store.tiles([wanted])).get(wanted)
     if hashes is None:
-        raise Problem("not_found", "The tree does not reach so far.")
+        raise Problem("invalid_request", "The tree does not reach so far.")
     texts = tuple(hashes[at : at + _HASH_BYTES].hex() for at in range(0, len(hashes), _HASH_BYTES))
     return answer(TileOut(level=query.level, position=query.position, hashes=texts))
 
@@ -173,6 +173,7 @@ OPERATIONS = (
         handle=checkpoint,
         query=CheckpointQuery,
         answers={200: CheckpointOut},
+        also_text=True,
         problems=("checkpoint_not_found",),
     ),
     Operation(
@@ -186,6 +187,7 @@ OPERATIONS = (
         ),
         handle=sign,
         answers={200: CheckpointOut},
+        also_text=True,
         problems=("not_signed", "journal_forked"),
     ),
     Operation(
@@ -200,6 +202,7 @@ OPERATIONS = (
         handle=cosign,
         body=CosignaturesIn,
         answers={200: CheckpointOut},
+        also_text=True,
         problems=("checkpoint_not_found", "cosignature_refused"),
     ),
     Operation(
@@ -227,6 +230,5 @@ OPERATIONS = (
         handle=tile,
         query=TileQuery,
         answers={200: TileOut},
-        problems=("not_found",),
     ),
 )

@@ -116,6 +116,7 @@ Interval = Annotated[timedelta, BeforeValidator(_interval)]
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
 PortSpan = Annotated[str, BeforeValidator(_port_span)]
 Issuer = Annotated[str, AfterValidator(_base_url)]
+AnyUrl = Annotated[str, AfterValidator(_url)]
 CollectorUrl = Annotated[str, AfterValidator(_url), AfterValidator(_without_trailing_slash)]
 ResourceUrl = Annotated[str, AfterValidator(_base_url), AfterValidator(_without_trailing_slash)]
 ProfileName = Annotated[str, Field(pattern=r"^[a-z0-9.-]{1,64}$")]
@@ -337,18 +338,6 @@ class NoticesSettings(Section):
     authorization_ending_hours: _Steps = (24, 1)
     attestation_days: _Steps = (14, 3)
     overlap_grace: Interval = timedelta(seconds=86_400)
-
-
-class AuditSettings(Section):
-    """`[audit]`.
-
-    Attributes:
-        origin: The journal's name in checkpoints. C2SP signed notes allow no space and no plus sign in it.
-        checkpoint_key: File of a private Ed25519 JWK; None: exports carry no checkpoint.
-    """
-
-    origin: Annotated[str, Field(pattern=r"^[!-*,-~]{1,255}$")] = "tracker.example/journal"
-    checkpoint_key: Path | None = None
 
 
 class SecuritySettings(Section):

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from tracker.app.broker_checks import broker_faults, broker_findings
 from tracker.app.certificate_checks import certificate_findings
+from tracker.app.checkpoint_checks import checkpoints_finding
 from tracker.app.composition import Tracker, World, build
 from tracker.app.database import database_clock, database_place, require_writable, schema_revisions
 from tracker.app.findings import Finding
@@ -99,6 +100,7 @@ async def _with_the_tracker(
                 found(await _clock(settings, tracker))
                 found(journal_finding(settings))
                 found(await secrets_finding(tracker))
+                found(await checkpoints_finding(tracker))
             for provider in tracker.providers:
                 async for finding in provider_findings(tracker, provider):
                     found(finding)

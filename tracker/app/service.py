@@ -163,6 +163,7 @@ async def _stopped(worker: Worker, tracker: Tracker) -> None:
     await worker.stop()
     with suppress(StorageError):
         await tracker.pulse.write()
+    await tracker.auditing.leave()
     await tracker.shared_asks.leave()
     await tracker.opening.leave()
 

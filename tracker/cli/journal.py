@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tracker.cli.checkpoints import checkpoint
 from tracker.cli.output import Json, console, print_json, print_line
 from tracker.cli.running import do
 
@@ -18,6 +19,8 @@ app = typer.Typer(
     epilog="Example: tracker journal export --out export-2026-11",
     no_args_is_help=True,
 )
+
+app.command(epilog="Example: tracker journal checkpoint")(checkpoint)
 
 
 @app.command(epilog="Example: tracker journal export --out export-2026-11")

@@ -15,6 +15,7 @@ import stat
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from hashlib import file_digest
 from io import BufferedReader
@@ -259,25 +260,30 @@ def _by_whom(manifest: Manifest, trusted: Sequence[VerifierKey]) -> Finding:
 
 def signer_of(note: SignedNote, origin: str, trusted: Sequence[VerifierKey]) -> Finding:
     """Look for a journal's own signature by a trusted key. One that such a key did not make spoils the whole note."""
-    known = [key for key in trusted if key.name == origin]
-    claims = [(key, line) for line in note.signatures for key in known if _claims_to_be_by(line, key)]
+    known = [key for key in trusted if key.name == origin or key.is_witness]
+    claims = [(key, line) for line in note.signatures for key in known if line.claims_to_be_by(key)]
     for key, line in claims:
         if not _is_signed(note.text, line, key):
             return Finding(Answer.NO, f"no: the signature in the name of {key.short} is not by that key")
-    if not claims:
+    own = [key for key, _ in claims if not key.is_witness]
+    if not own:
         first = note.signatures[0]
         name = f"{first.name[:100]}+{first.key_hash.hex()}"
         return Finding(Answer.UNANCHORED, f"unanchored: no key that you trust signed this; {name!a} claims to have")
-    return Finding(Answer.OK, f"{origin}, key {claims[0][0].short}")
+    seen = (f"; seen by {key.short}, {_when(line.time)}" for key, line in claims if key.is_witness)
+    return Finding(Answer.OK, f"{origin}, key {', '.join(key.short for key in own)}{''.join(seen)}")
 
 
-def _claims_to_be_by(line: NoteSignature, key: VerifierKey) -> bool:
-    return line.name == key.name and line.key_hash == key.key_hash
+def _when(seconds: int) -> str:
+    try:
+        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    except (ValueError, OverflowError, OSError):
+        return f"{seconds} seconds after 1970"
 
 
 def _is_signed(text: str, line: NoteSignature, key: VerifierKey) -> bool:
     try:
-        Ed25519PublicKey.from_public_bytes(key.public_key).verify(line.signature, text.encode())
+        Ed25519PublicKey.from_public_bytes(key.public_key).verify(*line.to_check(key, text))
     except InvalidSignature:
         return False
     return True

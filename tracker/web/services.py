@@ -9,6 +9,7 @@ from aiohttp import web
 from tracker.ports import Clock, Ids, Meters, Store
 from tracker.usecases.api_keys import ApiKeys
 from tracker.usecases.ask import Asker
+from tracker.usecases.checkpoints import Checkpointing
 from tracker.usecases.complete import Completions
 from tracker.usecases.consult import Consulting
 from tracker.usecases.feed import Feed
@@ -18,6 +19,7 @@ from tracker.usecases.pause import Pausing
 from tracker.usecases.payments import Payments
 from tracker.usecases.ping import Pings
 from tracker.usecases.poll import Polling
+from tracker.usecases.proofs import Proofs
 from tracker.usecases.prove import Ownership
 from tracker.usecases.provider_health import ProviderHealth
 from tracker.usecases.quarantine import Quarantine
@@ -28,6 +30,7 @@ from tracker.usecases.revoke import Revoker
 from tracker.usecases.subscribe import Subscriptions
 from tracker.usecases.timeline import Timelines
 from tracker.usecases.traces import Traces
+from tracker.usecases.witnessing import Witnessing
 from tracker.web.peers import Peers
 
 
@@ -36,6 +39,15 @@ class MetricsPage(NamedTuple):
 
     body: bytes
     content_type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditAnswers:
+    """The use cases that prove the journal to others."""
+
+    proofs: Proofs
+    checkpoints: Checkpointing
+    witnessing: Witnessing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +86,7 @@ class Services:
     pings: Pings
     resending: Resending
     ownership: Ownership
+    auditing: AuditAnswers
     api_keys: ApiKeys
     provider_health: ProviderHealth
     meters: Meters

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, delete, insert, update
 
 from tracker.adapters.store import (
     aside,
+    checkpoints,
     claims,
     lags,
     leases,
@@ -87,6 +88,7 @@ class SqlStore(SubscriberStore, SqlTreeStore):
         self.replays = replays.SqlReplays(database)
         self.audited = SqlAudited(database)
         self.restored = SqlRestored(database, ids)
+        self.checkpoints = checkpoints.SqlCheckpoints(database)
         self._admitted = Gathering(self._admit_all)
         self._fresh = claims.FreshBodies()
 

@@ -346,7 +346,7 @@ def test_a_subscription_whose_key_is_missing_is_told_of_and_can_be_given_another
     (filled / "keys" / "secrets.jwks.json").unlink()
     run("keys", "make", "secrets", "--out", "keys/secrets.jwks.json")
     (found,) = json.loads(run("subscriptions", "list", "--json").out)["items"]
-    assert "which secrets_key does not hold" in found["last_error"]
+    assert "which at_rest_keys does not hold" in found["last_error"]
     done = run("check")
     assert (done.status, "FAIL  secrets               those of 1 subscription(s) cannot be read" in done.out) == (
         1,

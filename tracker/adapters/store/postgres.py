@@ -176,6 +176,10 @@ class PostgresDatabase:
         """Run a query that looks up a row or two. Here each has a connection: waiting for others would cost more."""
         return await self.read(work)
 
+    async def scrub(self) -> bool:
+        """What was deleted stays in its files until the server cleans and writes over them; see the handbook."""
+        return False
+
     async def close(self) -> None:
         """Finish what is under way, then close. What comes later is refused.
 

@@ -8,11 +8,13 @@ from typing import Any
 from sqlalchemy import Connection, Select, bindparam, update
 
 from tracker.adapters.store import appending, aside, lookups, payments, rows
+from tracker.adapters.store.at_hand import at_hand, with_their_keys
 from tracker.adapters.store.completions import SqlCompletionBook
 from tracker.adapters.store.differences import hold_names
 from tracker.adapters.store.due import Due
 from tracker.adapters.store.many import insert_rows, texts, update_rows
 from tracker.adapters.store.provider_book import SqlProviderBook
+from tracker.adapters.store.sealed import OTHER_EVENT, REPORT, hide_as_before, hide_consent, hide_token, make_keys
 from tracker.adapters.store.tables import (
     confirmation,
     consent,
@@ -73,6 +75,7 @@ class SqlTransaction:
         self._waiting: set[str] = set()
         self._payments: dict[PaymentKey, Payment] = {}
         self.appended = False
+        self.has_destroyed = False
 
     @property
     def providers(self) -> SqlProviderBook:
@@ -133,7 +136,7 @@ class SqlTransaction:
         provider, consent_id = root
         named = {"provider": provider, "root": consent_id, "ids": texts(self._dialect, set(also))}
         found = self._connection.execute(lookups.chain(self._dialect), named)
-        return self._held_now(rows.sorted_out(found, rows.to_consent)[0])
+        return self._held_now(rows.sorted_out(with_their_keys(found), rows.to_consent)[0])
 
     def named_as_roots(self, names: Collection[Name]) -> set[Name]:
         """Which of these names other consents have for the root of their chain."""
@@ -160,7 +163,8 @@ class SqlTransaction:
         return RevokedGroups(revoked, siblings)
 
     def _hold(self, query: Select[Any], named: rows.Values) -> list[TrackedConsent]:
-        return self._held_now([rows.to_consent(row) for row in self._connection.execute(query, named)])
+        found = with_their_keys(self._connection.execute(query, named))
+        return self._held_now([rows.to_consent(row) for row in found])
 
     def _held_now(self, found: list[TrackedConsent]) -> list[TrackedConsent]:
         self._held |= {c.tracking_id: c.last_sequence for c in found}
@@ -189,7 +193,7 @@ class SqlTransaction:
         query = lookups.waiting_reports(self._dialect)
         for provider, ids in _by_provider(names):
             named = {"provider": provider, "ids": texts(self._dialect, ids)}
-            for row in self._connection.execute(query, named):
+            for row in with_their_keys(self._connection.execute(query, named)):
                 stored = rows.to_report(row)
                 self._waiting.add(stored.report.digest)
                 found[stored.provider, stored.consent_id].append(stored)
@@ -210,7 +214,7 @@ class SqlTransaction:
     def _read_payments(self, query: Select[Any], keys: Collection[tuple[ProviderId, str]]) -> Iterable[Payment]:
         for provider, ids in _by_provider(keys):
             named = {"provider": provider, "ids": texts(self._dialect, ids)}
-            for row in self._connection.execute(query, named):
+            for row in with_their_keys(self._connection.execute(query, named)):
                 yield rows.to_payment(row)
 
     # ------------------------------------------------------------------------------------------ writes, kept together
@@ -238,8 +242,15 @@ class SqlTransaction:
             next_notice_at=next_notice_at,
             steady_ask_at=steady_ask_at,
         )
+        values["tracking_id"] = kept.tracking_id
+        hide_as_before(at_hand(), values, kept)
         to = self._changed if kept.tracking_id in self._held else self._new
         to[kept.tracking_id] = values
+
+    def destroy_key(self, tracking_id: TrackingId) -> bool:
+        """Destroy the key of a consent that is held, and with it whatever is sealed under it."""
+        self.has_destroyed = True
+        return at_hand().destroy(tracking_id)
 
     def add_report(self, stored: StoredReport, proof: Evidence | None) -> None:
         """Put a report on record, and its token; or file one that was waiting."""
@@ -249,12 +260,12 @@ class SqlTransaction:
             return
         self._reports.append(values | {"repeats": 0})
         if proof is not None:
-            self._evidence[proof.jws_sha256] = rows.evidence_values(proof)
+            self._evidence[proof.jws_sha256] = rows.evidence_values(proof, stored.consent_id)
 
     def add_other_event(self, event: OtherEvent, proof: Evidence) -> None:
         """Put another verified event on record."""
         self._other_events.append(rows.other_event_values(event))
-        self._evidence[proof.jws_sha256] = rows.evidence_values(proof)
+        self._evidence[proof.jws_sha256] = rows.evidence_values(proof, event.consent_id)
 
     def save_payment(self, payment: Payment) -> None:
         """Insert or update a payment."""
@@ -321,6 +332,7 @@ class SqlTransaction:
     # ------------------------------------------------------------------------------------------ the writing
 
     def _write(self) -> None:
+        self._seal()
         self._write_consents()
         self._write_reports()
         self._write_quarantine()
@@ -328,13 +340,29 @@ class SqlTransaction:
         self._payments.clear()
         self._insert(confirmation, self._confirmations)
 
+    def _seal(self) -> None:
+        consents = [one for some in (self._new, self._changed) for one in some.values() if "sealed" not in one]
+        tokens = [token for token, _ in self._evidence.values()]
+        if not (consents or tokens or self._reports or self._other_events):
+            return
+        keys = at_hand()
+        make_keys(keys, consents, self._reports, self._other_events, tokens)
+        for values in consents:
+            hide_consent(keys, values)
+        for values in self._reports:
+            REPORT.hide(keys, values)
+        for values in self._other_events:
+            OTHER_EVENT.hide(keys, values)
+        for values in tokens:
+            hide_token(keys, values)
+
     def _insert(self, table: Any, values: list[rows.Values]) -> None:
         insert_rows(self._connection, table, values)
         values.clear()
 
     def _write_consents(self) -> None:
         if self._new:
-            new = [values | {"tracking_id": key, "last_sequence": None} for key, values in self._new.items()]
+            new = [values | {"last_sequence": None} for values in self._new.values()]
             insert_rows(self._connection, consent, new)
             names = [
                 {"provider": v["provider"], "kind": _CONSENT_ID, "value": v["consent_id"], "tracking_id": key}
@@ -344,8 +372,7 @@ class SqlTransaction:
             self._held |= dict.fromkeys(self._new)
             self._new.clear()
         if self._changed:
-            changed = [values | {"tracking_id": key} for key, values in self._changed.items()]
-            update_rows(self._connection, consent, "tracking_id", changed)
+            update_rows(self._connection, consent, "tracking_id", list(self._changed.values()))
             self._changed.clear()
 
     def _write_reports(self) -> None:

@@ -336,7 +336,9 @@ def test_secrets_are_encrypted_from_when_there_is_a_key_and_older_ones_when_told
     other = run("subscriptions", "add", HOOK).lines[1].split()[1]
     assert all(secret.startswith("aesgcm:") for secret in secrets_in(filled))
     assert run("keys", "seal").lines == ["0 encrypted now, 2 before."]
-    assert "ok    secrets               those of subscriptions are encrypted" in run("check").out
+    done = run("check").out
+    assert "ok    secrets               those of subscriptions are encrypted" in done
+    assert "ok    at rest               values are encrypted under 0 key(s) of consents, and these too" in done
     everything = b"".join(path.read_bytes() for path in filled.glob("tracker.db*"))
     assert other.encode() not in everything
 

@@ -15,12 +15,17 @@ _AT_ONCE = 500
 
 
 class Sealing:
-    """Goes on with it whenever it is run; where it stands is in the database."""
+    """Goes on with it whenever it is run; where it stands is in the database.
+
+    Attributes:
+        sealed: How many rows it has sealed.
+    """
 
     def __init__(self, book: SealingBook) -> None:
         """Take what knows the rows."""
         self._book = book
-        self._sealed: dict[str, int] = {}
+        self._untold: dict[str, int] = {}
+        self.sealed = 0
 
     async def run_once(self) -> int:
         """Seal a batch. Gives 0 when there is nothing to do, or another process is at it."""
@@ -28,13 +33,14 @@ class Sealing:
         if step is None:
             self._tell()
             return 0
-        self._sealed[step.table] = self._sealed.get(step.table, 0) + step.sealed
+        self.sealed += step.sealed
+        self._untold[step.table] = self._untold.get(step.table, 0) + step.sealed
         if step.is_last:
             self._tell()
         return 1
 
     def _tell(self) -> None:
-        for table, count in self._sealed.items():
+        for table, count in self._untold.items():
             if count:
                 _log.info("%d rows of %s were encrypted that were not, or not with the first key", count, table)
-        self._sealed.clear()
+        self._untold.clear()

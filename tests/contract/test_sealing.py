@@ -24,10 +24,8 @@ from tracker.adapters.secret_keys import SecretKeys
 from tracker.adapters.store.at_hand import keyed
 from tracker.adapters.store.store import SqlStore
 from tracker.domain.tracked import TrackedConsent
-from tracker.ports import AtRest, ConsentQuery, Transaction
+from tracker.ports import ConsentQuery, Transaction
 from tracker.usecases.sealing import Sealing
-
-DONE = AtRest(keys=3, bare_keys=3, old_keys=0, locked_keys={}, plain_rows={})
 
 
 async def older(store: SqlStore) -> TrackedConsent:
@@ -41,7 +39,7 @@ async def older(store: SqlStore) -> TrackedConsent:
         transaction.add_report(stored(a_report(9), name_of(kept), jws_sha256=None), stray)
 
     await store.transact(script)
-    await store._write(lambda connection: as_before(connection))
+    await store._write(as_before)
     assert (await content(store)).count(PERSONAL) > 9
     return replace(kept, last_sequence=1)
 
@@ -140,7 +138,7 @@ async def test_a_race_of_several_who_seal_and_record_loses_nothing(new_database:
         await save(stores[0], *made)
         for n, kept in enumerate(made):
             await record(stores[0], stored(a_report(n), kept, terms={"Name": PERSONAL}), evidence=an_evidence(n))
-        await stores[0]._write(lambda connection: as_before(connection))
+        await stores[0]._write(as_before)
         for store in stores:
             store.vault.use_keys(SecretKeys({"new": b"n" * 32}))
 

@@ -1,7 +1,5 @@
 """Rows as the version before wrote them: nothing sealed, and no keys."""
 
-from typing import Any
-
 from sqlalchemy import Connection, text
 
 from tracker.adapters.secret_keys import SecretKeys
@@ -17,7 +15,3 @@ def as_before(connection: Connection, ring: SecretKeys | None = None) -> None:
     connection.execute(text("UPDATE evidence SET consent_id = NULL"))
     connection.execute(text("DELETE FROM consent_key"))
     connection.execute(text("DELETE FROM sealing"))
-
-
-def nothing(_: Any) -> None:
-    """For what is done for its effect."""

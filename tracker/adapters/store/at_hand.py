@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
-from tracker.adapters.store.key_tables import USER_REFS, consent_key
+from tracker.adapters.store.key_tables import NO_CONSENT, USER_REFS, consent_key
 from tracker.adapters.store.many import among, texts
 from tracker.adapters.store.safe import ConsentKey, Safe
 from tracker.adapters.store.tables import consent
@@ -188,13 +188,23 @@ def with_their_keys(found: Iterable[Row[Any]]) -> list[Row[Any]]:
     names: set[KeyName] = set()
     tracked: set[str] = set()
     for row in kept:
-        if hasattr(row, "private_salt"):
-            if row.private is None and row.private_salt is not None and row.tracking_id is not None:
-                tracked.add(row.tracking_id)
-        elif getattr(row, "sealed", True) is not None:
-            names.add((row.provider, row.consent_id or ""))
+        is_sealed = (
+            row.private is None and row.private_salt is not None
+            if hasattr(row, "private_salt")
+            else _may_be_sealed(row)
+        )
+        if not is_sealed:
+            continue
+        if (tracking_id := getattr(row, "tracking_id", None)) is not None:
+            tracked.add(tracking_id)
+        elif hasattr(row, "provider"):
+            names.add((row.provider, row.consent_id or NO_CONSENT))
     if names:
         at_hand().fetch(names)
     if tracked:
         at_hand().fetch_tracked(tracked)
     return kept
+
+
+def _may_be_sealed(row: Row[Any]) -> bool:
+    return getattr(row, "sealed", row.consent_id) is not None

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
+from tracker.adapters.store.differences import written_over
 from tracker.adapters.store.key_tables import NO_CONSENT, USER_REFS, consent_key
 from tracker.adapters.store.many import among, texts
 from tracker.adapters.store.safe import ConsentKey, Safe
@@ -116,7 +117,8 @@ class KeysAtHand:
                 )
             elif tracking_id is not None and self._tracking[name] is None:
                 mine = (consent_key.c.provider == name[0], consent_key.c.consent_id == name[1])
-                self._connection.execute(update(consent_key).where(*mine).values(tracking_id=tracking_id))
+                with written_over(self._connection):
+                    self._connection.execute(update(consent_key).where(*mine).values(tracking_id=tracking_id))
                 self._tracking[name] = tracking_id
         if new:
             self._connection.execute(insert(consent_key), new)
@@ -145,7 +147,8 @@ class KeysAtHand:
         if named is not None:
             by_name = (consent_key.c.provider == named.provider) & (consent_key.c.consent_id == named.consent_id)
             is_its |= by_name & consent_key.c.tracking_id.is_(None)
-        gone = self._connection.execute(delete(consent_key).where(is_its)).rowcount
+        with written_over(self._connection):
+            gone = self._connection.execute(delete(consent_key).where(is_its)).rowcount
         mine = consent.c.tracking_id == tracking_id
         self._connection.execute(update(consent).where(mine).values(user_ref_hash=None))
         self._keys.clear()

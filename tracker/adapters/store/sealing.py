@@ -28,7 +28,7 @@ from sqlalchemy import (
 
 from tracker.adapters.store.at_hand import KeysAtHand, at_hand
 from tracker.adapters.store.columns import Values
-from tracker.adapters.store.differences import upsert
+from tracker.adapters.store.differences import upsert, written_over
 from tracker.adapters.store.key_tables import NO_CONSENT, consent_key, sealing
 from tracker.adapters.store.safe import Safe
 from tracker.adapters.store.sealed import (
@@ -85,7 +85,8 @@ class _Part:
 
 def seal_some(connection: Connection, safe: Safe, limit: int) -> SealingStep | None:
     """Seal up to so many rows; None: there is nothing left to seal, or another process is at it."""
-    return _seal_keys(connection, safe, limit) or _go_on(connection, limit)
+    with written_over(connection):
+        return _seal_keys(connection, safe, limit) or _go_on(connection, limit)
 
 
 def begin_anew(connection: Connection) -> None:

@@ -125,7 +125,7 @@ def engine_for(path: str, *, writer: bool) -> Engine:
             "cache_size=-32000",
             "temp_store=MEMORY",
             "wal_autocheckpoint=4000",  # pages: what is written twice between two checkpoints is copied once
-            "secure_delete=ON",  # what is deleted is written over at once: keys that were destroyed must be nowhere
+            "secure_delete=FAST",  # what is deleted is written over where that is free; else see `written_over`
             *(() if writer else ("query_only=ON",)),
         ):
             dbapi_connection.execute(f"PRAGMA {pragma}")

@@ -71,6 +71,11 @@ class Settings(Section):
     tracing: TracingSettings = TracingSettings()
     log: LogSettings = LogSettings()
 
+    @property
+    def at_rest_keys(self) -> Path | None:
+        """The ring for what is secret in the database, by either of its names."""
+        return self.security.at_rest_keys or self.notifications.secrets_key
+
     @model_validator(mode="after")
     def _check_clients(self) -> Self:
         clients: dict[str, ClientSettings] = {}
@@ -243,6 +248,7 @@ _MADE = {
     "encryption_jwks": "encryption",
     "checkpoint_key": "checkpoint",
     "secrets_key": "secrets",
+    "at_rest_keys": "secrets",
     "signing_key": "notifications",
 }
 """Key files that we can make ourselves, and how."""

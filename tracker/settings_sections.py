@@ -306,8 +306,7 @@ class NotificationsSettings(Section):
         allow_networks: Private or loopback networks that subscriptions may point to. Empty: none.
         allow_ports: Which ports they may point to: single ones, and ranges such as "1024-65535".
         ownership_challenge: Whether a URL must be proved to be its subscriber's, unless its address is in `allow_networks`.
-        secrets_key: File of a JWK Set of 256-bit keys for the secrets in the database; the first encrypts, all decrypt. None:
-            they are not encrypted.
+        secrets_key: The older name of `[security] at_rest_keys`, which goes before it.
         signing_key: File of a private JWK Set of Ed25519 keys; the first signs, all are published. None: nothing is signed so.
     """
 
@@ -345,9 +344,12 @@ class SecuritySettings(Section):
 
     Attributes:
         key_file_mode: What to do about a key file that others can read.
+        at_rest_keys: File of a JWK Set of 256-bit keys for what is secret in the database, the ring; the first encrypts, all
+            decrypt. None: the secrets of subscriptions and the keys of consents stand there as they are.
     """
 
     key_file_mode: Literal["refuse", "warn"] = "refuse"
+    at_rest_keys: Path | None = None
 
 
 class MetricsSettings(Section):

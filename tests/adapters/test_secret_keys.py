@@ -72,7 +72,7 @@ def test_every_key_opens_and_the_first_seals() -> None:
     assert both.open(sealed, HERE) == SECRET
     assert not both.is_current(sealed)
     assert both.seal(SECRET, HERE).startswith("aesgcm:new:")
-    with pytest.raises(SealedTextError, match="the key 'old', which secrets_key does not hold"):
+    with pytest.raises(SealedTextError, match="the key 'old', which at_rest_keys does not hold"):
         SecretKeys({"new": NEW}).open(sealed, HERE)
 
 

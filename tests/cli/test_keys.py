@@ -336,7 +336,9 @@ def test_secrets_are_encrypted_from_when_there_is_a_key_and_older_ones_when_told
     other = run("subscriptions", "add", HOOK).lines[1].split()[1]
     assert all(secret.startswith("aesgcm:") for secret in secrets_in(filled))
     assert run("keys", "seal").lines == ["0 encrypted now, 2 before."]
-    assert "ok    secrets               those of subscriptions are encrypted" in run("check").out
+    done = run("check").out
+    assert "ok    secrets               those of subscriptions are encrypted" in done
+    assert "ok    at rest               values are encrypted under 0 key(s) of consents, and these too" in done
     everything = b"".join(path.read_bytes() for path in filled.glob("tracker.db*"))
     assert other.encode() not in everything
 
@@ -346,7 +348,7 @@ def test_a_subscription_whose_key_is_missing_is_told_of_and_can_be_given_another
     (filled / "keys" / "secrets.jwks.json").unlink()
     run("keys", "make", "secrets", "--out", "keys/secrets.jwks.json")
     (found,) = json.loads(run("subscriptions", "list", "--json").out)["items"]
-    assert "which secrets_key does not hold" in found["last_error"]
+    assert "which at_rest_keys does not hold" in found["last_error"]
     done = run("check")
     assert (done.status, "FAIL  secrets               those of 1 subscription(s) cannot be read" in done.out) == (
         1,

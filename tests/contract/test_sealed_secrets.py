@@ -100,7 +100,7 @@ async def test_without_its_key_one_is_locked_and_nothing_that_is_written_harms_i
     assert (
         locked.trouble
         == locked.locked
-        == "Its secrets are encrypted with the key 'old', which secrets_key does not hold."
+        == "Its secrets are encrypted with the key 'old', which at_rest_keys does not hold."
     )
     assert locked.last_error is None
     assert SECRET not in repr(locked)

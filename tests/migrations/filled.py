@@ -47,7 +47,7 @@ async def fill(database: Database) -> None:
     asked_for = Revocation(revoked_by="TPP.InitiatedByUser", requested_at=START, due_at=START)
     journey, authorizers = Journey(returned_at=START, code_received=True), some_authorizers()
     overlay = Overlay(revocation=asked_for)
-    consent = a_consent(terms={"name": "Zoë"}, overlay=overlay, journey=journey, authorizers=authorizers)
+    consent = a_consent(terms={"name": "Zoë"}, user_ref="u", overlay=overlay, journey=journey, authorizers=authorizers)
     subscription = a_subscription()
 
     def script(transaction: Transaction) -> None:
@@ -107,6 +107,7 @@ async def fill(database: Database) -> None:
     await store.add_api_key(
         ApiKey(id="a", name="n", secret_sha256="0" * 64, scopes=frozenset({"read"}), created_at=START)
     )
+    assert await store.sealing.step(100) is not None
     await store.close()
 
 

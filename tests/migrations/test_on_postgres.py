@@ -104,6 +104,7 @@ async def test_partitions_are_made_of_tables_and_tables_of_partitions_with_all_t
     def content() -> dict[str, list[Any]]:
         return {table: [dict(row) for row in query(url, f"SELECT * FROM {table}")] for table in cut}
 
+    await in_one_transaction(url, lambda connection: migrate.downgrade(connection, "0015"))  # as it was without keys
     before = content()
     for go, revision in ((migrate.downgrade, "0004"), (migrate.upgrade, "0005"), (migrate.downgrade, "0004")):
         await in_one_transaction(url, lambda connection, go=go, to=revision: go(connection, to))

@@ -84,6 +84,7 @@ checkpoint_key = "keys/checkpoint.jwk.json"
 
 [security]
 key_file_mode = "warn"
+at_rest_keys = "keys/at-rest.jwks.json"
 
 [log]
 level = "debug"
@@ -105,6 +106,7 @@ KEY_FILES = (
     "checkpoint.jwk.json",
     "notifications.jwks.json",
     "secrets.jwks.json",
+    "at-rest.jwks.json",
     "nats.password",
     "nats-ca.pem",
     "nats.pem",

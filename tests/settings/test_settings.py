@@ -43,6 +43,7 @@ def test_no_file_and_no_variables_give_the_defaults(tmp_path):
     assert settings.notifications.allow_networks == ()
     assert (settings.audit.origin, settings.audit.checkpoint_key) == ("tracker.example/journal", None)
     assert settings.security.key_file_mode == "refuse"
+    assert settings.at_rest_keys is None
     assert (settings.metrics.host, settings.metrics.port) == ("127.0.0.1", None)
     assert (settings.tracing.endpoint, settings.tracing.sample_ratio) == (None, 1.0)
     assert (settings.log.level, settings.log.format) == ("info", "text")
@@ -129,6 +130,7 @@ OVERRIDES = {
     "TRACKER_AUDIT__ORIGIN": "other.example/journal",
     "TRACKER_AUDIT__CHECKPOINT_KEY": "keys/ca.pem",
     "TRACKER_SECURITY__KEY_FILE_MODE": "refuse",
+    "TRACKER_SECURITY__AT_REST_KEYS": "keys/receiver.key",
     "TRACKER_METRICS__HOST": "::1",
     "TRACKER_METRICS__PORT": "9001",
     "TRACKER_TRACING__ENDPOINT": "http://collector.example:4318",
@@ -168,6 +170,7 @@ def test_variables_override_every_single_value(load, folder, text):
     assert settings.audit.origin == "other.example/journal"
     assert settings.audit.checkpoint_key == folder / "keys/ca.pem"
     assert settings.security.key_file_mode == "refuse"
+    assert settings.at_rest_keys == settings.security.at_rest_keys == keys / "receiver.key"
     assert (settings.metrics.host, settings.metrics.port) == ("::1", 9001)
     assert (settings.tracing.endpoint, settings.tracing.sample_ratio) == ("http://collector.example:4318", 0.25)
     assert (settings.log.level, settings.log.format) == ("error", "text")
@@ -271,6 +274,14 @@ def test_absolute_paths_of_key_files_are_kept(load, folder):
 
 
 # ------------------------------------------------------------------------------------------------ files
+
+
+def test_the_ring_may_go_by_its_older_name(load, folder):
+    older = '[notifications]\nsecrets_key = "keys/secrets.jwks.json"\n'
+    assert load("").at_rest_keys is None
+    assert load(older).at_rest_keys == folder / "keys" / "secrets.jwks.json"
+    both = older + '[security]\nat_rest_keys = "keys/at-rest.jwks.json"\n'
+    assert load(both).at_rest_keys == folder / "keys" / "at-rest.jwks.json"
 
 
 @pytest.mark.parametrize("half", ["transport_certificate", "transport_key"])

@@ -46,7 +46,7 @@ async def test_without_its_key_it_is_not_told_and_waits_where_it_is(
     assert world.subscriber.posts == []
     assert await world.parked() == {}
     assert [message for message in caplog.messages if "is not told" in message] == [
-        f"Subscription {SUBSCRIPTION} is not told: its secrets are encrypted with the key 'k', which secrets_key does not hold"
+        f"Subscription {SUBSCRIPTION} is not told: its secrets are encrypted with the key 'k', which at_rest_keys does not hold"
     ]
     world.real_store.vault.use_keys(KEYS)
     await world.turn()
@@ -86,5 +86,5 @@ async def test_a_ping_says_what_is_wrong_and_posts_nothing(world: Telling) -> No
     await world.subscribe()
     world.real_store.vault.use_keys(NO_KEYS)
     pong = await Pings(world.real_store, world.sender, world.clock, SystemIds()).ping(SUBSCRIPTION)
-    assert pong.delivery.error == "Its secrets are encrypted with the key 'k', which secrets_key does not hold."
+    assert pong.delivery.error == "Its secrets are encrypted with the key 'k', which at_rest_keys does not hold."
     assert world.subscriber.posts == []

@@ -120,7 +120,7 @@ async def test_what_may_have_become_usable_is_asked_about(site: Site, status: st
 async def test_otherwise_it_is_one_read_by_index(site: Site, query: str) -> None:
     await known(site)
     statements: list[str] = []
-    engine = site.tracker.store._database._read_engine
+    engine = site.tracker.store._database.beneath._read_engine
 
     def sent(_c: Any, _cursor: Any, statement: str, _p: Any, _context: Any, _many: bool) -> None:
         if not statement.startswith("BEGIN"):

@@ -1,4 +1,4 @@
-"""Keys that encrypt what must stay secret in the database: AES-256-GCM, each text bound to the place where it stands.
+"""The ring of keys over all that is encrypted at rest: AES-256-GCM, each text bound to the place where it stands.
 
 The file is a JWK Set of symmetric keys. Its first key encrypts, every one decrypts, so that keys can be replaced one after
 another. A text that is encrypted says with which key; moved to another row or another column it cannot be opened.
@@ -28,6 +28,7 @@ MARK: Final = "aesgcm:"
 
 _KEY_BYTES: Final = 32
 _NONCE_BYTES: Final = 12
+_TAG_BYTES: Final = 16
 _KID = re.compile(r"[A-Za-z0-9_-]{1,16}")  # so that the longest secret, encrypted, has room in its column
 _REMEDY: Final = "make one with `tracker keys make secrets`"
 
@@ -73,10 +74,36 @@ class SecretKeys:
         kid, _, rest = text.removeprefix(MARK).partition(":")
         key = self._keys.get(kid)
         if key is None:
-            raise SealedTextError(f"encrypted with the key {kid[:16]!r}, which secrets_key does not hold")
+            raise SealedTextError(f"encrypted with the key {kid[:16]!r}, which at_rest_keys does not hold")
         try:
             sealed = b64decode(rest, validate=True)
             return key.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], place.encode()).decode()
+        except (InvalidTag, ValueError) as error:
+            raise SealedTextError("encrypted for another place, or were changed") from error
+
+    def seal_bytes(self, data: bytes, place: str) -> tuple[str, bytes]:
+        """Encrypt some bytes for a place: the id of the key, empty without one, and what is to be stored.
+
+        What is stored is 28 bytes longer than what was given, encrypted or not: so that it fits where it stood before.
+        """
+        if self._first is None:
+            return "", data.ljust(len(data) + _NONCE_BYTES + _TAG_BYTES, b"\0")
+        nonce = os.urandom(_NONCE_BYTES)
+        return self._first, nonce + self._keys[self._first].encrypt(nonce, data, place.encode())
+
+    def open_bytes(self, kid: str, stored: bytes, place: str) -> bytes:
+        """Decrypt what `seal_bytes` gave.
+
+        Raises:
+            SealedTextError: Its key is not here, or it was changed, or belongs elsewhere.
+        """
+        if not kid:
+            return stored[: -_NONCE_BYTES - _TAG_BYTES]
+        key = self._keys.get(kid)
+        if key is None:
+            raise SealedTextError(f"encrypted with the key {kid[:16]!r}, which at_rest_keys does not hold")
+        try:
+            return key.decrypt(stored[:_NONCE_BYTES], stored[_NONCE_BYTES:], place.encode())
         except (InvalidTag, ValueError) as error:
             raise SealedTextError("encrypted for another place, or were changed") from error
 

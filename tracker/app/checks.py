@@ -14,7 +14,7 @@ from tracker.app.listener_checks import service_finding
 from tracker.app.next_step import next_step, to_put_right
 from tracker.app.our_keys import load_our_keys, unusable_key_files
 from tracker.app.provider_checks import provider_findings
-from tracker.app.sealing import secrets_finding
+from tracker.app.sealing import at_rest_finding, secrets_finding
 from tracker.app.tracing import require_extra
 from tracker.domain.errors import TrackerError
 from tracker.settings import Settings
@@ -101,6 +101,7 @@ async def _with_the_tracker(
                 found(journal_finding(settings))
                 found(await secrets_finding(tracker))
                 found(await checkpoints_finding(tracker))
+                found(await at_rest_finding(tracker))
             for provider in tracker.providers:
                 async for finding in provider_findings(tracker, provider):
                     found(finding)

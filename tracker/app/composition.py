@@ -29,6 +29,7 @@ from tracker.app.observatory import Observatory, WatchedHolders, WatchedSender
 from tracker.app.our_keys import OurKeys, load_our_keys
 from tracker.app.ownership import needs_proof
 from tracker.app.resending import resending
+from tracker.app.ring import require_ring
 from tracker.app.traced import TracedHolders, TracedInbox, TracedOpener, TracedSender
 from tracker.ports import Clock, Entropy, HolderApi, Ids, Inbox, Sender, Spans
 from tracker.profiles import PROFILES
@@ -161,6 +162,7 @@ class Tracker:
             ConfigurationError: Something cannot be used; nothing has changed.
         """
         keys = await asyncio.get_running_loop().run_in_executor(None, load_our_keys, self.settings)
+        await require_ring(self.store, keys.secrets)
         self._take(keys)
         await self.reload_certificates()
 

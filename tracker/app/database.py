@@ -13,6 +13,7 @@ from tracker.adapters.store.place import DatabasePlace
 from tracker.adapters.store.postgres_place import PostgresPlace
 from tracker.adapters.store.sqlite_place import SqlitePlace
 from tracker.adapters.store.tables import journal
+from tracker.app.our_keys import ring_of
 from tracker.domain.errors import ConfigurationError
 from tracker.settings import Settings
 
@@ -170,9 +171,11 @@ def downgrade_database(settings: Settings, revision: str, *, delete_journal: boo
     if not place.is_there():
         raise ConfigurationError(f"There is no database {place.told}; correct [database] url.")
 
+    ring = ring_of(settings)
+
     def work(connection: Connection) -> str | None:
         entries = migrate.count_entries(connection)
-        migrate.downgrade(connection, revision)
+        migrate.downgrade(connection, revision, ring)
         if entries and not migrate.count_entries(connection) and not delete_journal:
             raise ConfigurationError(
                 f"Schema {revision} has no journal, and this one has {entries} entries: make a copy of the database, "

@@ -85,7 +85,7 @@ def keys_in_use(settings: Settings) -> list[KeyInUse]:
         found.append(KeyInUse(client_id="", kid=kid, role=role, file=str(settings.notifications.signing_key)))
     for n, kid in enumerate(keys.secrets.kids):
         role = "decrypts secrets" if n else "encrypts secrets"
-        found.append(KeyInUse(client_id="", kid=kid, role=role, file=str(settings.notifications.secrets_key)))
+        found.append(KeyInUse(client_id="", kid=kid, role=role, file=str(settings.at_rest_keys)))
     return found
 
 
@@ -100,8 +100,8 @@ def unusable_key_files(settings: Settings) -> list[TrackerError]:
     loads += [partial(load_checkpoint_key, file, mode) for file in settings.audit.key_files]
     if settings.notifications.signing_key is not None:
         loads.append(partial(load_notification_keys, settings.notifications.signing_key, mode))
-    if settings.notifications.secrets_key is not None:
-        loads.append(partial(load_secret_keys, settings.notifications.secrets_key, mode))
+    if settings.at_rest_keys is not None:
+        loads.append(partial(load_secret_keys, settings.at_rest_keys, mode))
     for load in loads:
         try:
             load()
@@ -127,7 +127,7 @@ def load_our_keys(settings: Settings) -> OurKeys:
         events=event_keys(encryption),
         signers=tuple(Ed25519NoteSigner(key, settings.audit.origin) for key in checkpoint_keys),
         notifications=_notification_keys(settings),
-        secrets=_secret_keys(settings),
+        secrets=ring_of(settings),
     )
 
 
@@ -136,6 +136,11 @@ def _notification_keys(settings: Settings) -> NotificationKeys | None:
     return None if file is None else load_notification_keys(file, settings.security.key_file_mode)
 
 
-def _secret_keys(settings: Settings) -> SecretKeys:
-    file = settings.notifications.secrets_key
+def ring_of(settings: Settings) -> SecretKeys:
+    """The keys over what is encrypted at rest; there may be none.
+
+    Raises:
+        ConfigurationError: Their file cannot be used.
+    """
+    file = settings.at_rest_keys
     return NO_KEYS if file is None else load_secret_keys(file, settings.security.key_file_mode)

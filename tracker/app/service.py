@@ -12,6 +12,8 @@ from typing import Any, Final, TypeVar
 from tracker.app.composition import Tracker, World, build
 from tracker.app.database import database_place, require_own_past, require_schema
 from tracker.app.listening import Doors, listening
+from tracker.app.ring import require_ring
+from tracker.app.sealing import sealing_loop, warn_of_no_ring
 from tracker.app.tracing import following
 from tracker.domain.errors import ConfigurationError, StorageError
 from tracker.settings import Settings
@@ -107,7 +109,8 @@ def worker_for(tracker: Tracker, roles: Collection[Role] = ALL_ROLES) -> Worker:
                 run=tracker.opening.run_once,
                 bell=tracker.bells.inbox,
                 apart_seconds=_BATCHES_APART_SECONDS,
-            )
+            ),
+            sealing_loop(tracker),
         ],
     )
 
@@ -134,6 +137,7 @@ async def running(tracker: Tracker, roles: Collection[Role] = ALL_ROLES) -> Asyn
 
     On leaving, nothing new is taken in, what is under way is finished, and what was answered for is in the database.
     """
+    await require_ring(tracker.store, tracker.store.vault.safe.ring)
     worker = worker_for(tracker, roles)
     standing: list[asyncio.Task[None]] = []
     if Role.WORKER in roles:
@@ -188,8 +192,7 @@ async def service(
             watched = world or World()
             if spans is not None:
                 watched = replace(watched, spans=spans)
-            if settings.notifications.secrets_key is None:
-                _log.warning("The secrets of subscriptions are not encrypted in the database: there is no secrets_key")
+            warn_of_no_ring(settings)
             async with build(settings, watched) as tracker, running(tracker, roles) as url:
                 yield tracker, url
 

@@ -120,7 +120,7 @@ def notifications(out: Out) -> None:
 
 @make.command(epilog="Example: tracker keys make secrets --out keys/secrets.jwks.json")
 def secrets(out: Out) -> None:
-    """Make a key that encrypts the secrets of subscriptions in the database."""
+    """Make a key that encrypts what is secret in the database: secrets of subscriptions, and the keys of consents."""
     from tracker.app import make_key_file  # noqa: PLC0415
 
     print_line(make_key_file("secrets", out, None))
@@ -128,13 +128,15 @@ def secrets(out: Out) -> None:
 
 @app.command(epilog="Example: tracker keys seal")
 def seal() -> None:
-    """Encrypt the secrets of subscriptions that stand in the database as they are, or under a key that is not the first.
+    """Encrypt what stands in the database as it is, or under a key that is not the first.
 
-    Run it once there is a `secrets_key`, and whenever another key has come first. It may run beside the service.
+    Run it once there is an `at_rest_keys`, and whenever another key has come first. It may run beside the service, which does
+    the same with keys and values of consents by itself.
     """
     from tracker.app import seal_secrets  # noqa: PLC0415
 
-    print_line(do(seal_secrets))
+    for line in do(seal_secrets):
+        print_line(line)
 
 
 @app.command(epilog="Example: tracker keys public")

@@ -8,6 +8,7 @@ Rules that hold for all of them:
 * asynchronous methods may be cancelled at any await; a write that was begun is then either wholly done or not at all.
 """
 
+from tracker.ports.at_rest import AtRest, SealingBook, SealingStep
 from tracker.ports.completion import CompletionBook, WorkKey, WorkQuery
 from tracker.ports.delivery import Delivery, Sender
 from tracker.ports.holders import (
@@ -71,6 +72,7 @@ __all__ = [
     "Answer",
     "ApiKey",
     "AskLine",
+    "AtRest",
     "Clock",
     "CompletionBook",
     "Confirmation",
@@ -109,6 +111,8 @@ __all__ = [
     "ReplayBook",
     "ReplayProgress",
     "RevokedGroups",
+    "SealingBook",
+    "SealingStep",
     "Sender",
     "Signs",
     "Span",

@@ -153,6 +153,14 @@ class Transaction(Protocol):
         `last_sequence` is not written: only `append` does that.
         """
 
+    def destroy_key(self, tracking_id: TrackingId) -> bool:
+        """Destroy the key of a consent that is held; False if there was none.
+
+        From then on nobody can read what stands under it: user reference, terms and authorizers of the consent, the terms of its
+        reports, the tokens, the private values of its entries, what is private of its payments and other events. They read as
+        if they were not there. After the commit the key is nowhere in a SQLite file and its log.
+        """
+
     def add_report(self, report: StoredReport, evidence: Evidence | None) -> None:
         """Put a report on record, and its token; its digest must be new, or that of a waiting report that is now filed."""
 

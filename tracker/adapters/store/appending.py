@@ -8,6 +8,7 @@ from sqlalchemy import Connection, insert, select
 from tracker.adapters.store import lookups, rows
 from tracker.adapters.store.columns import UNREADABLE
 from tracker.adapters.store.many import insert_rows
+from tracker.adapters.store.sealed import hidden_private
 from tracker.adapters.store.tables import batch, entry
 from tracker.domain.consent import TrackingId
 from tracker.domain.errors import InconsistentRowError
@@ -31,6 +32,7 @@ def append(
         last: The last sequence of the lanes that are held, those of consents; others' are looked up.
     """
     count = len(drafts)
+    private = hidden_private(drafts)
     head = connection.execute(lookups.TAKE_HEAD, {"count": count, "now": now}).one()
     if head.recorded_at is UNREADABLE:
         raise InconsistentRowError("journal", "1", "recorded_at cannot be read")
@@ -44,7 +46,7 @@ def append(
             seal(draft, sequence=sequence, previous=previous[draft.lane], recorded_at=recorded_at, source=source)
         )
         previous[draft.lane] = sequence
-    insert_rows(connection, entry, [rows.entry_values(one) for one in sealed])
+    insert_rows(connection, entry, [rows.entry_values(one, private.get(one.leaf["id"])) for one in sealed])
     connection.execute(insert(batch), {"id": batch_id, "recorded_at": recorded_at})
     return sealed
 

@@ -14,6 +14,9 @@ import orjson
 from sqlalchemy import JSON, DateTime, Dialect, String
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+Values = dict[str, Any]
+"""A row that is to be written, by its columns."""
+
 _SQLITE_WIDTH = len("2026-03-02T06:17:31.000000+00:00")
 
 

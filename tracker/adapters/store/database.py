@@ -23,5 +23,8 @@ class Database(Protocol):
     async def glance(self, work: Callable[[Connection], T]) -> T:
         """Run a query that looks up a row or two by their keys; many of these share what goes with it."""
 
+    async def scrub(self) -> bool:
+        """Leave nothing of what was deleted where it could be read, as far as that is ours to do; say whether it is done."""
+
     async def close(self) -> None:
         """Finish what waits."""

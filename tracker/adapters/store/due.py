@@ -12,6 +12,7 @@ from typing import Any, Final
 from sqlalchemy import Column, ColumnElement, Connection, or_, select, update
 
 from tracker.adapters.store import lookups, rows
+from tracker.adapters.store.at_hand import with_their_keys
 from tracker.adapters.store.differences import by_no_index
 from tracker.adapters.store.many import texts
 from tracker.adapters.store.tables import consent, identity
@@ -127,7 +128,7 @@ class Due:
         query = select(consent).where(due.is_not(None), is_due, *conditions).order_by(order).limit(limit)
         query = query.with_for_update(of=consent, skip_locked=True)
         found, damaged = rows.sorted_out(
-            self.connection.execute(query),
+            with_their_keys(self.connection.execute(query)),
             lambda row: (getattr(row, due.name), rows.to_consent(row)),
         )
         if damaged:  # they must neither stop the others nor stay in front of them
@@ -164,7 +165,7 @@ class Due:
         dialect = self.connection.dialect.name
         query = lookups.consents_by_key(dialect)
         held = self.connection.execute(query, {"ids": texts(dialect, set(tracking_ids))})
-        found, damaged = rows.sorted_out(held, rows.to_consent)
+        found, damaged = rows.sorted_out(with_their_keys(held), rows.to_consent)
         if damaged:
             wanted = consent.c.tracking_id.in_([row.tracking_id for row in damaged]) & _siblings.is_not(None)
             self.connection.execute(update(consent).where(wanted).values({_siblings.name: self.now + _DAMAGED_WAIT}))

@@ -3,10 +3,11 @@
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import Select, bindparam, case, delete, select, union_all, update
+from sqlalchemy import Select, and_, bindparam, case, delete, select, union_all, update
 
 from tracker.adapters.store.columns import Instant
 from tracker.adapters.store.differences import unindexed
+from tracker.adapters.store.key_tables import consent_key
 from tracker.adapters.store.many import among, each
 from tracker.adapters.store.tables import (
     api_key,
@@ -37,16 +38,21 @@ TAKE_HEAD: Final = (
 """Move the journal's head on by `count`; its time is `now`, or stays if our clock was ahead of that."""
 
 
+_ITS_KEY: Final = and_(consent_key.c.provider == consent.c.provider, consent_key.c.consent_id == consent.c.consent_id)
+_WITH_ITS_KEY: Final = select(consent, consent_key.c.sealed_with, consent_key.c.key)
+
 CONSENT_BY_NAME: Final = (
-    select(consent)
-    .join(identity, identity.c.tracking_id == consent.c.tracking_id)
+    _WITH_ITS_KEY.join(identity, identity.c.tracking_id == consent.c.tracking_id)
+    .outerjoin(consent_key, _ITS_KEY)
     .where(
         identity.c.provider == bindparam("provider"),
         identity.c.kind == _CONSENT_ID,
         identity.c.value == bindparam("name"),
     )
 )
-CONSENT_BY_KEY: Final = select(consent).where(consent.c.tracking_id == bindparam("key"))
+CONSENT_BY_KEY: Final = (
+    _WITH_ITS_KEY.select_from(consent).outerjoin(consent_key, _ITS_KEY).where(consent.c.tracking_id == bindparam("key"))
+)
 API_KEY: Final = select(api_key).where(api_key.c.id == bindparam("key"))
 
 

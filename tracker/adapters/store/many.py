@@ -33,9 +33,8 @@ from sqlalchemy.exc import StatementError
 from sqlalchemy.sql.expression import ClauseElement
 from sqlalchemy.types import TypeDecorator
 
-from tracker.adapters.store.columns import json_text
+from tracker.adapters.store.columns import Values, json_text
 from tracker.adapters.store.differences import POSTGRES
-from tracker.adapters.store.rows import Values
 
 _NEW: Final = "new_"
 

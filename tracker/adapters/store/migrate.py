@@ -13,13 +13,14 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, func, inspect, select
 
 import tracker
+from tracker.adapters.secret_keys import SecretKeys
 from tracker.adapters.store.differences import POSTGRES
 from tracker.adapters.store.partitions import NOT_ON_POSTGRES, partition_names
 from tracker.adapters.store.tables import entry
 from tracker.domain.errors import ConfigurationError
 
 
-def _config(connection: Connection | None = None) -> Config:
+def _config(connection: Connection | None = None, ring: SecretKeys | None = None) -> Config:
     # In a checkout they lie beside the package, in an installed wheel inside it.
     package = Path(tracker.__file__).parent
     folder = next((p for p in (package / "migrations", package.parent / "migrations") if p.is_dir()), None)
@@ -28,6 +29,7 @@ def _config(connection: Connection | None = None) -> Config:
     config = Config()
     config.set_main_option("script_location", str(folder).replace("%", "%%"))
     config.attributes["connection"] = connection
+    config.attributes["ring"] = ring
     return config
 
 
@@ -80,14 +82,19 @@ def upgrade(connection: Connection, revision: str = "head") -> None:
         command.upgrade(_config(connection), revision)
 
 
-def downgrade(connection: Connection, revision: str) -> None:
+def downgrade(connection: Connection, revision: str, ring: SecretKeys | None = None) -> None:
     """Take a database back to a revision, inside the caller's transaction.
 
+    Args:
+        connection: In a transaction.
+        revision: Which.
+        ring: The keys for what is encrypted at rest; older schemas have it as it is.
+
     Raises:
-        ConfigurationError: There is no such revision.
+        ConfigurationError: There is no such revision, or what is encrypted cannot be opened.
     """
     with _known_revisions(revision):
-        command.downgrade(_config(connection), revision)
+        command.downgrade(_config(connection, ring), revision)
 
 
 @contextmanager

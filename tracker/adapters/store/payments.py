@@ -5,7 +5,9 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import Connection, and_, select
 
 from tracker.adapters.store import rows
+from tracker.adapters.store.at_hand import at_hand, with_their_keys
 from tracker.adapters.store.differences import upsert
+from tracker.adapters.store.sealed import PAYMENT, make_keys
 from tracker.adapters.store.tables import payment
 from tracker.domain.payment import Payment
 from tracker.ports import Name, PaymentKey
@@ -18,6 +20,10 @@ def write(connection: Connection, found: Iterable[Payment]) -> None:
     written = [rows.payment_values(one) for one in sorted(found, key=lambda one: one.key)]
     if not written:
         return
+    keys = at_hand()
+    make_keys(keys, written)
+    for values in written:
+        PAYMENT.hide(keys, values)
     new = upsert(connection, payment)
     changed = {name: new.excluded[name] for name in written[0] if name not in {*_KEY, "consent_id"}}
     is_same = payment.c.consent_id == new.excluded.consent_id
@@ -29,7 +35,7 @@ def listed(connection: Connection, name: Name, limit: int, after: str) -> Sequen
     provider, consent_id = name
     theirs = and_(payment.c.provider == provider, payment.c.consent_id == consent_id, payment.c.payment_id > after)
     query = select(payment).where(theirs).order_by(payment.c.payment_id).limit(limit)
-    return [rows.to_payment(row) for row in connection.execute(query)]
+    return [rows.to_payment(row) for row in with_their_keys(connection.execute(query))]
 
 
 def get(connection: Connection, key: PaymentKey) -> Payment | None:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from tracker.adapters.store import rows
+from tracker.adapters.store.at_hand import with_their_keys
 from tracker.adapters.store.differences import database_now, upsert
 from tracker.adapters.store.many import insert_rows
 from tracker.adapters.store.provider_tables import (
@@ -79,7 +80,7 @@ class SqlProviderBook:
         if at is None:
             return None
         query = select(entry).where(entry.c.sequence > at).order_by(entry.c.sequence).limit(limit)
-        found = [rows.to_entry(row) for row in self._connection.execute(query)]
+        found = [rows.to_entry(row) for row in with_their_keys(self._connection.execute(query))]
         if found:
             self._connection.execute(update(journal_reading).where(mine).values(sequence=found[-1].sequence))
         return found
@@ -126,7 +127,7 @@ class SqlProviderBook:
             .order_by(awaited_event.c.due_at, entry.c.sequence)
             .limit(limit)
         )
-        return [rows.to_entry(row) for row in self._connection.execute(query)]
+        return [rows.to_entry(row) for row in with_their_keys(self._connection.execute(query))]
 
     def settle(self, sequences: Collection[int]) -> None:
         """Wait for these no longer."""

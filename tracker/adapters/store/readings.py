@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, CursorResult, func, or_, select
 
 from tracker.adapters.store import lookups, rows
+from tracker.adapters.store.at_hand import at_hand, with_their_keys
 from tracker.adapters.store.differences import POSTGRES, by_no_index, planned_by_values
 from tracker.adapters.store.tables import (
     api_key,
@@ -61,6 +62,8 @@ def _watched(found: CursorResult[Any]) -> Watched | None:
     row = found.one_or_none()
     if row is None:
         return None
+    if row.sealed is not None:
+        at_hand().know((row.provider, row.consent_id), row.sealed_with, row.key)
     return rows.to_consent(row), rows.to_next_ask(row)
 
 
@@ -79,7 +82,7 @@ def search(connection: Connection, query: ConsentQuery, now: datetime) -> list[T
         found = found.where(condition)
     with planned_by_values(connection):
         kept = connection.execute(found).all()
-    return [rows.to_consent(row) for row in kept]
+    return [rows.to_consent(row) for row in with_their_keys(kept)]
 
 
 def _conditions(connection: Connection, query: ConsentQuery, now: datetime) -> list[ColumnElement[bool]]:
@@ -87,10 +90,12 @@ def _conditions(connection: Connection, query: ConsentQuery, now: datetime) -> l
         consent.c.provider: query.provider,
         consent.c.kind: query.kind,
         consent.c.status: query.status,
-        consent.c.user_ref: query.user_ref,
         consent.c.base_consent_id: query.base_consent_id,
     }
     conditions = [column == value for column, value in equal.items() if value is not None]
+    if query.user_ref is not None:
+        # Until older rows were gone through, those that are not sealed yet are found by what they say.
+        conditions.append(or_(*_whose(query.user_ref)))
     if query.providers is not None:
         conditions.append(by_no_index(connection, consent.c.provider).in_(sorted(query.providers)))
     if query.effective_status is not None:
@@ -99,6 +104,12 @@ def _conditions(connection: Connection, query: ConsentQuery, now: datetime) -> l
     if query.updated_since is not None:
         conditions.append(consent.c.updated_at >= query.updated_since)
     return conditions
+
+
+def _whose(user_ref: str) -> list[ColumnElement[bool]]:
+    hashed = at_hand().user_ref_hash(user_ref)
+    as_it_is = consent.c.user_ref == user_ref
+    return [as_it_is] if hashed is None else [consent.c.user_ref_hash == hashed, as_it_is]
 
 
 def _are_few(connection: Connection, query: ConsentQuery, now: datetime) -> bool:
@@ -136,7 +147,7 @@ def _is_effectively(connection: Connection, status: Status, now: datetime) -> Co
 def reports_of(connection: Connection, tracking_id: TrackingId) -> list[StoredReport]:
     """All reports on record about a consent, in the order of recording."""
     query = select(report).where(report.c.tracking_id == tracking_id).order_by(*_RECORDING)
-    return [rows.to_report(row) for row in connection.execute(query)]
+    return [rows.to_report(row) for row in with_their_keys(connection.execute(query))]
 
 
 def reports_of_each(
@@ -145,7 +156,7 @@ def reports_of_each(
     """The same of several consents."""
     found: dict[TrackingId, list[StoredReport]] = {}
     query = select(report).where(report.c.tracking_id.in_(sorted(tracking_ids))).order_by(*_RECORDING)
-    for row in connection.execute(query):
+    for row in with_their_keys(connection.execute(query)):
         found.setdefault(row.tracking_id, []).append(rows.to_report(row))
     return found
 
@@ -157,7 +168,8 @@ def chain(connection: Connection, root: Name, limit: int) -> list[TrackedConsent
         consent.c.base_consent_id == consent_id, by_no_index(connection, consent.c.provider) == provider
     )
     key = by_no_index(connection, consent.c.tracking_id)
-    renewals = [rows.to_consent(row) for row in connection.execute(named.order_by(key.desc()).limit(limit))]
+    found = with_their_keys(connection.execute(named.order_by(key.desc()).limit(limit)))
+    renewals = [rows.to_consent(row) for row in found]
     first = find_consent(connection, root)
     return renewals if first is None or first in renewals else [*renewals[: limit - 1], first]
 
@@ -171,7 +183,7 @@ def next_ask_at(connection: Connection, tracking_id: TrackingId, tempo: Tempo) -
 def entries_of(connection: Connection, tracking_id: TrackingId) -> list[Entry]:
     """All entries about a consent, in sequence."""
     query = select(entry).where(entry.c.tracking_id == tracking_id).order_by(entry.c.sequence)
-    return [rows.to_entry(row) for row in connection.execute(query)]
+    return [rows.to_entry(row) for row in with_their_keys(connection.execute(query))]
 
 
 def entries_after(connection: Connection, sequence: int, limit: int, up_to: int | None) -> list[Entry]:
@@ -179,13 +191,13 @@ def entries_after(connection: Connection, sequence: int, limit: int, up_to: int 
     query = select(entry).where(entry.c.sequence > sequence).order_by(entry.c.sequence).limit(limit)
     if up_to is not None:
         query = query.where(entry.c.sequence <= up_to)
-    return [rows.to_entry(row) for row in connection.execute(query)]
+    return [rows.to_entry(row) for row in with_their_keys(connection.execute(query))]
 
 
 def entries_at(connection: Connection, sequences: Collection[int]) -> dict[int, Entry]:
     """Read some entries."""
     query = select(entry).where(entry.c.sequence.in_(sorted(sequences)))
-    return {row.sequence: rows.to_entry(row) for row in connection.execute(query)}
+    return {row.sequence: rows.to_entry(row) for row in with_their_keys(connection.execute(query))}
 
 
 def journal_id(connection: Connection) -> str:

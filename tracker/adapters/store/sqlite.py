@@ -125,6 +125,7 @@ def engine_for(path: str, *, writer: bool) -> Engine:
             "cache_size=-32000",
             "temp_store=MEMORY",
             "wal_autocheckpoint=4000",  # pages: what is written twice between two checkpoints is copied once
+            "secure_delete=FAST",  # what is deleted is written over where that is free; else see `written_over`
             *(() if writer else ("query_only=ON",)),
         ):
             dbapi_connection.execute(f"PRAGMA {pragma}")
@@ -222,6 +223,22 @@ class SqliteDatabase:
         if self._closed:
             raise StorageError("The database is closed.")
         return await self._glances.take(work)
+
+    async def scrub(self) -> bool:
+        """Bring all into the file and cut the log off, where older pages stand; false if some reader needs them still."""
+        if self._closed:
+            raise StorageError("The database is closed.")
+        return await asyncio.get_running_loop().run_in_executor(None, self._cut_the_log)
+
+    def _cut_the_log(self) -> bool:
+        connection = sqlite3.connect(self.path, timeout=_BUSY_MILLISECONDS / 1000)
+        try:
+            (is_busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlite3.Error as error:
+            raise StorageError(f"The log of the database could not be cut off: {error}.") from error
+        finally:
+            connection.close()
+        return not is_busy
 
     async def close(self) -> None:
         """Do all that waits, then close. Writes that come later are refused."""

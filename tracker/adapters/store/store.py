@@ -26,8 +26,10 @@ from tracker.adapters.store import (
 from tracker.adapters.store.audited import SqlAudited
 from tracker.adapters.store.database import Database as Database  # noqa: PLC0414 - it is known from here
 from tracker.adapters.store.gathering import Gathering
+from tracker.adapters.store.keyed import KeyedDatabase
 from tracker.adapters.store.many import insert_rows
 from tracker.adapters.store.restored import SqlRestored
+from tracker.adapters.store.sealing_book import SqlSealing
 from tracker.adapters.store.subscriber_store import SubscriberStore
 from tracker.adapters.store.tables import api_key, batch, inbox
 from tracker.adapters.store.transaction import SqlTransaction
@@ -83,12 +85,13 @@ class SqlStore(SubscriberStore, SqlTreeStore):
             vault: Encrypts what is secret of subscriptions; None: nothing is encrypted.
         """
         self.vault = vault or Vault()
-        self._database = database
+        self._database = KeyedDatabase(database, self.vault.safe)
         self._ids = ids
-        self.replays = replays.SqlReplays(database)
-        self.audited = SqlAudited(database)
-        self.restored = SqlRestored(database, ids)
-        self.checkpoints = checkpoints.SqlCheckpoints(database)
+        self.replays = replays.SqlReplays(self._database)
+        self.audited = SqlAudited(self._database)
+        self.restored = SqlRestored(self._database, ids)
+        self.checkpoints = checkpoints.SqlCheckpoints(self._database)
+        self.sealing = SqlSealing(self._database, self.vault.safe)
         self._admitted = Gathering(self._admit_all)
         self._fresh = claims.FreshBodies()
 
@@ -100,14 +103,17 @@ class SqlStore(SubscriberStore, SqlTreeStore):
     async def transact(self, script: Callable[[Transaction], T]) -> T:
         """Run a script in one transaction and give its answer after the commit."""
 
-        def work(connection: Connection) -> tuple[T, str | None]:
+        def work(connection: Connection) -> tuple[tuple[T, bool], str | None]:
             batch_id = self._ids.ordered()
             transaction = SqlTransaction(connection, batch_id)
             answer = script(transaction)
             transaction.finish()
-            return answer, batch_id if transaction.appended else None
+            return (answer, transaction.has_destroyed), batch_id if transaction.appended else None
 
-        return await self._database.write(work)
+        answer, has_destroyed = await self._database.write(work)
+        if has_destroyed:
+            await self._database.scrub()  # if somebody reads what was, housekeeping does it later
+        return answer
 
     async def _write(self, work: Callable[[Connection], T], *, urgent: bool = False) -> T:
         return await self._database.write(lambda connection: (work(connection), None), urgent=urgent)
@@ -376,3 +382,4 @@ class SqlStore(SubscriberStore, SqlTreeStore):
             pass
         while await self._write(partial(partitions.drop_old, before=old)):
             pass
+        await self._database.scrub()  # somebody may have read, or died, when a key was destroyed

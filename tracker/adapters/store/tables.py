@@ -141,6 +141,9 @@ consent = Table(
     Column("payment_outcome", String(16)),
     Column("payment_date_time", Instant),
     Column("expiry_told_at", Instant),
+    Column("sealed", LargeBinary),  # what of the row says something about a person; see `sealed`
+    Column("user_ref_hash", LargeBinary),
+    Index("ix_consent_user_ref_hash", "user_ref_hash", **_only("user_ref_hash IS NOT NULL")),
     Index("ix_consent_user_ref", "user_ref", **_only("user_ref IS NOT NULL")),
     Index("ix_consent_base_consent_id", "base_consent_id", **_only("base_consent_id IS NOT NULL")),
     # Due work is found in time that grows with what is due, not with what there is.
@@ -223,6 +226,7 @@ report = Table(
     Column("zone_assumed", Boolean, nullable=False),
     Column("verdict", String(16)),
     Column("repeats", Integer, nullable=False),
+    Column("sealed", LargeBinary),
     Index("ix_report_tracking_id_recorded_at", "tracking_id", "recorded_at"),
     Index("ix_report_waiting", "provider", "consent_id", **_only("tracking_id IS NULL")),
 )
@@ -242,6 +246,7 @@ other_event = Table(
     Column("data", Json),
     Column("jws_sha256", String(64), nullable=False),
     Column("repeats", Integer, nullable=False),
+    Column("sealed", LargeBinary),
     Index("ix_other_event_provider_consent_id", "provider", "consent_id"),
 )
 
@@ -267,6 +272,7 @@ payment = Table(
     Column("jwe_sha256", String(64)),
     Column("kid", String(512), nullable=False),
     Column("jwk_thumbprint", String(64), nullable=False),
+    Column("sealed", LargeBinary),
     Index("ix_payment_provider_consent_id_payment_id", "provider", "consent_id", "payment_id"),
 )
 
@@ -281,6 +287,7 @@ evidence = Table(
     Column("kid", String(512), nullable=False),
     Column("jwk_thumbprint", String(64), nullable=False),
     Column("received_at", Instant, nullable=False),
+    Column("consent_id", String(128)),  # under whose key the token stands; null: it is not encrypted
 )
 holder_key = Table(
     "holder_key",

@@ -5,22 +5,21 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, update
+from sqlalchemy import Connection, Select
 
 from tracker.adapters.store import appending, aside, lookups, payments, rows
+from tracker.adapters.store.at_hand import at_hand, with_their_keys
 from tracker.adapters.store.completions import SqlCompletionBook
 from tracker.adapters.store.differences import hold_names
 from tracker.adapters.store.due import Due
+from tracker.adapters.store.filing import Filing
 from tracker.adapters.store.many import insert_rows, texts, update_rows
 from tracker.adapters.store.provider_book import SqlProviderBook
+from tracker.adapters.store.sealed import hide_as_before, hide_consent, make_keys
 from tracker.adapters.store.tables import (
     confirmation,
     consent,
-    evidence,
-    holder_key,
     identity,
-    other_event,
-    report,
 )
 from tracker.domain.consent import ConsentId, ProviderId, TrackingId
 from tracker.domain.decision import Decision
@@ -63,16 +62,12 @@ class SqlTransaction:
         self._held: dict[TrackingId, int | None] = {}  # consents in the table that are held, and their last sequence
         self._new: dict[TrackingId, rows.Values] = {}
         self._changed: dict[TrackingId, rows.Values] = {}
-        self._reports: list[rows.Values] = []
-        self._filed: list[rows.Values] = []
-        self._evidence: dict[str, tuple[rows.Values, rows.Values]] = {}
-        self._other_events: list[rows.Values] = []
         self._confirmations: list[rows.Values] = []
-        self._repeats: dict[str, int] = defaultdict(int)
         self._quarantined: list[rows.Values] = []
-        self._waiting: set[str] = set()
+        self._filing = Filing()
         self._payments: dict[PaymentKey, Payment] = {}
         self.appended = False
+        self.has_destroyed = False
 
     @property
     def providers(self) -> SqlProviderBook:
@@ -133,7 +128,7 @@ class SqlTransaction:
         provider, consent_id = root
         named = {"provider": provider, "root": consent_id, "ids": texts(self._dialect, set(also))}
         found = self._connection.execute(lookups.chain(self._dialect), named)
-        return self._held_now(rows.sorted_out(found, rows.to_consent)[0])
+        return self._held_now(rows.sorted_out(with_their_keys(found), rows.to_consent)[0])
 
     def named_as_roots(self, names: Collection[Name]) -> set[Name]:
         """Which of these names other consents have for the root of their chain."""
@@ -160,7 +155,8 @@ class SqlTransaction:
         return RevokedGroups(revoked, siblings)
 
     def _hold(self, query: Select[Any], named: rows.Values) -> list[TrackedConsent]:
-        return self._held_now([rows.to_consent(row) for row in self._connection.execute(query, named)])
+        found = with_their_keys(self._connection.execute(query, named))
+        return self._held_now([rows.to_consent(row) for row in found])
 
     def _held_now(self, found: list[TrackedConsent]) -> list[TrackedConsent]:
         self._held |= {c.tracking_id: c.last_sequence for c in found}
@@ -189,9 +185,9 @@ class SqlTransaction:
         query = lookups.waiting_reports(self._dialect)
         for provider, ids in _by_provider(names):
             named = {"provider": provider, "ids": texts(self._dialect, ids)}
-            for row in self._connection.execute(query, named):
+            for row in with_their_keys(self._connection.execute(query, named)):
                 stored = rows.to_report(row)
-                self._waiting.add(stored.report.digest)
+                self._filing.waiting.add(stored.report.digest)
                 found[stored.provider, stored.consent_id].append(stored)
         return found
 
@@ -210,7 +206,7 @@ class SqlTransaction:
     def _read_payments(self, query: Select[Any], keys: Collection[tuple[ProviderId, str]]) -> Iterable[Payment]:
         for provider, ids in _by_provider(keys):
             named = {"provider": provider, "ids": texts(self._dialect, ids)}
-            for row in self._connection.execute(query, named):
+            for row in with_their_keys(self._connection.execute(query, named)):
                 yield rows.to_payment(row)
 
     # ------------------------------------------------------------------------------------------ writes, kept together
@@ -238,23 +234,23 @@ class SqlTransaction:
             next_notice_at=next_notice_at,
             steady_ask_at=steady_ask_at,
         )
+        values["tracking_id"] = kept.tracking_id
+        hide_as_before(at_hand(), values, kept)
         to = self._changed if kept.tracking_id in self._held else self._new
         to[kept.tracking_id] = values
 
+    def destroy_key(self, tracking_id: TrackingId) -> bool:
+        """Destroy the key of a consent that is held, and with it whatever is sealed under it."""
+        self.has_destroyed = True
+        return at_hand().destroy(tracking_id)
+
     def add_report(self, stored: StoredReport, proof: Evidence | None) -> None:
         """Put a report on record, and its token; or file one that was waiting."""
-        values = rows.report_values(stored)
-        if stored.report.digest in self._waiting:
-            self._filed.append({f"new_{name}": value for name, value in values.items()})
-            return
-        self._reports.append(values | {"repeats": 0})
-        if proof is not None:
-            self._evidence[proof.jws_sha256] = rows.evidence_values(proof)
+        self._filing.add_report(stored, proof)
 
     def add_other_event(self, event: OtherEvent, proof: Evidence) -> None:
         """Put another verified event on record."""
-        self._other_events.append(rows.other_event_values(event))
-        self._evidence[proof.jws_sha256] = rows.evidence_values(proof)
+        self._filing.add_other_event(event, proof)
 
     def save_payment(self, payment: Payment) -> None:
         """Insert or update a payment."""
@@ -262,7 +258,7 @@ class SqlTransaction:
 
     def count_repeat(self, digest: str) -> None:
         """Note that a report came again."""
-        self._repeats[digest] += 1
+        self._filing.count_repeat(digest)
 
     def add_confirmation(self, vouched: Confirmation) -> None:
         """Append to the confirmation log."""
@@ -321,12 +317,23 @@ class SqlTransaction:
     # ------------------------------------------------------------------------------------------ the writing
 
     def _write(self) -> None:
+        self._seal()
         self._write_consents()
-        self._write_reports()
+        self._filing.write(self._connection)
         self._write_quarantine()
         payments.write(self._connection, self._payments.values())
         self._payments.clear()
         self._insert(confirmation, self._confirmations)
+
+    def _seal(self) -> None:
+        consents = [one for some in (self._new, self._changed) for one in some.values() if "sealed" not in one]
+        others = self._filing.to_be_sealed()
+        if consents or others:
+            keys = at_hand()
+            make_keys(keys, consents, others)
+            for values in consents:
+                hide_consent(keys, values)
+            self._filing.hide(keys)
 
     def _insert(self, table: Any, values: list[rows.Values]) -> None:
         insert_rows(self._connection, table, values)
@@ -334,7 +341,7 @@ class SqlTransaction:
 
     def _write_consents(self) -> None:
         if self._new:
-            new = [values | {"tracking_id": key, "last_sequence": None} for key, values in self._new.items()]
+            new = [values | {"last_sequence": None} for values in self._new.values()]
             insert_rows(self._connection, consent, new)
             names = [
                 {"provider": v["provider"], "kind": _CONSENT_ID, "value": v["consent_id"], "tracking_id": key}
@@ -344,38 +351,8 @@ class SqlTransaction:
             self._held |= dict.fromkeys(self._new)
             self._new.clear()
         if self._changed:
-            changed = [values | {"tracking_id": key} for key, values in self._changed.items()]
-            update_rows(self._connection, consent, "tracking_id", changed)
+            update_rows(self._connection, consent, "tracking_id", list(self._changed.values()))
             self._changed.clear()
-
-    def _write_reports(self) -> None:
-        proofs = list(self._evidence.values())
-        if proofs:
-            insert_rows(self._connection, evidence, [token for token, _ in proofs], known_ones_stay=True)
-            keys = {(key["provider"], key["jwk_thumbprint"]): key for _, key in proofs}
-            insert_rows(self._connection, holder_key, list(keys.values()), known_ones_stay=True)
-            self._evidence.clear()
-        self._insert(report, self._reports)
-        self._insert(other_event, self._other_events)
-        if self._filed:
-            filed = ("tracking_id", "asks", "recorded_at", "verdict")
-            self._connection.execute(
-                update(report)
-                .where(report.c.digest == bindparam("new_digest"))
-                .values({name: bindparam(f"new_{name}") for name in filed}),
-                self._filed,
-            )
-            self._filed.clear()
-        if self._repeats:
-            counted = [{"key": digest, "times": times} for digest, times in self._repeats.items()]
-            for table in (report, other_event):
-                self._connection.execute(
-                    update(table)
-                    .where(table.c.digest == bindparam("key"))
-                    .values(repeats=table.c.repeats + bindparam("times")),
-                    counted,
-                )
-            self._repeats.clear()
 
     def _write_quarantine(self) -> None:
         if not self._quarantined:

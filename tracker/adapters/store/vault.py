@@ -10,6 +10,7 @@ from dataclasses import replace
 from enum import Enum, auto
 
 from tracker.adapters.secret_keys import MARK, NO_KEYS, SealedTextError, SecretKeys, is_sealed
+from tracker.adapters.store.safe import Safe
 from tracker.domain.errors import InvalidRequestError
 from tracker.domain.subscription import Subscription
 
@@ -28,16 +29,22 @@ class Sealing(Enum):
 
 
 class Vault:
-    """Seals and opens subscriptions with the keys that there are."""
+    """Seals and opens subscriptions with the keys that there are.
+
+    Attributes:
+        safe: The same for the keys of consents.
+    """
 
     def __init__(self, keys: SecretKeys = NO_KEYS) -> None:
         """Take the keys to begin with."""
         self._keys = keys
+        self.safe = Safe(keys)
         self._told_locked: set[str] = set()
 
     def use_keys(self, keys: SecretKeys) -> None:
         """Take other keys from now on."""
         self._keys = keys
+        self.safe.use_keys(keys)
         self._told_locked.clear()
 
     def sealed(self, plain: Subscription) -> Subscription:

@@ -25,7 +25,9 @@ from tests.contract.facts import (
     stored,
 )
 from tests.postgres import query
+from tracker.adapters.store.at_hand import keyed
 from tracker.adapters.store.failures import NotStorableError
+from tracker.adapters.store.safe import Safe
 from tracker.adapters.store.store import SqlStore
 from tracker.adapters.store.transaction import SqlTransaction
 from tracker.domain.consent import Status
@@ -97,12 +99,12 @@ async def test_due_work_that_another_holds_is_skipped_and_not_waited_for(open_st
     await save(one, *consents, ask=START, tick=START)
     taken: list[list[TrackedConsent]] = []
 
-    async with one._database._engine.begin() as connection:
+    async with one._database.beneath._engine.begin() as connection:
 
         def hold(plain: Any) -> None:
             taken.append(SqlTransaction(plain, "batch-1").lock_due_asks(consents[0].provider, at(1), 4))
 
-        await connection.run_sync(hold)
+        await connection.run_sync(keyed(Safe(), hold))
         for line in (
             lambda t: t.lock_due_asks(consents[0].provider, at(1), 10),
             lambda t: t.lock_due_ticks(at(1), 10),
@@ -147,7 +149,7 @@ async def test_two_who_put_the_same_report_in_begin_again_and_find_it_known(url:
         if not known:
             transaction.add_report(report, None)
 
-    holding = stores[0]._database._engine
+    holding = stores[0]._database.beneath._engine
     async with holding.begin() as connection:
 
         def hold(plain: Any) -> None:
@@ -155,7 +157,7 @@ async def test_two_who_put_the_same_report_in_begin_again_and_find_it_known(url:
             script(transaction)
             transaction.finish()
 
-        await connection.run_sync(hold)
+        await connection.run_sync(keyed(Safe(), hold))
         other = asyncio.create_task(stores[1].transact(script))
         await until_somebody_waits(url)
     await other
@@ -179,7 +181,7 @@ async def test_a_write_whose_caller_has_gone_is_done_all_the_same(url: str, open
     store, consent = open_store(), a_consent()
     await save(store, consent)
     other = open_store()
-    async with other._database._engine.begin() as connection:
+    async with other._database.beneath._engine.begin() as connection:
         await connection.exec_driver_sql("SELECT * FROM journal FOR UPDATE")
         writing = asyncio.create_task(append(store, draft_about(consent)))
         await until_somebody_waits(url)

@@ -10,6 +10,7 @@ from tracker.adapters.store.rows.report import (
     other_event_values,
     report_values,
     to_claim,
+    to_jws,
     to_report,
 )
 from tracker.adapters.store.rows.subscription import (
@@ -40,6 +41,7 @@ __all__ = [
     "to_consent",
     "to_entry",
     "to_inbox_item",
+    "to_jws",
     "to_next_ask",
     "to_parked",
     "to_payment",

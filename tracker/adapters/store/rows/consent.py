@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
+from tracker.adapters.store.at_hand import at_hand
 from tracker.adapters.store.columns import instant_text
 from tracker.adapters.store.rows.journey import (
     authorizers_from_json,
@@ -15,6 +16,7 @@ from tracker.adapters.store.rows.journey import (
 )
 from tracker.adapters.store.rows.reading import Values, consistent
 from tracker.adapters.store.rows.revocation import revocation_from_json, revocation_to_json
+from tracker.adapters.store.sealed import CONSENT
 from tracker.domain.consent import Channel, ConsentId, ProviderId, Status, TrackingId
 from tracker.domain.decision import Decision
 from tracker.domain.lifecycle import Told
@@ -101,8 +103,9 @@ def consent_values(
 
 @consistent("consent", "tracking_id")
 def to_consent(row: Row[Any]) -> TrackedConsent:
-    """A row of `consent`."""
-    return TrackedConsent(
+    """A row of `consent`. Where its key is no more, what was sealed is not there."""
+    told = CONSENT.opened(row)
+    kept = TrackedConsent(
         tracking_id=TrackingId(row.tracking_id),
         provider=ProviderId(row.provider),
         consent_id=ConsentId(row.consent_id),
@@ -133,19 +136,22 @@ def to_consent(row: Row[Any]) -> TrackedConsent:
         confirmed_by=None if row.confirmed_by is None else Channel(row.confirmed_by),
         revoked_by=row.revoked_by,
         base_consent_id=row.base_consent_id,
-        user_ref=row.user_ref,
+        user_ref=told["user_ref"],
         permissions=tuple(row.permissions),
-        terms=row.terms,
+        terms=told["terms"],
         creation_date_time=row.creation_date_time,
         authorization_expiration_date_time=row.authorization_expiration_date_time,
-        journey=journey_from_json(row.journey),
-        authorizers=authorizers_from_json(row.authorizers),
+        journey=journey_from_json(told["journey"]),
+        authorizers=authorizers_from_json(told["authorizers"]),
         payment_outcome=None if row.payment_outcome is None else PaymentOutcome(row.payment_outcome),
         payment_date_time=row.payment_date_time,
         last_sequence=row.last_sequence,
         version=row.version,
         updated_at=row.updated_at,
     )
+    if row.sealed is not None:
+        at_hand().seen[row.tracking_id] = (kept, row.sealed, row.user_ref_hash)
+    return kept
 
 
 @consistent("consent", "tracking_id")

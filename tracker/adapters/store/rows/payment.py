@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from tracker.adapters.store.rows.reading import Values, consistent
+from tracker.adapters.store.sealed import PAYMENT
 from tracker.domain.consent import ConsentId, ProviderId
 from tracker.domain.payment import Payment, PaymentOutcome
 
@@ -35,7 +36,8 @@ def payment_values(kept: Payment) -> Values:
 
 @consistent("payment", "payment_id")
 def to_payment(row: Row[Any]) -> Payment:
-    """A row of `payment`."""
+    """A row of `payment`. Where its consent's key is no more, what was sealed is not there."""
+    told = PAYMENT.opened(row)
     return Payment(
         provider=ProviderId(row.provider),
         payment_id=row.payment_id,
@@ -45,10 +47,10 @@ def to_payment(row: Row[Any]) -> Payment:
         is_final=row.is_final,
         status_date_time=row.status_date_time,
         creation_date_time=row.creation_date_time,
-        transaction_id=row.transaction_id,
+        transaction_id=told["transaction_id"],
         reject_codes=tuple(row.reject_codes),
-        amount=row.amount,
-        currency=row.currency,
+        amount=told["amount"],
+        currency=told["currency"],
         received_at=row.received_at,
         recorded_at=row.recorded_at,
         jws_sha256=row.jws_sha256,

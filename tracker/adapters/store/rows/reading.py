@@ -8,9 +8,9 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from sqlalchemy import Row
 
 from tracker.adapters.store.columns import UNREADABLE
+from tracker.adapters.store.columns import Values as Values  # noqa: PLC0414 - known from here
 from tracker.domain.errors import InconsistentRowError
 
-Values = dict[str, Any]
 P = ParamSpec("P")
 T = TypeVar("T")
 _log = logging.getLogger(__name__)

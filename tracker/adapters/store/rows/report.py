@@ -4,7 +4,10 @@ from typing import Any
 
 from sqlalchemy import Row
 
+from tracker.adapters.store.at_hand import at_hand
+from tracker.adapters.store.key_tables import NO_CONSENT
 from tracker.adapters.store.rows.reading import Values, consistent
+from tracker.adapters.store.sealed import REPORT, token_place
 from tracker.domain.consent import Channel, ConsentId, ProviderId, Status, TrackingId
 from tracker.domain.lifecycle import Verdict
 from tracker.domain.report import Claim, Report
@@ -71,7 +74,7 @@ def to_report(row: Row[Any]) -> StoredReport:
         event_type=row.event_type,
         event_date_time=row.event_date_time,
         vouched_at=row.vouched_at,
-        terms=row.terms,
+        terms=REPORT.opened(row)["terms"] or {},
         permissions=None if row.permissions is None else tuple(row.permissions),
         creation_date_time=row.creation_date_time,
         authorization_expiration_date_time=row.authorization_expiration_date_time,
@@ -108,8 +111,8 @@ def other_event_values(event: OtherEvent) -> Values:
     }
 
 
-def evidence_values(evidence: Evidence) -> tuple[Values, Values]:
-    """The rows of a signed token and of the key that verified it."""
+def evidence_values(evidence: Evidence, consent_id: str | None) -> tuple[Values, Values]:
+    """The rows of a signed token, not sealed yet, and of the key that verified it; and about which consent it is."""
     token = evidence.token
     return (
         {
@@ -120,6 +123,7 @@ def evidence_values(evidence: Evidence) -> tuple[Values, Values]:
             "kid": token.kid,
             "jwk_thumbprint": token.jwk_thumbprint,
             "received_at": evidence.received_at,
+            "consent_id": consent_id or NO_CONSENT,
         },
         {
             "provider": evidence.provider,
@@ -130,3 +134,11 @@ def evidence_values(evidence: Evidence) -> tuple[Values, Values]:
             "first_seen_at": evidence.received_at,
         },
     )
+
+
+@consistent("evidence", "jws_sha256")
+def to_jws(row: Row[Any]) -> bytes | None:
+    """The signed token of a row of `evidence`, as it was received; None where its key is no more."""
+    if row.consent_id is None:  # of an older version, and not encrypted yet
+        return bytes(row.jws)
+    return at_hand().opened((row.provider, row.consent_id), bytes(row.jws), token_place(row.jws_sha256))

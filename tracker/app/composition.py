@@ -35,6 +35,7 @@ from tracker.profiles.profile import Profile
 from tracker.settings import Settings
 from tracker.usecases.api_keys import ApiKeys
 from tracker.usecases.ask import Asker
+from tracker.usecases.believed import Believing
 from tracker.usecases.budget import Budget
 from tracker.usecases.complete import Completions
 from tracker.usecases.consult import Consulting
@@ -282,6 +283,7 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
             ),
             registrar=Registrar(store, office, bells.journal, bells.asks, trail),
             consulting=consulting,
+            believing=Believing(store, store.past, world.clock, consulting),
             groups=Groups(store, consulting),
             timelines=Timelines(store, providers),
             asker=asker,

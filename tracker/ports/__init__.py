@@ -22,6 +22,7 @@ from tracker.ports.holders import (
 )
 from tracker.ports.lags import Lag
 from tracker.ports.meters import Meters
+from tracker.ports.past import BeliefBook, Past
 from tracker.ports.providers import (
     HEALTH_READING,
     Health,
@@ -71,6 +72,7 @@ __all__ = [
     "Answer",
     "ApiKey",
     "AskLine",
+    "BeliefBook",
     "CheckpointSigner",
     "Clock",
     "CompletionBook",
@@ -98,6 +100,7 @@ __all__ = [
     "Meters",
     "Name",
     "OtherEvent",
+    "Past",
     "PaymentKey",
     "Place",
     "Progress",

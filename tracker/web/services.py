@@ -9,6 +9,7 @@ from aiohttp import web
 from tracker.ports import Clock, Ids, Meters, Store
 from tracker.usecases.api_keys import ApiKeys
 from tracker.usecases.ask import Asker
+from tracker.usecases.believed import Believing
 from tracker.usecases.complete import Completions
 from tracker.usecases.consult import Consulting
 from tracker.usecases.feed import Feed
@@ -59,6 +60,7 @@ class Services:
     receiver: Receiver
     registrar: Registrar
     consulting: Consulting
+    believing: Believing
     groups: Groups
     timelines: Timelines
     asker: Asker

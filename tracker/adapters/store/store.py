@@ -14,6 +14,7 @@ from tracker.adapters.store import (
     lags,
     leases,
     partitions,
+    past,
     payments,
     provider_readings,
     readings,
@@ -82,6 +83,7 @@ class SqlStore(SubscriberStore):
         self._database = database
         self._ids = ids
         self.replays = replays.SqlReplays(database)
+        self.past = past.SqlPast(database)
         self._admitted = Gathering(self._admit_all)
         self._fresh = claims.FreshBodies()
 

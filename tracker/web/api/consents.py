@@ -25,6 +25,7 @@ from tracker.web.api.shapes.consents import (
     RegistrationIn,
     TimelineItemOut,
     TimelineOut,
+    TimelineQuery,
     UsableOut,
     UsableQuery,
 )
@@ -46,6 +47,13 @@ def _shown(seen: ConsentView, *, status: int = 200, headers: Mapping[str, str] |
     return answer(ConsentOut.of(seen), status=status, headers={**tag, **(headers or {})})
 
 
+async def _shown_then(seen: ConsentView, query: AsOfQuery, services: Services) -> web.Response:
+    """Show it as it is, as it was, or as we believed it to be."""
+    if query.known_at is not None:
+        return answer(ConsentOut.of(await services.believing.known_at(seen, query.known_at, query.as_of)))
+    return _shown(seen if query.as_of is None else await services.consulting.as_of(seen, query.as_of))
+
+
 async def register(request: web.Request, services: Services) -> web.Response:
     """Begin to track a consent."""
     given = await body_of(request, RegistrationIn)
@@ -60,29 +68,32 @@ async def register(request: web.Request, services: Services) -> web.Response:
 async def show(request: web.Request, services: Services) -> web.Response:
     """Show one consent."""
     query = query_of(request, AsOfQuery)
-    seen = await _named(request, services)
-    return _shown(seen if query.as_of is None else await services.consulting.as_of(seen, query.as_of))
+    return await _shown_then(await _named(request, services), query, services)
 
 
 async def lookup(request: web.Request, services: Services) -> web.Response:
     """Show one consent, named in the query."""
     query = query_of(request, LookupQuery)
-    seen = await services.consulting.get(query.provider, query.consent_id)
-    return _shown(seen if query.as_of is None else await services.consulting.as_of(seen, query.as_of))
+    return await _shown_then(await services.consulting.get(query.provider, query.consent_id), query, services)
 
 
 async def show_tracked(request: web.Request, services: Services) -> web.Response:
     """Show one consent by our key."""
     query = query_of(request, AsOfQuery)
-    seen = await services.consulting.get_tracked(request.match_info["tracking_id"])
-    return _shown(seen if query.as_of is None else await services.consulting.as_of(seen, query.as_of))
+    return await _shown_then(await services.consulting.get_tracked(request.match_info["tracking_id"]), query, services)
 
 
 async def search(request: web.Request, services: Services) -> web.Response:
     """Search."""
     query = query_of(request, ConsentsQuery)
     after = None if query.cursor is None else key_of(query.cursor, query)
-    facts = query.model_dump(exclude={"cursor", "limit"})
+    facts = query.model_dump(exclude={"cursor", "limit", "known_at"})
+    if query.known_at is not None:
+        believed = await services.believing.search(
+            ConsentQuery(**facts, after=after, limit=query.limit), query.known_at
+        )
+        behind = None if believed.last is None else cursor_after(believed.last, query)
+        return answer(ConsentsOut(items=tuple(ConsentOut.of(seen) for seen in believed.items), next_cursor=behind))
     found = await services.consulting.search(ConsentQuery(**facts, after=after, limit=query.limit + 1))
     page = found[: query.limit]
     more = len(found) > len(page)
@@ -92,8 +103,9 @@ async def search(request: web.Request, services: Services) -> web.Response:
 
 async def timeline(request: web.Request, services: Services) -> web.Response:
     """Tell one consent's story."""
+    query = query_of(request, TimelineQuery)
     seen = await _named(request, services)
-    items = await services.timelines.of(seen.consent)
+    items = await services.timelines.of(seen.consent, query.known_at)
     return answer(TimelineOut(items=tuple(TimelineItemOut.of(item) for item in items)))
 
 
@@ -214,6 +226,7 @@ OPERATIONS = (
         summary="Get a consent's story",
         description="Every move in the holder's order, and every other entry of the journal about it.",
         handle=timeline,
+        query=TimelineQuery,
         answers={200: TimelineOut},
         problems=("consent_not_found",),
     ),

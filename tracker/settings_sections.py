@@ -23,6 +23,8 @@ from pydantic import (
     model_validator,
 )
 
+from tracker.settings_access import AccessRecordSettings
+
 _VISIBLE_ASCII = re.compile(r"[!-~]+")
 _PORT_SPAN = re.compile(r"[0-9]{1,5}(-[0-9]{1,5})?")
 _LAST_PORT = 65_535
@@ -330,7 +332,7 @@ class NoticesSettings(Section):
     overlap_grace: Interval = timedelta(seconds=86_400)
 
 
-class AuditSettings(Section):
+class AuditSettings(AccessRecordSettings, Section):
     """`[audit]`.
 
     Attributes:

@@ -59,6 +59,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tracking_id", "at", "id", name="pk_access_shown"),
         postgresql_partition_by="RANGE (at)",
     )
+    op.create_index("ix_access_shown_at_id", "access_shown", ["at", "id"])
     connection = op.get_bind()
     if connection.dialect.name == "postgresql":
         next_month = sa.text("SELECT date_trunc('month', now() AT TIME ZONE 'UTC') + interval '1 month'")

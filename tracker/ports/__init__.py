@@ -8,6 +8,7 @@ Rules that hold for all of them:
 * asynchronous methods may be cancelled at any await; a write that was begun is then either wholly done or not at all.
 """
 
+from tracker.ports.access import Access, AccessBook, AccessesOf, AccessQuery
 from tracker.ports.completion import CompletionBook, WorkKey, WorkQuery
 from tracker.ports.delivery import CheckpointSigner, Delivery, Sender
 from tracker.ports.holders import (
@@ -69,6 +70,10 @@ __all__ = [
     "HEALTH_READING",
     "MOST_KEYS_SHOWN",
     "PROCESS_PREFIX",
+    "Access",
+    "AccessBook",
+    "AccessQuery",
+    "AccessesOf",
     "Answer",
     "ApiKey",
     "AskLine",

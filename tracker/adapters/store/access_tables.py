@@ -31,5 +31,6 @@ access_shown = Table(
     Column("tracking_id", String(36), primary_key=True),
     Column("at", Instant, primary_key=True),
     Column("id", String(36), primary_key=True),
+    Index("ix_access_shown_at_id", "at", "id"),
 )
 """Which consents a look showed, where it was not about one of them; `at` and `id` are the look's."""

@@ -23,6 +23,7 @@ from tracker.adapters.store import (
     subscriptions,
     surveys,
 )
+from tracker.adapters.store.accesses import AccessStore, SqlAccesses
 from tracker.adapters.store.database import Database as Database  # noqa: PLC0414 - it is known from here
 from tracker.adapters.store.gathering import Gathering
 from tracker.adapters.store.many import insert_rows
@@ -68,7 +69,7 @@ _BATCHES_KEPT = timedelta(days=1)
 _MOVES_KEPT = timedelta(days=8)
 
 
-class SqlStore(SubscriberStore):
+class SqlStore(AccessStore, SubscriberStore):
     """Implements `ports.Store`."""
 
     def __init__(self, database: Database, ids: Ids, vault: Vault | None = None) -> None:
@@ -83,6 +84,7 @@ class SqlStore(SubscriberStore):
         self._database = database
         self._ids = ids
         self.replays = replays.SqlReplays(database)
+        self.accesses = SqlAccesses(database)
         self.past = past.SqlPast(database)
         self._admitted = Gathering(self._admit_all)
         self._fresh = claims.FreshBodies()
@@ -90,6 +92,7 @@ class SqlStore(SubscriberStore):
     async def close(self) -> None:
         """Finish what waits, and close."""
         await self._admitted.close()
+        await self.accesses.close()
         await self._database.close()
 
     async def transact(self, script: Callable[[Transaction], T]) -> T:

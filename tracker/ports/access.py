@@ -69,8 +69,12 @@ class AccessQuery:
 class AccessBook(Protocol):
     """The database, as far as the access record goes. Every method raises `StorageError` when it is away."""
 
-    async def add(self, access: Access) -> None:
-        """Keep one; many callers share one flush. Nothing keeps back a look that is not kept: the caller must."""
+    async def add(self, access: Access, *, flush: bool = True) -> None:
+        """Keep one; many callers share one commit. Nothing keeps back a look that is not kept: the caller must.
+
+        Without `flush` it is committed and survives this process, but the disk is not waited for: a loss of power may take what
+        came in the second before it.
+        """
 
     async def listed(self, query: AccessQuery) -> list[Access]:
         """Search. The ids of what was shown come with them."""

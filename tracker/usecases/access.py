@@ -20,6 +20,10 @@ _log = logging.getLogger(__name__)
 CLI: Final = "cli:"
 """What the names of those begin with who look from the command line of this machine."""
 
+_UNFLUSHED: Final = frozenset({"consent.usable"})
+"""Asked before every use of a consent, hundreds of times a second, and showing a yes or a no: committed before the answer as any
+other look, but the disk is not waited for. That would be the greater part of the answer's time."""
+
 _FIVE_YEARS: Final = timedelta(days=1827)
 
 
@@ -105,7 +109,7 @@ class AccessRecording:
             status=look.status,
         )
         try:
-            await self._book.add(access)
+            await self._book.add(access, flush=look.what not in _UNFLUSHED)
         except StorageError as error:
             if self._is_required:
                 raise

@@ -23,7 +23,9 @@ _KEY = (access_record.c.at, access_record.c.id)
 
 
 class _Database(Protocol):
-    async def write(self, work: Callable[[Connection], tuple[T, str | None]], *, urgent: bool = False) -> T: ...
+    async def write(
+        self, work: Callable[[Connection], tuple[T, str | None]], *, urgent: bool = False, flush: bool = True
+    ) -> T: ...
 
     async def read(self, work: Callable[[Connection], T]) -> T: ...
 
@@ -33,15 +35,17 @@ class SqlAccesses:
 
     def __init__(self, database: _Database) -> None:
         self._database = database
-        self._added = Gathering(self._add_all)
+        self._flushed = Gathering(self._add_flushed)
+        self._unflushed = Gathering(self._add_unflushed)
 
-    async def add(self, access: Access) -> None:
+    async def add(self, access: Access, *, flush: bool = True) -> None:
         """Keep one."""
-        await self._added.add(access)
+        await (self._flushed if flush else self._unflushed).add(access)
 
     async def close(self) -> None:
         """Write what waits."""
-        await self._added.close()
+        await self._flushed.close()
+        await self._unflushed.close()
 
     async def listed(self, query: AccessQuery) -> list[Access]:
         """Search."""
@@ -53,11 +57,14 @@ class SqlAccesses:
             while await self._write(partial(forget, before=before)):
                 pass
 
-    async def _write(self, work: Callable[[Connection], T]) -> T:
-        return await self._database.write(lambda connection: (work(connection), None), urgent=True)
+    async def _write(self, work: Callable[[Connection], T], *, flush: bool = True) -> T:
+        return await self._database.write(lambda connection: (work(connection), None), urgent=True, flush=flush)
 
-    async def _add_all(self, some: Sequence[Access]) -> None:
+    async def _add_flushed(self, some: Sequence[Access]) -> None:
         await self._write(partial(_insert, some=some))
+
+    async def _add_unflushed(self, some: Sequence[Access]) -> None:
+        await self._write(partial(_insert, some=some), flush=False)
 
 
 class AccessStore:

@@ -6,6 +6,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from tracker.journal.checkpoint import NoteError, parse_vkey
+from tracker.settings_access import AccessRecordSettings
 from tracker.settings_sections import AnyUrl, Section
 
 
@@ -19,7 +20,7 @@ def _witness(text: str) -> str:
     return text
 
 
-class AuditSettings(Section):
+class AuditSettings(AccessRecordSettings, Section):
     """`[audit]`.
 
     Attributes:

@@ -12,7 +12,7 @@ from alembic import context, op
 from tracker.adapters.store.unsealing import unseal_all
 
 revision = "0021"
-down_revision = "0017"
+down_revision = "0020"
 branch_labels = None
 depends_on = None
 

@@ -41,6 +41,8 @@ READ_COMMANDS = {
     ("providers", "list"),
     ("providers", "show"),
     ("journal", "verify"),
+    ("consents", "was-usable"),
+    ("audit", "access"),
     ("keys", "list"),
     ("keys", "in-use"),
 }

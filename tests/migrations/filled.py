@@ -4,6 +4,7 @@ import sqlite3
 from pathlib import Path
 
 from tests.contract.facts import (
+    IDS,
     START,
     a_consent,
     a_decision,
@@ -22,6 +23,7 @@ from tests.contract.facts import (
 from tracker.adapters.clock import SystemIds
 from tracker.adapters.store.store import Database, SqlStore
 from tracker.adapters.store.tables import metadata
+from tracker.domain.belief import Belief
 from tracker.domain.completion import Work
 from tracker.domain.consent import Channel, Status
 from tracker.domain.journey import Journey
@@ -30,6 +32,7 @@ from tracker.domain.overlay import Overlay, Revocation
 from tracker.domain.pull import OpenEntry, Window
 from tracker.domain.replay import NotTaken, Replay, Selection, Wanted
 from tracker.ports import (
+    Access,
     ApiKey,
     Confirmation,
     Progress,
@@ -65,6 +68,16 @@ async def fill(database: Database) -> None:
                 status=Status.AUTHORIZED,
             )
         )
+        believed = Belief(
+            tracking_id=consent.tracking_id,
+            recorded_at=START,
+            after=None,
+            entries=1,
+            status=Status.AUTHORIZED,
+            in_doubt=False,
+            expiration_date_time=None,
+        )
+        transaction.beliefs.add([believed])
         transaction.append([draft_about(consent, private={"user_ref": "u"}, private_salt=b"s" * 32)], START)
 
     def about_providers(transaction: Transaction) -> None:
@@ -103,6 +116,9 @@ async def fill(database: Database) -> None:
     await store.replays.add(again)
     failed = NotTaken(sequence=1, tracking_id="t", attempts=3, last_error="x", answer="y", failed_at=START)
     await store.replays.save(ReplayProgress(replay=again, not_taken=(failed,)))
+    await store.accesses.add(
+        Access(id=IDS.ordered(), at=START, who="a", what="consent.list", interaction_id="i", shown=1, shown_ids=("t",))
+    )
     await store.hold_leases("somebody", [subscription_lease(subscription.id)], 60)
     await store.add_api_key(
         ApiKey(id="a", name="n", secret_sha256="0" * 64, scopes=frozenset({"read"}), created_at=START)

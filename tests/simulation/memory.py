@@ -11,6 +11,7 @@ from datetime import datetime
 from heapq import heappop, heappush
 from typing import TypeVar
 
+from tracker.domain.belief import Belief
 from tracker.domain.changed import changed
 from tracker.domain.consent import OPEN, Channel, ProviderId, Status, TrackingId
 from tracker.domain.decision import Decision
@@ -172,12 +173,20 @@ class MemoryStore:
         self.health[provider] = changed(self.health.get(provider, Health()), stretch=stretch)
 
 
+class Forgetful:
+    """Implements `ports.BeliefBook` for a world in which nobody asks what was believed."""
+
+    def add(self, beliefs: Sequence[Belief]) -> None:
+        """Keep nothing."""
+
+
 class MemoryTransaction:
     """Implements `ports.Transaction`, as far as it is needed."""
 
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
         self.providers = MemoryBook(store)
+        self.beliefs = Forgetful()
 
     def release_claimed(self, names: Collection[Name], most_each: int, now: datetime) -> list[str]:
         """Nothing is put aside here."""

@@ -30,6 +30,7 @@ from tracker.ports import Answer, Provider, Token, VerificationKey
 from tracker.profiles import PROFILES
 from tracker.profiles.profile import Kind, Profile
 from tracker.usecases.ask import Asker
+from tracker.usecases.believed import Believing
 from tracker.usecases.budget import Budget
 from tracker.usecases.consult import Consulting
 from tracker.usecases.expire import Expiry
@@ -183,6 +184,7 @@ class Bench:
     expiry: Expiry
     notices: Notices
     consulting: Consulting
+    believing: Believing
     timelines: Timelines
     quarantine: Quarantine
     siblings: Siblings
@@ -312,6 +314,7 @@ async def open_bench(
     keys.fetched = dict(keys.published)
     holders = ScriptedHolders()
     bells = Bell(), Bell(), Bell()
+    consulting = Consulting(store, providers, clock, office.tempo)
     suspects = Suspects()
     budget = Budget(store, clock)
     asker = Asker(store, office, holders, budget, bells[0], bells[1])
@@ -348,7 +351,8 @@ async def open_bench(
                 pausing=Pausing(store, office, bells[0]),
                 expiry=Expiry(store, office, bells[0], bells[1]),
                 notices=Notices(store, office, bells[0]),
-                consulting=Consulting(store, providers, clock, office.tempo),
+                consulting=consulting,
+                believing=Believing(store, store.past, clock, consulting),
                 timelines=Timelines(store, providers),
                 quarantine=Quarantine(store, clock, crypto.knows_key, bells[2], max_events=1000),
                 siblings=Siblings(store, office, bells[1]),

@@ -88,7 +88,7 @@ async def test_a_parameter_given_twice_is_refused(shared_site: Site) -> None:
     ("call", "query"),
     [
         ("GET /v1/consents/demobank/c", "as_of=yesterday"),
-        ("GET /v1/consents/demobank/c", "known_at=2026-03-02T10:15:00Z"),
+        ("GET /v1/consents/demobank/c", "known_by=2026-03-02T10:15:00Z"),
         ("GET /v1/consents/demobank/c/usable", "max_age=-1"),
         ("GET /v1/consents/demobank/c/usable", "max_age=1e3"),
         ("GET /v1/consents/demobank/c/usable", "max_age=NaN"),

@@ -19,6 +19,7 @@ from tracker.adapters.sender import WebhookSender
 from tracker.adapters.store.place import Wakeups
 from tracker.adapters.store.store import SqlStore
 from tracker.adapters.store.vault import Vault
+from tracker.app.access import access_recording
 from tracker.app.auditing import Auditing, auditing
 from tracker.app.bells import Bells
 from tracker.app.brokers import open_telling
@@ -37,6 +38,7 @@ from tracker.profiles.profile import Profile
 from tracker.settings import Settings
 from tracker.usecases.api_keys import ApiKeys
 from tracker.usecases.ask import Asker
+from tracker.usecases.believed import Believing
 from tracker.usecases.budget import Budget
 from tracker.usecases.complete import Completions
 from tracker.usecases.consult import Consulting
@@ -75,6 +77,7 @@ from tracker.usecases.suspects import Suspects
 from tracker.usecases.timeline import Timelines
 from tracker.usecases.traces import Traces
 from tracker.usecases.trail import Trail
+from tracker.usecases.was_usable import WasUsableAnswers
 from tracker.usecases.watch import Watch
 from tracker.web.peers import Peers
 from tracker.web.services import Services
@@ -265,6 +268,7 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
         post: Sender = told.sender if traces is None else TracedSender(told.sender, traces)
         watched_sender = WatchedSender(post, meters, world.clock, trail)
         consulting = Consulting(store, providers, world.clock, office.tempo)
+        believing = Believing(store, store.past, world.clock, consulting)
         feed = Feed(store, bells.journal)
         audit = auditing(store, settings, keys.signers, world.clock, meters)
         services = Services(
@@ -285,6 +289,9 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
             ),
             registrar=Registrar(store, office, bells.journal, bells.asks, trail),
             consulting=consulting,
+            believing=believing,
+            was_usable=WasUsableAnswers(store, consulting, believing),
+            accesses=access_recording(store, world.clock, world.ids, settings.audit),
             groups=Groups(store, consulting),
             timelines=Timelines(store, providers),
             asker=asker,

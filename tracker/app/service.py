@@ -97,6 +97,7 @@ def worker_for(tracker: Tracker, roles: Collection[Role] = ALL_ROLES) -> Worker:
             Tick(name="completions", run=tracker.services.completions.run_once, every_seconds=_TICK_EVERY_SECONDS),
             Tick(name="base groups", run=tracker.siblings.run_once, every_seconds=_TICK_EVERY_SECONDS),
             *tracker.auditing.ticks(),
+            Tick(name="access record", run=tracker.services.accesses.forget_old, every_seconds=_TRIM_EVERY_SECONDS),
             Tick(
                 name="housekeeping",
                 run=lambda: tracker.store.trim(clock.now()),

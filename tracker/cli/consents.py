@@ -7,7 +7,10 @@ import typer
 from rich.text import Text
 
 from tracker.cli.completion import kinds, providers, statuses
-from tracker.cli.output import Json, console, print_json, print_line, print_table, printable, status_text, time_text
+from tracker.cli.consent_facts import print_consent
+from tracker.cli.hindsight import instant_of
+from tracker.cli.looking import find, looked, looked_at_several
+from tracker.cli.output import Json, console, print_json, print_line, print_table, status_text, time_text
 from tracker.cli.running import do, split_name
 
 if TYPE_CHECKING:
@@ -22,6 +25,10 @@ app = typer.Typer(
     epilog="Example: tracker consents list --status Authorized",
     no_args_is_help=True,
 )
+KnownAt = Annotated[
+    str | None,
+    typer.Option("--known-at", metavar="TIME", help="What we believed at this time, by what was recorded up to then."),
+]
 Name = Annotated[str, typer.Argument(metavar="PROVIDER/CONSENT_ID", help="Split at the first slash.")]
 
 
@@ -48,12 +55,13 @@ def listing(
     updated_since: Annotated[
         str | None, typer.Option(metavar="TIME", help="Only what changed at this time or after it.")
     ] = None,
+    known_at: KnownAt = None,
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most so many.")] = 50,
     cursor: Annotated[str | None, typer.Option(help="Go on where a list ended.")] = None,
     json: Json = False,
 ) -> None:
     """List consents. What is given must all hold; a TIME has an offset, such as 2026-03-02T10:15:00Z."""
-    from tracker.cli.consent_search import one_status, place_in, search_of  # noqa: PLC0415
+    from tracker.cli.consent_search import one_status, place_in, search, search_of  # noqa: PLC0415
     from tracker.ports import ConsentQuery  # noqa: PLC0415
     from tracker.web.api.cursor import cursor_after  # noqa: PLC0415
     from tracker.web.api.shapes.consents import ConsentOut, ConsentsOut  # noqa: PLC0415
@@ -67,17 +75,21 @@ def listing(
         base_consent_id=base_consent_id,
         expiring_before=expiring_before,
         updated_since=updated_since,
+        known_at=known_at,
         cursor=cursor,
     )
     after = place_in(wanted)
-    facts = wanted.model_dump(exclude={"cursor", "limit"})
+    facts = wanted.model_dump(exclude={"cursor", "limit", "known_at"})
 
-    async def deed(tracker: "Tracker") -> "list[ConsentView]":
-        return list(await tracker.services.consulting.search(ConsentQuery(**facts, after=after, limit=limit + 1)))
+    async def deed(tracker: "Tracker") -> "tuple[list[ConsentView], str | None]":
+        query = ConsentQuery(**facts, after=after, limit=limit + 1)
+        page, last = await search(tracker.services, query, wanted.known_at)
+        shown = (seen.consent.tracking_id for seen in page)
+        await looked_at_several(tracker, "consent.list", shown, wanted.model_dump(exclude={"cursor", "limit"}))
+        return page, last
 
-    found = do(deed)
-    page = found[:limit]
-    following = cursor_after(page[-1].consent.tracking_id, wanted) if len(found) > limit else None
+    page, last = do(deed)
+    following = None if last is None else cursor_after(last, wanted)
     if json:
         print_json(ConsentsOut(items=tuple(ConsentOut.of(seen) for seen in page), next_cursor=following))
         return
@@ -100,14 +112,28 @@ def _row(seen: "ConsentView") -> "tuple[str | Text, ...]":
 
 
 @app.command(epilog="Example: tracker consents show demobank/5b0e7c1a-2f34-4b9d-8a66-0d1f5c9e7a10")
-def show(name: Name, json: Json = False) -> None:
-    """Show one consent."""
+def show(
+    name: Name,
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", metavar="TIME", help="As it was at this time, as we know today.")
+    ] = None,
+    known_at: KnownAt = None,
+    json: Json = False,
+) -> None:
+    """Show one consent; with both times: what we believed at one of the other."""
     provider, consent_id = split_name(name)
+    instant = None if as_of is None else instant_of("as-of", as_of)
+    known = None if known_at is None else instant_of("known-at", known_at)
 
     async def deed(tracker: "Tracker") -> "ConsentView":
-        return await _find(tracker, provider, consent_id)
+        seen = await find(tracker, provider, consent_id)
+        if known is not None:
+            seen = await tracker.services.believing.known_at(seen, known, instant)
+        elif instant is not None:
+            seen = await tracker.services.consulting.as_of(seen, instant)
+        return await looked(tracker, "consent.show", seen, {"as_of": as_of, "known_at": known_at})
 
-    _print_consent(do(deed), json=json)
+    print_consent(do(deed), json=json)
 
 
 @app.command(epilog="Example: tracker consents group demobank/5b0e7c1a-2f34-4b9d-8a66-0d1f5c9e7a10")
@@ -122,7 +148,10 @@ def group(
     provider, base_consent_id = split_name(name)
 
     async def deed(tracker: "Tracker") -> "Group":
-        return await tracker.services.groups.get(provider, base_consent_id)
+        found = await tracker.services.groups.get(provider, base_consent_id)
+        keys = (one.seen.consent.tracking_id for one in found.members)
+        await looked_at_several(tracker, "consent.group", keys, {"base_consent": name})
+        return found
 
     found = do(deed)
     if json:
@@ -132,22 +161,30 @@ def group(
 
 
 @app.command(epilog="Example: tracker consents timeline demobank/5b0e7c1a-2f34-4b9d-8a66-0d1f5c9e7a10")
-def timeline(name: Name, json: Json = False) -> None:
-    """Tell one consent's story, in the holder's order."""
+def timeline(
+    name: Name,
+    known_at: KnownAt = None,
+    both_times: Annotated[
+        bool, typer.Option("--both-times", help="Say of each line when it was so, and when we wrote it down.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Tell one consent's story, in the holder's order; the whole of it, or as it could be told at a time."""
     from tracker.cli.timeline import print_timeline  # noqa: PLC0415
     from tracker.web.api.shapes.consents import TimelineItemOut, TimelineOut  # noqa: PLC0415
 
     provider, consent_id = split_name(name)
+    known = None if known_at is None else instant_of("known-at", known_at)
 
     async def deed(tracker: "Tracker") -> "list[TimelineItem]":
-        seen = await _find(tracker, provider, consent_id)
-        return await tracker.services.timelines.of(seen.consent)
+        seen = await looked(tracker, "consent.timeline", await find(tracker, provider, consent_id))
+        return await tracker.services.timelines.of(seen.consent, known)
 
     items = do(deed)
     if json:
         print_json(TimelineOut(items=tuple(TimelineItemOut.of(item) for item in items)))
         return
-    print_timeline(items)
+    print_timeline(items, both_times=both_times)
 
 
 @app.command(epilog="Example: tracker consents refresh demobank/5b0e7c1a-2f34-4b9d-8a66-0d1f5c9e7a10")
@@ -156,11 +193,11 @@ def refresh(name: Name, json: Json = False) -> None:
     provider, consent_id = split_name(name)
 
     async def deed(tracker: "Tracker") -> "ConsentView":
-        seen = await _find(tracker, provider, consent_id)
+        seen = await find(tracker, provider, consent_id)
         await tracker.services.asker.ask_now(seen.consent.tracking_id)
-        return await _find(tracker, provider, consent_id)
+        return await looked(tracker, "consent.refresh", await find(tracker, provider, consent_id))
 
-    _print_consent(do(deed), json=json)
+    print_consent(do(deed), json=json)
 
 
 @app.command(epilog="Example: tracker consents revoke demobank/5b0e7c1a-2f34-4b9d-8a66-0d1f5c9e7a10")
@@ -185,16 +222,16 @@ def revoke(
 
     async def deed(tracker: "Tracker") -> "ConsentView":
         revoker = tracker.services.revoker
-        tracking_id = (await _find(tracker, provider, consent_id)).consent.tracking_id
+        tracking_id = (await find(tracker, provider, consent_id)).consent.tracking_id
         if withdraw:
             await revoker.withdraw(tracking_id)
         else:
             await revoker.request(tracking_id, revoked_by)
             await revoker.carry_out(tracking_id)
-        return await _find(tracker, provider, consent_id)
+        return await looked(tracker, "consent.revoke", await find(tracker, provider, consent_id))
 
     seen = do(deed)
-    _print_consent(seen, json=json)
+    print_consent(seen, json=json)
     if not withdraw and seen.consent.overlay.revoking and not _is_kept(seen):
         raise typer.Exit(1)  # the holder refused
 
@@ -205,10 +242,10 @@ def pause(name: Name, json: Json = False) -> None:
     provider, consent_id = split_name(name)
 
     async def deed(tracker: "Tracker") -> "ConsentView":
-        await tracker.services.pausing.pause((await _find(tracker, provider, consent_id)).consent.tracking_id)
-        return await _find(tracker, provider, consent_id)
+        await tracker.services.pausing.pause((await find(tracker, provider, consent_id)).consent.tracking_id)
+        return await looked(tracker, "consent.pause", await find(tracker, provider, consent_id))
 
-    _print_consent(do(deed), json=json)
+    print_consent(do(deed), json=json)
 
 
 @app.command(epilog="Example: tracker consents resume demobank/5b0e7c1a-2f34-4b9d-8a66-0d1f5c9e7a10")
@@ -217,10 +254,10 @@ def resume(name: Name, json: Json = False) -> None:
     provider, consent_id = split_name(name)
 
     async def deed(tracker: "Tracker") -> "ConsentView":
-        await tracker.services.pausing.resume((await _find(tracker, provider, consent_id)).consent.tracking_id)
-        return await _find(tracker, provider, consent_id)
+        await tracker.services.pausing.resume((await find(tracker, provider, consent_id)).consent.tracking_id)
+        return await looked(tracker, "consent.resume", await find(tracker, provider, consent_id))
 
-    _print_consent(do(deed), json=json)
+    print_consent(do(deed), json=json)
 
 
 @app.command("import", epilog="Example: tracker consents import consents.jsonl --dry-run")
@@ -286,84 +323,8 @@ def print_import(kept: "ImportResults", place: Path, *, is_rehearsal: bool, json
     print_line(f"What came of each row: {place}")
 
 
-async def _find(tracker: "Tracker", provider: str, consent_id: str) -> "ConsentView":
-    from tracker.domain.errors import ConsentNotFoundError  # noqa: PLC0415
-
-    try:
-        return await tracker.services.consulting.get(provider, consent_id)
-    except ConsentNotFoundError as error:
-        name = f"{provider}/{consent_id}"
-        raise ConsentNotFoundError(f"{name} is not tracked; `tracker consents list` shows what is.") from error
-
-
 def _is_kept(seen: "ConsentView") -> bool:
     from tracker.domain.overlay import RevocationState  # noqa: PLC0415
 
     revocation = seen.consent.overlay.revocation
     return revocation is not None and revocation.state is RevocationState.PENDING
-
-
-def _revocation_text(seen: "ConsentView") -> str:
-    revocation = seen.consent.overlay.revocation
-    if revocation is None:
-        return "–"
-    told = f"{revocation.state}, asked for {time_text(revocation.requested_at)} by {revocation.revoked_by}"
-    if revocation.last_error is not None:
-        told += f"; {revocation.last_error}"
-    return told + (f"; goes on {time_text(revocation.due_at)}" if revocation.due_at is not None else "")
-
-
-def _why_not(seen: "ConsentView") -> str:
-    """What stands against using it, beside its status."""
-    decision, overlay = seen.decision, seen.consent.overlay
-    reasons = ["revocation pending"] if overlay.revoking else []
-    reasons += ["paused"] if overlay.paused else []
-    if decision.is_in_doubt:
-        reasons.append(f"in doubt: {', '.join(sorted({c.code for c in decision.contradictions})) or 'asking'}")
-    return f"no  ({'; '.join(reasons)})" if reasons else "no"
-
-
-def _print_consent(seen: "ConsentView", *, json: bool) -> None:
-    from tracker.web.api.shapes.consents import ConsentOut  # noqa: PLC0415
-
-    if json:
-        print_json(ConsentOut.of(seen))
-        return
-    consent, decision = seen.consent, seen.decision
-    clock = "" if seen.confirmed else "  (by our clock; the holder has not said so)"
-    confirmed_by = f" by {consent.confirmed_by}" if consent.confirmed_by else ""
-    facts: dict[str, str | Text] = {
-        "consent": f"{consent.provider}/{consent.consent_id}",
-        "kind": f"{consent.kind}, {consent.profile}",
-        "status": Text.assemble(status_text(seen.effective_status), clock),
-        "usable": "yes" if seen.usable else _why_not(seen),
-        "since": time_text(decision.since),
-        "learned": time_text(consent.learned_at),
-        "confirmed": f"{time_text(consent.confirmed_at)}{confirmed_by}",
-        "authorize by": time_text(consent.authorization_expiration_date_time),
-        "expires": time_text(decision.expiration_date_time),
-        "revoked by": (decision.report.revoked_by if decision.report else None) or "–",
-        "revocation": _revocation_text(seen),
-        "renewal of": consent.base_consent_id or "–",
-        "user": consent.user_ref or "–",
-        "permissions": ", ".join(consent.permissions) or "–",
-        **_limits(seen),
-        **({"attest by": time_text(seen.attestation_due_at)} if seen.attestation_due_at else {}),
-        "asked next": time_text(seen.next_ask_at),
-        "tracking id": consent.tracking_id,
-    }
-    for label, fact in facts.items():
-        print_line(Text.assemble((f"{label:<12}  ", "bold"), Text(printable(fact)) if isinstance(fact, str) else fact))
-
-
-def _limits(seen: "ConsentView") -> dict[str, str]:
-    """A line for how much of its limits is used, if it has any."""
-    from tracker.domain.limits import is_nearly_exhausted  # noqa: PLC0415
-
-    told = []
-    for limit in seen.limits:
-        used = "" if limit.used is None else f"{limit.used:f} of "
-        measure = "".join(f" {word}" for word in (limit.currency, limit.period and f"a {limit.period}") if word)
-        told.append(f"{limit.name} {used}{limit.maximum:f}{measure}")
-    hint = "  (nearly exhausted)" if is_nearly_exhausted(seen.limits) else ""
-    return {"limits": "; ".join(told) + hint} if told else {}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tracker.cli.checkpoints import checkpoint
+from tracker.cli.looking import exported
 from tracker.cli.output import Json, console, print_json, print_line
 from tracker.cli.running import do
 
@@ -34,6 +35,7 @@ def export(out: Annotated[Path, typer.Option(help="The folder to make; it must h
     screen = console(stderr=True)
 
     async def deed(tracker: "Tracker") -> "Manifest":
+        await exported(tracker, "journal.export", {"out": out, "entries": await tracker.store.head()})
         with Progress(console=screen, transient=True, disable=not screen.is_terminal) as bar:
             task = bar.add_task("exporting", total=None)
             return await tracker.auditing.exporting.export(

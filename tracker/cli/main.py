@@ -8,11 +8,13 @@ from collections.abc import Sequence
 import typer
 
 from tracker.cli import (
+    audit,
     check,
     completion,
     consents,
     db,
     demo,
+    hindsight,
     journal,
     keys,
     payments,
@@ -43,6 +45,7 @@ demo.register(app)
 serve.register(app)
 check.register(app)
 app.add_typer(db.app, name="db")
+hindsight.register(consents.app)
 app.add_typer(consents.app, name="consents")
 app.add_typer(payments.app, name="payments")
 app.add_typer(providers.app, name="providers")
@@ -51,6 +54,7 @@ replays.register(subscriptions.app)
 app.add_typer(subscriptions.app, name="subscriptions")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(journal.app, name="journal")
+app.add_typer(audit.app, name="audit")
 app.add_typer(keys.app, name="keys")
 app.add_typer(sandbox.app, name="sandbox")
 

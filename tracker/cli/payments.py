@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
+from tracker.cli.looking import exported, looked
 from tracker.cli.output import Json, print_json, print_line, print_table, printable, time_text
 from tracker.cli.running import do, split_name
 
@@ -38,7 +39,8 @@ def listing(
     after = _place_in(query)
 
     async def deed(tracker: "Tracker") -> "list[Payment]":
-        consent = (await tracker.services.consulting.get(provider, consent_id)).consent
+        seen = await tracker.services.consulting.get(provider, consent_id)
+        consent = (await looked(tracker, "payment.list", seen)).consent
         return await tracker.services.payments.under((consent.provider, consent.consent_id), limit + 1, after)
 
     found = do(deed)
@@ -75,7 +77,9 @@ def show(
     provider, payment_id = split_name(name)
 
     async def deed(tracker: "Tracker") -> "Payment":
-        return await tracker.services.payments.get(provider, payment_id)
+        payment = await tracker.services.payments.get(provider, payment_id)
+        await exported(tracker, "payment.show", {"payment": name})
+        return payment
 
     found = do(deed)
     if json:

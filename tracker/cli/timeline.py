@@ -44,16 +44,21 @@ _AHEAD = frozenset({"consent.expiring", "consent.overlap_found", "subscription.c
 """They are about another time than that of a move."""
 
 
-def print_timeline(items: "Iterable[TimelineItem]") -> None:
-    """Print a story. It fits into 80 columns."""
-    lines = list(_lines(items))
+def print_timeline(items: "Iterable[TimelineItem]", *, both_times: bool = False) -> None:
+    """Print a story. It fits into 80 columns.
+
+    Args:
+        items: Its lines.
+        both_times: Whether each says when it was so by the holder's clock, and when we wrote it down by ours.
+    """
+    lines = list(_lines(items, both_times=both_times))
     if lines:
         console().print(Text("\n").join(lines), soft_wrap=True)
     else:
         print_line("Nothing happened yet.")
 
 
-def _lines(items: "Iterable[TimelineItem]") -> Iterator[Text]:
+def _lines(items: "Iterable[TimelineItem]", *, both_times: bool) -> Iterator[Text]:
     day = ""
     for item in items:
         time = item.sorts_at.astimezone(UTC)
@@ -71,6 +76,9 @@ def _lines(items: "Iterable[TimelineItem]") -> Iterator[Text]:
         )
         line.rstrip()
         yield line
+        if both_times:
+            theirs, ours = time_text(item.status_date_time), time_text(item.learned_at)
+            yield Text(f"{'':{_INDENT}}so since {theirs}, written down {ours}", "dim")
         for note in _notes(item):
             yield Text(" " * _INDENT + note, "dim")
 

@@ -8,6 +8,7 @@ Rules that hold for all of them:
 * asynchronous methods may be cancelled at any await; a write that was begun is then either wholly done or not at all.
 """
 
+from tracker.ports.access import Access, AccessBook, AccessesOf, AccessQuery
 from tracker.ports.at_rest import AtRest, SealingBook, SealingStep
 from tracker.ports.completion import CompletionBook, WorkKey, WorkQuery
 from tracker.ports.delivery import Delivery, Sender
@@ -23,6 +24,7 @@ from tracker.ports.holders import (
 )
 from tracker.ports.lags import Lag
 from tracker.ports.meters import Meters
+from tracker.ports.past import BeliefBook, Past
 from tracker.ports.providers import (
     HEALTH_READING,
     Health,
@@ -69,10 +71,15 @@ __all__ = [
     "HEALTH_READING",
     "MOST_KEYS_SHOWN",
     "PROCESS_PREFIX",
+    "Access",
+    "AccessBook",
+    "AccessQuery",
+    "AccessesOf",
     "Answer",
     "ApiKey",
     "AskLine",
     "AtRest",
+    "BeliefBook",
     "Clock",
     "CompletionBook",
     "Confirmation",
@@ -99,6 +106,7 @@ __all__ = [
     "Meters",
     "Name",
     "OtherEvent",
+    "Past",
     "PaymentKey",
     "Place",
     "Progress",

@@ -14,6 +14,7 @@ from tracker.domain.schedule import Tempo
 from tracker.domain.tracked import TrackedConsent
 from tracker.journal.entry import Draft, Entry
 from tracker.ports.completion import CompletionBook
+from tracker.ports.past import BeliefBook
 from tracker.ports.providers import ProviderBook
 from tracker.ports.records import Confirmation, Evidence, Name, OtherEvent, PaymentKey, Quarantined, StoredReport
 
@@ -69,6 +70,10 @@ class Transaction(Protocol):
     @property
     def completions(self) -> CompletionBook:
         """What subscribers must do."""
+
+    @property
+    def beliefs(self) -> BeliefBook:
+        """What readers were told, where the entries do not tell it."""
 
     def lock_named(self, names: Collection[Name]) -> dict[Name, TrackedConsent]:
         """Hold these names until the end, registered or not, and give the consents that have them."""

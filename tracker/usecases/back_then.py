@@ -21,11 +21,12 @@ def overlay_at(today: Overlay, entries: Iterable[Entry], instant: datetime) -> O
     for entry in entries:
         if entry.recorded_at > instant:
             break
-        then = _after(then, today, entry)
+        then = overlay_after(then, today, entry)
     return then
 
 
-def _after(then: Overlay, today: Overlay, entry: Entry) -> Overlay:
+def overlay_after(then: Overlay, today: Overlay, entry: Entry) -> Overlay:
+    """What stood against using it once an entry was written; see `overlay_at`."""
     data, revocation = entry.data, then.revocation
     match entry.type:
         case Deed.PAUSED:

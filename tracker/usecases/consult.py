@@ -23,6 +23,23 @@ from tracker.usecases.providers import Providers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """On what rests what we believed.
+
+    Attributes:
+        at: The instant: nothing that was recorded later counts.
+        sequence: The last of the consent's entries that counts.
+        beside: Names of what comes from records of ours beside the journal; a proof of the journal does not cover it.
+        untold: Names of what nothing on record tells of that instant: it is shown as null, or as nothing.
+    """
+
+    at: datetime
+    sequence: int
+    beside: frozenset[str] = frozenset()
+    untold: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConsentView:
     """A consent as a reader sees it at an instant.
 
@@ -33,6 +50,7 @@ class ConsentView:
         kind: The rules of its kind.
         profile: Whose words and rules it has.
         next_ask_at: When the holder is asked next, as far as that was looked up.
+        known: Set where this is not what we know today, but what we believed at an instant.
     """
 
     consent: TrackedConsent
@@ -41,6 +59,7 @@ class ConsentView:
     kind: Kind
     profile: Profile
     next_ask_at: datetime | None = None
+    known: Known | None = None
 
     @property
     def effective_status(self) -> Status:
@@ -266,7 +285,7 @@ class Consulting:
         return Usability(
             tracking_id=consent.tracking_id,
             is_too_old=too_old,
-            reason=_reason(seen, permission, too_old=too_old),
+            reason=reason_of(seen, permission, too_old=too_old),
             effective_status=seen.effective_status,
             confirmed_at=consent.confirmed_at,
             age_seconds=None if age is None else max(0.0, age),
@@ -298,7 +317,8 @@ def _name(provider: str, consent_id: str) -> Name:
     return ProviderId(provider), ConsentId(consent_id)
 
 
-def _reason(seen: ConsentView, permission: str | None, *, too_old: bool) -> UsableReason:
+def reason_of(seen: ConsentView, permission: str | None = None, *, too_old: bool = False) -> UsableReason:
+    """Why a consent may not be used as it is seen; the first that applies."""
     status = seen.effective_status
     if status is Status.EXPIRED and not seen.confirmed:
         return UsableReason.EXPIRED_UNCONFIRMED

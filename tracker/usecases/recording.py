@@ -25,6 +25,7 @@ from tracker.usecases.foresight import notice_rules, with_chain_news
 from tracker.usecases.heard import are_same_terms, judged_as, told_authorizers
 from tracker.usecases.providers import Providers
 from tracker.usecases.seen import are_seen_alike
+from tracker.usecases.untold import untold_beliefs
 
 SALT_BYTES = 32
 
@@ -192,6 +193,8 @@ class Recording:
             before = self._before.get(tracking_id)
             if consent != before or tracking_id in self._planned_anew:
                 self._save(consent, before)
+        beliefs = untold_beliefs(self._office.providers, self._before, self._now_are, self._drafts, self.now)
+        self._transaction.beliefs.add(beliefs)
         return self._transaction.append(self._drafts, self.now)
 
     # ------------------------------------------------------------------------------------------ inside

@@ -74,11 +74,14 @@ class Timelines:
         self._store = store
         self._providers = providers
 
-    async def of(self, consent: TrackedConsent) -> list[TimelineItem]:
-        """The whole story of a consent, in the holder's order."""
+    async def of(self, consent: TrackedConsent, known_at: datetime | None = None) -> list[TimelineItem]:
+        """The story of a consent, in the holder's order: the whole of it, or as it could be told at an instant."""
         rules = self._providers.kind_of(consent).rules
         reports = await self._store.reports_of(consent.tracking_id)
         entries = await self._store.entries_of(consent.tracking_id)
+        if known_at is not None:
+            reports = [stored for stored in reports if stored.report.recorded_at <= known_at]
+            entries = [entry for entry in entries if entry.recorded_at <= known_at]
         return timeline(reports, entries, rules)
 
 

@@ -8,11 +8,13 @@ from aiohttp import web
 
 from tracker.web import health, metrics, receiver
 from tracker.web.api import (
+    access,
     audit,
     completions,
     consents,
     deeds,
     groups,
+    hindsight,
     imports,
     journal,
     journeys,
@@ -36,6 +38,8 @@ from tracker.web.traced import traced
 LARGEST_BODY_BYTES = 1024 * 1024
 OPERATIONS = (
     *consents.OPERATIONS,
+    *hindsight.OPERATIONS,
+    *access.OPERATIONS,
     *groups.OPERATIONS,
     *deeds.OPERATIONS,
     *journeys.OPERATIONS,

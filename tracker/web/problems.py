@@ -156,13 +156,19 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         return Problem("internal_error").response()
 
 
+def code_of(error: TrackerError) -> str:
+    """The code of the problem that one of our errors is to a caller."""
+    if isinstance(error, Problem):
+        return error.problem_code
+    code = _OF_ERRORS.get(error.code, error.code)
+    return code if code in TITLES else "internal_error"
+
+
 def of_error(error: TrackerError) -> Problem:
     """The problem that one of our errors is to a caller."""
     if isinstance(error, Problem):
         return error
-    code = _OF_ERRORS.get(error.code, error.code)
-    if code not in TITLES:
-        code = "internal_error"
+    code = code_of(error)
     if code in _NOT_FOR_CALLERS:
         is_away = (
             isinstance(error, StorageError) and error.retryable

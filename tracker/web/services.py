@@ -7,8 +7,10 @@ from typing import Any, NamedTuple
 from aiohttp import web
 
 from tracker.ports import Clock, Ids, Meters, Store
+from tracker.usecases.access import AccessRecording
 from tracker.usecases.api_keys import ApiKeys
 from tracker.usecases.ask import Asker
+from tracker.usecases.believed import Believing
 from tracker.usecases.checkpoints import Checkpointing
 from tracker.usecases.complete import Completions
 from tracker.usecases.consult import Consulting
@@ -30,6 +32,7 @@ from tracker.usecases.revoke import Revoker
 from tracker.usecases.subscribe import Subscriptions
 from tracker.usecases.timeline import Timelines
 from tracker.usecases.traces import Traces
+from tracker.usecases.was_usable import WasUsableAnswers
 from tracker.usecases.witnessing import Witnessing
 from tracker.web.peers import Peers
 
@@ -69,8 +72,11 @@ class Services:
     ids: Ids
     store: Store
     receiver: Receiver
+    was_usable: WasUsableAnswers
+    accesses: AccessRecording
     registrar: Registrar
     consulting: Consulting
+    believing: Believing
     groups: Groups
     timelines: Timelines
     asker: Asker

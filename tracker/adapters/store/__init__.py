@@ -6,6 +6,12 @@ synchronous connection, so that another database needs a driver module of its ow
 """
 
 from tracker.adapters.store import (
+    access_tables as access_tables,
+)
+from tracker.adapters.store import (
+    belief_tables as belief_tables,
+)
+from tracker.adapters.store import (
     checkpoint_tables as checkpoint_tables,
 )
 from tracker.adapters.store import (

@@ -11,10 +11,13 @@ T = TypeVar("T")
 class Database(Protocol):
     """What the store needs of a database."""
 
-    async def write(self, work: Callable[[Connection], tuple[T, str | None]], *, urgent: bool = False) -> T:
+    async def write(
+        self, work: Callable[[Connection], tuple[T, str | None]], *, urgent: bool = False, flush: bool = True
+    ) -> T:
         """Run work in a transaction and give its answer after the commit; with it, the batch id that it left.
 
-        Where one waits for another, what is urgent goes first; it is short.
+        Where one waits for another, what is urgent goes first; it is short. Without `flush` the commit does not wait for the
+        disk: it survives this process at once, and a loss of power from the next flush on.
         """
 
     async def read(self, work: Callable[[Connection], T]) -> T:

@@ -9,6 +9,7 @@ journal's, to which it only adds. So nobody who has got hold of the service, or 
 | `journal`, `tree` | read; move on, which triggers allow in one direction only |
 | `tile` | read; add; fill up, likewise |
 | `alembic_version` | read |
+| `access_record`, `access_shown` | read; add |
 | all others | read and write |
 
 Partitions are made by functions of the owner (see `tending`). No table may be emptied, altered or dropped.
@@ -20,6 +21,7 @@ from typing import Final
 from sqlalchemy import Connection, Table, text
 from sqlalchemy.dialects import postgresql
 
+from tracker.adapters.store.access_tables import access_record, access_shown
 from tracker.adapters.store.differences import POSTGRES
 from tracker.adapters.store.tables import entry, journal, metadata
 from tracker.adapters.store.tending import FUNCTIONS
@@ -39,6 +41,8 @@ def _written_once() -> dict[Table, str]:
         journal: "SELECT, UPDATE (next_sequence, recorded_at)",
         tree: "SELECT, UPDATE (size)",
         tile: "SELECT, INSERT, UPDATE (hashes)",
+        access_record: "SELECT, INSERT",
+        access_shown: "SELECT, INSERT",
     }
 
 

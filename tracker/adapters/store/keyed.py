@@ -19,9 +19,11 @@ class KeyedDatabase:
         self.beneath = database
         self._safe = safe
 
-    async def write(self, work: Callable[[Connection], tuple[T, str | None]], *, urgent: bool = False) -> T:
+    async def write(
+        self, work: Callable[[Connection], tuple[T, str | None]], *, urgent: bool = False, flush: bool = True
+    ) -> T:
         """Run work in a transaction."""
-        return await self.beneath.write(keyed(self._safe, work), urgent=urgent)
+        return await self.beneath.write(keyed(self._safe, work), urgent=urgent, flush=flush)
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Run a query."""

@@ -4,6 +4,7 @@
 |---|---|---|
 | `entry` | ranges of sequence | it grows at its end only: what is full is never written again, and can be moved as it is |
 | `confirmation` | the day of recording | a day is forgotten by dropping it, not by deleting millions of rows |
+| `access_record`, `access_shown` | the month of the look | a month is forgotten by dropping it |
 | `report` | hash of the consent's id | its indexes stay of a size that memory holds, and are cleaned one by one |
 
 A report is looked for by its digest, or by the consent's key that it has only once the consent is registered: neither can be
@@ -21,9 +22,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Any, Final, Protocol
 
-from sqlalchemy import Connection, Table, delete, func, select, text
+from sqlalchemy import Connection, Table, bindparam, delete, func, select, text
 
 from tracker.adapters.store import tending
+from tracker.adapters.store.access_tables import access_record, access_shown
 from tracker.adapters.store.differences import POSTGRES
 from tracker.adapters.store.tables import confirmation, entry, journal
 
@@ -38,6 +40,8 @@ NOT_ON_POSTGRES: Final = frozenset({"uq_entry_id", "ix_confirmation_recorded_at"
 _ENTRIES_MARGIN: Final = 1_000_000
 _DAYS_AHEAD: Final = timedelta(days=7)
 _DAY: Final = timedelta(days=1)
+_LONGEST_MONTH: Final = timedelta(days=31)
+_LOOKS_AT_ONCE: Final = 5_000
 _TENDING: Final = 0x706172746974696F  # a number of our own among the advisory locks of a database
 
 
@@ -97,6 +101,31 @@ class _Days:
         return now + _DAY, now + _DAYS_AHEAD
 
 
+class _Months:
+    """The partitions of looks: there is that of the month that comes."""
+
+    key = access_record.c.at.name
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+
+    def name(self, below: datetime) -> str:
+        return f"{self.table.name}_before_{below:%Y%m}"
+
+    def read(self, bound: str) -> datetime:
+        return datetime.fromisoformat(bound).astimezone(UTC)
+
+    def after(self, value: datetime) -> datetime:
+        first = datetime.combine(value.astimezone(UTC).replace(day=1), time(tzinfo=UTC))
+        return (first + _LONGEST_MONTH).replace(day=1)
+
+    def needed(self, _connection: Connection, now: datetime) -> tuple[datetime, datetime]:
+        return now + _DAY, now + _LONGEST_MONTH
+
+
+_LOOKS: Final = (_Months(access_record), _Months(access_shown))
+
+
 @dataclass(frozen=True, slots=True)
 class _Part:
     """A partition: its table, and the bound below which its rows are."""
@@ -107,25 +136,50 @@ class _Part:
 
 def make_next(connection: Connection, now: datetime) -> bool:
     """Make a partition that is going to be needed, and say whether to ask again: each in a transaction of its own."""
-    return _may_change(connection) and any(_extended(connection, scale, now) for scale in (_Sequences(), _Days()))
+    return _may_change(connection) and any(
+        _extended(connection, scale, now) for scale in (_Sequences(), _Days(), *_LOOKS)
+    )
 
 
 def delete_old(connection: Connection, before: datetime) -> None:
     """Delete confirmations that were recorded before some time and are in no day's partition."""
     if connection.dialect.name == POSTGRES:
-        tending.forget_confirmations(connection, before)
+        tending.forget_rest(connection, confirmation, before)
     else:
         connection.execute(delete(confirmation).where(confirmation.c.recorded_at < before))
 
 
 def drop_old(connection: Connection, before: datetime) -> bool:
     """Drop a day of confirmations that ended before some time, and say whether to ask again."""
+    return _dropped(connection, _Days(), before)
+
+
+def drop_old_looks(connection: Connection, before: datetime) -> bool:
+    """Drop a month of looks that ended before some time, and say whether to ask again."""
+    return any(_dropped(connection, scale, before) for scale in _LOOKS)
+
+
+def delete_old_looks(connection: Connection, before: datetime) -> bool:
+    """Delete some of the looks from before some time that are in no month's partition, and say whether to ask again."""
+    deleted = 0
+    for scale in _LOOKS:
+        if connection.dialect.name == POSTGRES:
+            tending.forget_rest(connection, scale.table, before)
+            continue
+        whole = scale.table.name
+        some = f"SELECT rowid FROM {whole} WHERE at < :before LIMIT {_LOOKS_AT_ONCE}"  # noqa: S608 - names of ours
+        old = text(f"DELETE FROM {whole} WHERE rowid IN ({some})")  # noqa: S608 - names of ours
+        deleted += connection.execute(old.bindparams(bindparam("before", before, access_record.c.at.type))).rowcount
+    return deleted > 0
+
+
+def _dropped(connection: Connection, scale: _Scale, before: datetime) -> bool:
     if not _may_change(connection):
         return False
-    *others, _last = _parts(connection, _Days())  # the last one stays: it says where the next one begins
+    *others, _last = _parts(connection, scale)  # the last one stays: it says where the next one begins
     old = [part.name for part in others if part.below <= before]
     if old:
-        tending.drop_confirmations(connection, old[0])
+        tending.drop_partition(connection, old[0])
     return bool(old)
 
 

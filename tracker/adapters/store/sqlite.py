@@ -48,6 +48,7 @@ class _Write:
         answer: Where the caller waits.
         outcome: Set while the transaction runs, handed over after the commit.
         batch_id: What to look up when the commit's own answer is lost.
+        flush: Whether it must survive the power supply too, and not only this process.
     """
 
     work: Callable[[Connection], tuple[Any, str | None]]
@@ -56,6 +57,7 @@ class _Write:
     outcome: Any = None
     error: BaseException | None = None
     batch_id: str | None = field(default=None)
+    flush: bool = True
 
     def hand_over(self) -> None:
         """Let the caller go; runs on its loop."""
@@ -187,12 +189,16 @@ class SqliteDatabase:
         """How many writes wait; roughly."""
         return len(self._waiting)
 
-    async def write(self, work: Callable[[Connection], tuple[T, str | None]], *, urgent: bool = False) -> T:
+    async def write(
+        self, work: Callable[[Connection], tuple[T, str | None]], *, urgent: bool = False, flush: bool = True
+    ) -> T:
         """Run work in a transaction that may be shared with others', and give its answer after the commit.
 
         Args:
             work: What to do on the connection.
             urgent: It is short, and its caller is waited for: it goes first, and shares with its like alone.
+            flush: Whether the disk is waited for. If not, and nobody else in the transaction wants it, the operating system
+                has it: it survives this process, and the power supply from the next flush on.
 
         Raises:
             StorageError: The database could not do it; nothing of it is kept.
@@ -200,7 +206,7 @@ class SqliteDatabase:
         if self._closed:
             raise StorageError("The database is closed.")
         loop = asyncio.get_running_loop()
-        piece = _Write(work, loop, loop.create_future())
+        piece = _Write(work, loop, loop.create_future(), flush=flush)
         self._waiting.put(piece, urgent=urgent)
         answer: T = await piece.answer
         return answer
@@ -263,6 +269,7 @@ class SqliteDatabase:
         try:
             with self._write_engine.connect() as connection:
                 try:
+                    _flush_at_commit(connection, is_wanted=any(piece.flush for piece in pieces))
                     connection.begin()
                     self._run_all(connection, pieces)
                     connection.commit()
@@ -314,6 +321,15 @@ class SqliteDatabase:
         except SQLAlchemyError:
             _log.exception("The outcome of a commit could not be looked up; its callers are told that it failed.")
             return False
+
+
+def _flush_at_commit(connection: Connection, *, is_wanted: bool) -> None:
+    """Say whether the next commit waits for the disk. What was committed without is flushed with the next that does."""
+    dbapi = connection.connection.dbapi_connection
+    if dbapi is not None:
+        cursor = dbapi.cursor()
+        cursor.execute(f"PRAGMA synchronous={'FULL' if is_wanted else 'NORMAL'}")
+        cursor.close()
 
 
 def _hand_over(pieces: list[_Write]) -> None:

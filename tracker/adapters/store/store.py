@@ -15,6 +15,7 @@ from tracker.adapters.store import (
     lags,
     leases,
     partitions,
+    past,
     payments,
     provider_readings,
     readings,
@@ -23,6 +24,7 @@ from tracker.adapters.store import (
     subscriptions,
     surveys,
 )
+from tracker.adapters.store.accesses import AccessStore, SqlAccesses
 from tracker.adapters.store.audited import SqlAudited
 from tracker.adapters.store.database import Database as Database  # noqa: PLC0414 - it is known from here
 from tracker.adapters.store.gathering import Gathering
@@ -73,7 +75,7 @@ _BATCHES_KEPT = timedelta(days=1)
 _MOVES_KEPT = timedelta(days=8)
 
 
-class SqlStore(SubscriberStore, SqlTreeStore):
+class SqlStore(AccessStore, SubscriberStore, SqlTreeStore):
     """Implements `ports.Store`."""
 
     def __init__(self, database: Database, ids: Ids, vault: Vault | None = None) -> None:
@@ -88,6 +90,8 @@ class SqlStore(SubscriberStore, SqlTreeStore):
         self._database = KeyedDatabase(database, self.vault.safe)
         self._ids = ids
         self.replays = replays.SqlReplays(self._database)
+        self.accesses = SqlAccesses(self._database)
+        self.past = past.SqlPast(self._database)
         self.audited = SqlAudited(self._database)
         self.restored = SqlRestored(self._database, ids)
         self.checkpoints = checkpoints.SqlCheckpoints(self._database)
@@ -98,6 +102,7 @@ class SqlStore(SubscriberStore, SqlTreeStore):
     async def close(self) -> None:
         """Finish what waits, and close."""
         await self._admitted.close()
+        await self.accesses.close()
         await self._database.close()
 
     async def transact(self, script: Callable[[Transaction], T]) -> T:

@@ -1,20 +1,21 @@
 """PostgreSQL: what housekeeping changes of tables, as functions of the database that belong to who owns the tables.
 
-The service's own role may call them and do nothing else to a table: make the next partition of the journal or of the
-confirmations, and forget old confirmations. Each takes names of partitions and nothing that could be a statement, and runs
-with the rights of its owner and a search path of its own (SECURITY DEFINER).
+The service's own role may call them and do nothing else to a table: make the next partition of the journal, of the confirmations
+or of the access record, and forget old confirmations and old looks. Each takes names of partitions and nothing that could be a
+statement, and runs with the rights of its owner and a search path of its own (SECURITY DEFINER).
 """
 
+from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Connection, bindparam, func, select, text
+from sqlalchemy import Connection, Table, bindparam, func, select, text
 
-from tracker.adapters.store.tables import confirmation
+from tracker.adapters.store.columns import Instant
 
 FUNCTIONS: Final = (
     "tracker_add_partition(text, text, text, text)",
-    "tracker_drop_confirmations(text)",
-    "tracker_forget_confirmations(timestamptz)",
+    "tracker_drop_partition(text)",
+    "tracker_forget_rest(text, timestamptz)",
 )
 
 _ADD: Final = """
@@ -22,7 +23,8 @@ CREATE FUNCTION {schema}.tracker_add_partition(whole text, part text, lower_boun
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = {schema}, pg_temp AS $$
 DECLARE
     rest text := whole || '_rest';
-    key text := CASE whole WHEN 'entry' THEN 'sequence' WHEN 'confirmation' THEN 'recorded_at' END;
+    key text := CASE whole WHEN 'entry' THEN 'sequence' WHEN 'confirmation' THEN 'recorded_at'
+        WHEN 'access_record' THEN 'at' WHEN 'access_shown' THEN 'at' END;
     is_below boolean;
     is_beyond boolean;
 BEGIN
@@ -58,21 +60,28 @@ END $$
 """
 
 _DROP: Final = """
-CREATE FUNCTION {schema}.tracker_drop_confirmations(part text) RETURNS void
+CREATE FUNCTION {schema}.tracker_drop_partition(part text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = {schema}, pg_temp AS $$
 BEGIN
-    IF part !~ '^confirmation_before_[0-9]{{8}}$' THEN
-        RAISE EXCEPTION 'only days of confirmations are dropped';
+    IF part !~ '^(confirmation_before_[0-9]{{8}}|access_(record|shown)_before_[0-9]{{6}})$' THEN
+        RAISE EXCEPTION 'only days of confirmations and months of looks are dropped';
     END IF;
     EXECUTE format('DROP TABLE %I', part);
 END $$
 """
 
 _FORGET: Final = """
-CREATE FUNCTION {schema}.tracker_forget_confirmations(before timestamptz) RETURNS void
-LANGUAGE sql SECURITY DEFINER SET search_path = {schema}, pg_temp AS $$
-    DELETE FROM confirmation_rest WHERE recorded_at < before
-$$
+CREATE FUNCTION {schema}.tracker_forget_rest(whole text, before timestamptz) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = {schema}, pg_temp AS $$
+DECLARE
+    key text := CASE whole WHEN 'confirmation' THEN 'recorded_at'
+        WHEN 'access_record' THEN 'at' WHEN 'access_shown' THEN 'at' END;
+BEGIN
+    IF key IS NULL THEN
+        RAISE EXCEPTION 'only confirmations and looks are forgotten';
+    END IF;
+    EXECUTE format('DELETE FROM %I WHERE %I < $1', whole || '_rest', key) USING before;
+END $$
 """
 
 
@@ -96,12 +105,12 @@ def add_partition(connection: Connection, whole: str, part: str, bounds: tuple[s
     return bool(connection.execute(select(func.tracker_add_partition(whole, part, *bounds))).scalar())
 
 
-def drop_confirmations(connection: Connection, part: str) -> None:
-    """Drop a day of confirmations."""
-    connection.execute(select(func.tracker_drop_confirmations(part)))
+def drop_partition(connection: Connection, part: str) -> None:
+    """Drop a day of confirmations, or a month of looks."""
+    connection.execute(select(func.tracker_drop_partition(part)))
 
 
-def forget_confirmations(connection: Connection, before: object) -> None:
-    """Delete old confirmations that are in no day's partition."""
-    old = bindparam("before", before, confirmation.c.recorded_at.type)
-    connection.execute(select(func.tracker_forget_confirmations(old)))
+def forget_rest(connection: Connection, whole: Table, before: datetime) -> None:
+    """Delete old rows of a table that are in no day's or month's partition."""
+    old = bindparam("before", before, Instant())
+    connection.execute(select(func.tracker_forget_rest(whole.name, old)))

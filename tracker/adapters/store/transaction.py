@@ -14,6 +14,7 @@ from tracker.adapters.store.differences import hold_names
 from tracker.adapters.store.due import Due
 from tracker.adapters.store.filing import Filing
 from tracker.adapters.store.many import insert_rows, texts, update_rows
+from tracker.adapters.store.past import SqlBeliefBook
 from tracker.adapters.store.provider_book import SqlProviderBook
 from tracker.adapters.store.sealed import hide_as_before, hide_consent, make_keys
 from tracker.adapters.store.tables import (
@@ -78,6 +79,11 @@ class SqlTransaction:
     def completions(self) -> SqlCompletionBook:
         """What subscribers must do."""
         return SqlCompletionBook(self._connection)
+
+    @property
+    def beliefs(self) -> SqlBeliefBook:
+        """What readers were told, where the entries do not tell it."""
+        return SqlBeliefBook(self._connection)
 
     # ------------------------------------------------------------------------------------------ locks and reads
 

@@ -25,10 +25,12 @@ from tracker.web.api.shapes.consents import (
     RegistrationIn,
     TimelineItemOut,
     TimelineOut,
+    TimelineQuery,
     UsableOut,
     UsableQuery,
 )
 from tracker.web.api.shapes.journeys import RefreshIn
+from tracker.web.looks import shows, shows_several
 from tracker.web.services import SERVICES, Services
 
 ASKS = web.AppKey("asks", set[asyncio.Task[object]])
@@ -41,9 +43,20 @@ async def _named(request: web.Request, services: Services) -> ConsentView:
     return await services.consulting.get(request.match_info["provider"], request.match_info["consent_id"])
 
 
-def _shown(seen: ConsentView, *, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+def _shown(
+    request: web.Request, seen: ConsentView, *, status: int = 200, headers: Mapping[str, str] | None = None
+) -> web.Response:
+    shows(request, seen.consent.tracking_id)
     tag = {str(hdrs.ETAG): f'"{seen.consent.version}"'}
     return answer(ConsentOut.of(seen), status=status, headers={**tag, **(headers or {})})
+
+
+async def _shown_then(request: web.Request, seen: ConsentView, query: AsOfQuery, services: Services) -> web.Response:
+    """Show it as it is, as it was, or as we believed it to be."""
+    shows(request, seen.consent.tracking_id)
+    if query.known_at is not None:
+        return answer(ConsentOut.of(await services.believing.known_at(seen, query.known_at, query.as_of)))
+    return _shown(request, seen if query.as_of is None else await services.consulting.as_of(seen, query.as_of))
 
 
 async def register(request: web.Request, services: Services) -> web.Response:
@@ -52,48 +65,57 @@ async def register(request: web.Request, services: Services) -> web.Response:
     consent, is_new = await services.registrar.register(Registration(**dict(given)))
     seen = await services.consulting.get_tracked(consent.tracking_id)
     if not is_new:
-        return _shown(seen)
+        return _shown(request, seen)
     place = _ONE.format(provider=consent.provider, consent_id=quote(consent.consent_id, safe=""))
-    return _shown(seen, status=201, headers={str(hdrs.LOCATION): place})
+    return _shown(request, seen, status=201, headers={str(hdrs.LOCATION): place})
 
 
 async def show(request: web.Request, services: Services) -> web.Response:
     """Show one consent."""
     query = query_of(request, AsOfQuery)
-    seen = await _named(request, services)
-    return _shown(seen if query.as_of is None else await services.consulting.as_of(seen, query.as_of))
+    return await _shown_then(request, await _named(request, services), query, services)
 
 
 async def lookup(request: web.Request, services: Services) -> web.Response:
     """Show one consent, named in the query."""
     query = query_of(request, LookupQuery)
-    seen = await services.consulting.get(query.provider, query.consent_id)
-    return _shown(seen if query.as_of is None else await services.consulting.as_of(seen, query.as_of))
+    return await _shown_then(request, await services.consulting.get(query.provider, query.consent_id), query, services)
 
 
 async def show_tracked(request: web.Request, services: Services) -> web.Response:
     """Show one consent by our key."""
     query = query_of(request, AsOfQuery)
-    seen = await services.consulting.get_tracked(request.match_info["tracking_id"])
-    return _shown(seen if query.as_of is None else await services.consulting.as_of(seen, query.as_of))
+    return await _shown_then(
+        request, await services.consulting.get_tracked(request.match_info["tracking_id"]), query, services
+    )
 
 
 async def search(request: web.Request, services: Services) -> web.Response:
     """Search."""
     query = query_of(request, ConsentsQuery)
     after = None if query.cursor is None else key_of(query.cursor, query)
-    facts = query.model_dump(exclude={"cursor", "limit"})
+    facts = query.model_dump(exclude={"cursor", "limit", "known_at"})
+    if query.known_at is not None:
+        believed = await services.believing.search(
+            ConsentQuery(**facts, after=after, limit=query.limit), query.known_at
+        )
+        shows_several(request, (seen.consent.tracking_id for seen in believed.items))
+        behind = None if believed.last is None else cursor_after(believed.last, query)
+        return answer(ConsentsOut(items=tuple(ConsentOut.of(seen) for seen in believed.items), next_cursor=behind))
     found = await services.consulting.search(ConsentQuery(**facts, after=after, limit=query.limit + 1))
     page = found[: query.limit]
     more = len(found) > len(page)
+    shows_several(request, (seen.consent.tracking_id for seen in page))
     next_cursor = cursor_after(page[-1].consent.tracking_id, query) if more else None
     return answer(ConsentsOut(items=tuple(ConsentOut.of(seen) for seen in page), next_cursor=next_cursor))
 
 
 async def timeline(request: web.Request, services: Services) -> web.Response:
     """Tell one consent's story."""
+    query = query_of(request, TimelineQuery)
     seen = await _named(request, services)
-    items = await services.timelines.of(seen.consent)
+    shows(request, seen.consent.tracking_id)
+    items = await services.timelines.of(seen.consent, query.known_at)
     return answer(TimelineOut(items=tuple(TimelineItemOut.of(item) for item in items)))
 
 
@@ -113,6 +135,7 @@ async def usable(request: web.Request, services: Services) -> web.Response:
         with suppress(ConsentApiError):  # then what is known is too old, and that is the answer
             await _ask_within(request, services, found.tracking_id, query.within)
         found = await may_be_used(fresh_since=began)
+    shows(request, found.tracking_id)
     return answer(UsableOut.of(found))
 
 
@@ -124,7 +147,7 @@ async def refresh(request: web.Request, services: Services) -> web.Response:
     if given is not None:
         await services.journeys.refused(seen.consent, given.status, given.code)
     await _ask_within(request, services, seen.consent.tracking_id, services.ask_timeout_seconds)
-    return _shown(await services.consulting.get_tracked(seen.consent.tracking_id))
+    return _shown(request, await services.consulting.get_tracked(seen.consent.tracking_id))
 
 
 async def _ask_within(request: web.Request, services: Services, tracking_id: TrackingId, seconds: float) -> None:
@@ -161,6 +184,7 @@ OPERATIONS = (
         summary="Start tracking a consent",
         description="Before or after it is staged. Answers 200 when it is tracked already. What came about it before is filed.",
         handle=register,
+        look="consent.register",
         body=RegistrationIn,
         answers={201: ConsentOut, 200: ConsentOut},
         problems=("provider_not_found", "consent_conflict"),
@@ -171,6 +195,7 @@ OPERATIONS = (
         scope="read",
         summary="Search consents",
         handle=search,
+        look="consent.list",
         query=ConsentsQuery,
         answers={200: ConsentsOut},
         problems=("cursor_invalid",),
@@ -182,6 +207,7 @@ OPERATIONS = (
         summary="Get one consent, named in the query",
         description="For callers behind proxies that decode paths.",
         handle=lookup,
+        look="consent.show",
         query=LookupQuery,
         answers=_SHOW,
         problems=("consent_not_found",),
@@ -192,6 +218,7 @@ OPERATIONS = (
         scope="read",
         summary="Get one consent by its tracking id",
         handle=show_tracked,
+        look="consent.show",
         query=AsOfQuery,
         answers=_SHOW,
         problems=("consent_not_found",),
@@ -203,6 +230,7 @@ OPERATIONS = (
         summary="Get one consent",
         description="The consent id is percent-encoded once.",
         handle=show,
+        look="consent.show",
         query=AsOfQuery,
         answers=_SHOW,
         problems=("consent_not_found",),
@@ -214,6 +242,8 @@ OPERATIONS = (
         summary="Get a consent's story",
         description="Every move in the holder's order, and every other entry of the journal about it.",
         handle=timeline,
+        look="consent.timeline",
+        query=TimelineQuery,
         answers={200: TimelineOut},
         problems=("consent_not_found",),
     ),
@@ -228,6 +258,7 @@ OPERATIONS = (
             "`knowledge_too_old`."
         ),
         handle=usable,
+        look="consent.usable",
         query=UsableQuery,
         answers={200: UsableOut},
     ),
@@ -241,6 +272,7 @@ OPERATIONS = (
             "if it may mean the end, the consent is not usable until the holder has answered."
         ),
         handle=refresh,
+        look="consent.refresh",
         body=RefreshIn,
         body_is_required=False,
         answers=_SHOW,

@@ -15,6 +15,7 @@ from tracker.web.api.conditions import require_version
 from tracker.web.api.consents import ASKS
 from tracker.web.api.operation import Operation, answer, body_of
 from tracker.web.api.shapes.consents import ConsentOut, RevocationIn
+from tracker.web.looks import shows
 from tracker.web.services import Services
 
 _ONE = "/v1/consents/{provider}/{consent_id}"
@@ -22,6 +23,7 @@ _ONE = "/v1/consents/{provider}/{consent_id}"
 
 async def _named(request: web.Request, services: Services) -> TrackingId:
     seen = await services.consulting.get(request.match_info["provider"], request.match_info["consent_id"])
+    shows(request, seen.consent.tracking_id)
     return seen.consent.tracking_id
 
 
@@ -99,6 +101,7 @@ OPERATIONS = (
             "consent: a second one gets the first, and one that was refused is tried again."
         ),
         handle=revoke,
+        look="consent.revoke",
         body=RevocationIn,
         answers={200: ConsentOut, 202: ConsentOut},
         problems=(*_ALWAYS, "not_revocable", "holder_refused"),
@@ -113,6 +116,7 @@ OPERATIONS = (
             "has been asked. While it is being sent, for a minute at most: `revocation_pending`."
         ),
         handle=withdraw,
+        look="consent.withdraw",
         answers={200: ConsentOut},
         problems=(*_ALWAYS, "not_revocable", "revocation_pending"),
     ),
@@ -123,6 +127,7 @@ OPERATIONS = (
         summary="Pause a consent",
         description="Ours alone: its holder is not told. It lasts until it is resumed or the consent ends.",
         handle=pause,
+        look="consent.pause",
         answers={200: ConsentOut},
         problems=(*_ALWAYS, "not_pausable", "revocation_pending"),
     ),
@@ -132,6 +137,7 @@ OPERATIONS = (
         scope="write",
         summary="Resume a paused consent",
         handle=resume,
+        look="consent.resume",
         answers={200: ConsentOut},
         problems=(*_ALWAYS, "revocation_pending"),
     ),

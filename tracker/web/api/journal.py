@@ -7,10 +7,12 @@ from aiohttp import ClientConnectionResetError, hdrs, web
 
 from tracker.domain.errors import StorageError
 from tracker.domain.subscription import EntryFilter
+from tracker.usecases.feed import FeedPage
 from tracker.web.api.operation import KEY, Operation, answer, query_of
 from tracker.web.api.shapes.journal import EntryOut, JournalOut, JournalQuery, StreamQuery, entry_json, types_of
 from tracker.web.auth import PRIVATE_SCOPES, require_scope
 from tracker.web.connections import awaiting_peer
+from tracker.web.looks import shows_entries, shows_nothing, write_down
 from tracker.web.problems import NO_STORE, Problem
 from tracker.web.services import Services
 
@@ -32,8 +34,18 @@ async def read(request: web.Request, services: Services) -> web.Response:
     else:
         page = await services.feed.read(query.after, query.limit, wanted)
     with_private = _may_see_private(request)
+    _note(request, page, with_private=with_private)
     items = tuple(entry_json(entry, with_private=with_private) for entry in page.entries)
     return answer(JournalOut(items=items, next_cursor=str(page.scanned)))
+
+
+def _note(request: web.Request, page: FeedPage, *, with_private: bool) -> None:
+    """Say what a page shows: without personal values so many entries up to a sequence, with them of which consents too."""
+    if not page.entries:
+        shows_nothing(request)
+        return
+    keys = (one.tracking_id for one in page.entries if with_private and one.tracking_id is not None)
+    shows_entries(request, len(page.entries), keys, last=page.scanned, private=with_private)
 
 
 async def stream(request: web.Request, services: Services) -> web.StreamResponse:
@@ -42,6 +54,8 @@ async def stream(request: web.Request, services: Services) -> web.StreamResponse
     after = _last_event_id(request)
     if after is None:
         after = await services.feed.head() if query.after is None else query.after
+    shows_entries(request, 0, (), after=after, private=_may_see_private(request))
+    await write_down(request, request[KEY], "journal.stream")
     headers = {**NO_STORE, "X-Accel-Buffering": "no"}  # proxies would keep entries back until they have enough of them
     response = web.StreamResponse(headers=headers)
     response.content_type, response.charset = "text/event-stream", "utf-8"
@@ -67,6 +81,9 @@ async def _follow(
             b"id: %d\ndata: %b\n\n" % (entry.sequence, entry.told(with_private=with_private)) for entry in page.entries
         )
         after = page.scanned
+        if page.entries and with_private:
+            _note(request, page, with_private=True)
+            await write_down(request, request[KEY], "journal.stream")
         await response.write(told or _cursor(after))
 
 
@@ -103,6 +120,7 @@ OPERATIONS = (
             "so many seconds without an entry. Personal values come along for keys with the scope `audit`."
         ),
         handle=read,
+        look="journal.feed",
         query=JournalQuery,
         answers={200: JournalOut},
     ),

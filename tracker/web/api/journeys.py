@@ -7,6 +7,7 @@ from tracker.web.api.conditions import require_version
 from tracker.web.api.operation import Operation, answer, body_of
 from tracker.web.api.shapes.consents import ConsentOut
 from tracker.web.api.shapes.journeys import AuthorizationResultIn, ParResultIn, TokenResultIn
+from tracker.web.looks import shows
 from tracker.web.services import Services
 
 _ONE = "/v1/consents/{provider}/{consent_id}"
@@ -18,6 +19,7 @@ _ASKED = (
 
 async def _named(request: web.Request, services: Services) -> TrackedConsent:
     seen = await services.consulting.get(request.match_info["provider"], request.match_info["consent_id"])
+    shows(request, seen.consent.tracking_id)
     require_version(request, seen.consent.version)
     return seen.consent
 
@@ -62,6 +64,7 @@ OPERATIONS = (
         summary="Tell what came of pushing the authorization request",
         description=_ASKED + "After a time-out say nothing: the outcome is not known.",
         handle=par_result,
+        look="consent.par_result",
         body=ParResultIn,
         answers=_NOTED,
         problems=_PROBLEMS,
@@ -73,6 +76,7 @@ OPERATIONS = (
         summary="Tell with what the customer came back",
         description=_ASKED + "An error that may have ended the consent denies its use until the holder has answered.",
         handle=authorization_result,
+        look="consent.authorization_result",
         body=AuthorizationResultIn,
         answers=_NOTED,
         problems=_PROBLEMS,
@@ -84,6 +88,7 @@ OPERATIONS = (
         summary="Tell what came with a token",
         description=_ASKED + "An end that it tells of denies the consent's use until the holder has answered.",
         handle=token_result,
+        look="consent.token_result",
         body=TokenResultIn,
         answers=_NOTED,
         problems=_PROBLEMS,

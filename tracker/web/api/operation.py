@@ -3,6 +3,7 @@
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
 from aiohttp import hdrs, web
@@ -14,6 +15,7 @@ from tracker.ports import ApiKey
 from tracker.web.api.shapes.fields import Query
 from tracker.web.auth import require_scope
 from tracker.web.connections import awaiting_peer
+from tracker.web.looks import looked
 from tracker.web.problems import NO_STORE, Problem, invalid
 from tracker.web.services import SERVICES, Services
 
@@ -38,6 +40,7 @@ class Operation:
         answers: What it answers, by status.
         is_stream: It answers with server-sent events; what it `answers` with is what each of these has for data.
         also_text: It answers with plain text for those that ask for it.
+        look: What the access record calls it; None: it shows nothing of any consent, or writes down by itself what it shows.
         problems: Codes that it can answer with, besides those that any can.
     """
 
@@ -53,6 +56,7 @@ class Operation:
     answers: Mapping[int, type[BaseModel] | None] = field(default_factory=dict)
     is_stream: bool = False
     also_text: bool = False
+    look: str | None = None
     problems: tuple[str, ...] = ()
 
     def route(self) -> web.RouteDef:
@@ -64,7 +68,7 @@ class Operation:
             query_of(request, self.query)
             for name, value in request.match_info.items():  # PostgreSQL refuses to look for NUL; neither is in any name
                 request.match_info[name] = value.replace("\0", "\ufffd")
-            response = await self.handle(request, request.app[SERVICES])
+            response = await self._answered(request)
             response.headers.update(NO_STORE)
             return response
 
@@ -72,6 +76,12 @@ class Operation:
         # Whatever is percent-encoded in a segment belongs to it, braces too, which aiohttp leaves out by itself.
         path = re.sub(r"{(\w+)}", r"{\1:[^/]+}", self.path)
         return web.RouteDef(self.method, path, handler, options)
+
+    async def _answered(self, request: web.Request) -> web.StreamResponse:
+        answered = partial(self.handle, request, request.app[SERVICES])
+        if self.look is None or self.scope is None:
+            return await answered()
+        return await looked(request, request[KEY], self.look, answered)
 
 
 def query_of(request: web.Request, model: type[M]) -> M:

@@ -14,6 +14,7 @@ from tracker.web.api.operation import KEY, Operation, body_of
 from tracker.web.api.shapes.polls import PollIn, PollOut
 from tracker.web.auth import PRIVATE_SCOPES, forbidden, require_scope
 from tracker.web.connections import awaiting_peer
+from tracker.web.looks import shows_entries, shows_nothing
 from tracker.web.services import Services
 
 _SCOPE = "read"
@@ -35,6 +36,11 @@ async def poll(request: web.Request, services: Services) -> web.Response:
         )
     if wanted.waits:  # the key may have been revoked meanwhile
         await require_scope(request, _SCOPE)
+    if handed.entries:
+        keys = (one.tracking_id for one in handed.entries if one.tracking_id is not None)
+        shows_entries(request, len(handed.entries), keys, subscription=request.match_info["subscription_id"])
+    else:
+        shows_nothing(request)
     return web.Response(body=_body(handed), content_type="application/json", charset="utf-8")
 
 
@@ -78,6 +84,7 @@ OPERATIONS = (
             "personal values come along."
         ),
         handle=poll,
+        look="subscription.poll",
         body=PollIn,
         answers={200: PollOut},
         problems=("subscription_not_found", "subscription_not_polled"),

@@ -50,8 +50,8 @@ REFUSED = {
     "SET session_replication_role = replica": "permission denied to set parameter",
     "SELECT tracker_add_partition('consent', 'consent_before_1', '0', '1')": "no partition of that name is made",
     "SELECT tracker_add_partition('entry', 'entry', '0', '1')": "no partition of that name is made",
-    "SELECT tracker_drop_confirmations('entry_rest')": "only days of confirmations are dropped",
-    "SELECT tracker_drop_confirmations('confirmation_before_20260101; DROP TABLE entry')": "only days",
+    "SELECT tracker_drop_partition('entry_rest')": "only days of confirmations and months of looks are dropped",
+    "SELECT tracker_drop_partition('confirmation_before_20260101; DROP TABLE entry')": "only days",
 }
 
 

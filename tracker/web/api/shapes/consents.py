@@ -9,7 +9,7 @@ from tracker.domain.limits import Limit, is_nearly_exhausted
 from tracker.domain.overlay import Revocation, RevocationState
 from tracker.domain.payment import PaymentOutcome
 from tracker.profiles.around import Shelf
-from tracker.usecases.consult import ConsentView, Usability, UsableReason
+from tracker.usecases.consult import ConsentView, Known, Usability, UsableReason
 from tracker.usecases.timeline import TimelineItem
 from tracker.web.api.shapes.fields import (
     ConsentIdText,
@@ -104,6 +104,25 @@ class LabelsOut(Out):
     type: str | None = Field(description="What kind of thing it is; null while that is not known.")
 
 
+class KnownOut(Out):
+    """On what rests what we believed."""
+
+    at: TimeOut = Field(description="Nothing that was recorded later counts.")
+    sequence: int = Field(description="The last of the consent's entries that counts.")
+    beside: tuple[str, ...] = Field(
+        description="Members that come from records beside the journal: no proof of the journal covers them."
+    )
+    untold: tuple[str, ...] = Field(
+        description="Members of which nothing on record tells that time: they are null or empty, or only what entries tell."
+    )
+
+    @classmethod
+    def of(cls, known: Known) -> "KnownOut":
+        """Show it."""
+        beside, untold = tuple(sorted(known.beside)), tuple(sorted(known.untold))
+        return cls(at=known.at, sequence=known.sequence, beside=beside, untold=untold)
+
+
 class ConsentOut(Out):
     """A consent."""
 
@@ -135,7 +154,9 @@ class ConsentOut(Out):
     user_ref: str | None
     permissions: tuple[str, ...]
     next_poll_at: TimeOut | None = Field(description="When the holder is asked next; null in lists.")
-    version: int = Field(description="Rises with every change; also the `ETag`.")
+    version: int | None = Field(
+        description="Rises with every change; also the `ETag`. Null only where the query has `known_at`."
+    )
     terms: dict[str, Any] | None = Field(description="The holder's data object as last seen.")
     limits: tuple[LimitOut, ...] = Field(description="What may be done under it at most, as far as its terms say.")
     nearly_exhausted: bool | None = Field(
@@ -145,10 +166,11 @@ class ConsentOut(Out):
         description="By when it must be attested that an ended consent's data were deleted; null if it need not be."
     )
     labels: LabelsOut | None = Field(description="Its words for the customer; null: it is not to be shown to them.")
-    journey: JourneyOut
+    journey: JourneyOut | None = Field(description="Null only where the query has `known_at`.")
     abandoned: bool = Field(description="Nobody came back to authorize it, and its holder, asked since, still waits.")
     authorizers: AuthorizersOut | None = Field(description="Null unless several must authorize it.")
     payment_outcome: PaymentOutcome | None = Field(description="Of the latest word on a payment under it.")
+    known: KnownOut | None = Field(description="Null unless the query has `known_at`: on what the answer rests then.")
 
     @classmethod
     def of(cls, seen: ConsentView) -> "ConsentOut":
@@ -174,7 +196,7 @@ class ConsentOut(Out):
             confirmed=seen.confirmed,
             confirmed_at=consent.confirmed_at,
             confirmed_by=consent.confirmed_by,
-            revoked_by=decision.report.revoked_by if decision.report else None,
+            revoked_by=decision.report.revoked_by if decision.report else consent.revoked_by if seen.known else None,
             reason=",".join(sorted(codes)) or None,
             created_date_time=consent.creation_date_time,
             expiration_date_time=decision.expiration_date_time,
@@ -183,23 +205,34 @@ class ConsentOut(Out):
             user_ref=consent.user_ref,
             permissions=consent.permissions,
             next_poll_at=seen.next_ask_at,
-            version=consent.version,
+            version=None if seen.known else consent.version,
             terms=None if consent.terms is None else dict(consent.terms),
             limits=tuple(LimitOut.of(limit) for limit in limits),
             nearly_exhausted=is_nearly_exhausted(limits),
             attestation_due_at=seen.attestation_due_at,
             labels=None if labels is None else LabelsOut(shelf=labels.shelf, status=labels.status, type=labels.type),
-            journey=JourneyOut.of(consent.journey),
+            journey=None if seen.known else JourneyOut.of(consent.journey),
             abandoned=seen.abandoned,
             authorizers=None if consent.authorizers is None else AuthorizersOut.of(consent.authorizers),
             payment_outcome=consent.payment_outcome,
+            known=None if seen.known is None else KnownOut.of(seen.known),
         )
 
 
+_KNOWN_AT = Field(None, description="What we believed at this time: by what was recorded up to then, not judged again.")
+
+
 class AsOfQuery(Query):
-    """A look into the past."""
+    """A look into the past; both together: what we believed at one time of another."""
 
     as_of: TimeIn | None = Field(None, description="What it was at this time, as we know today.")
+    known_at: TimeIn | None = _KNOWN_AT
+
+
+class TimelineQuery(Query):
+    """A story, whole or as it was known."""
+
+    known_at: TimeIn | None = Field(None, description="The story as it could be told at this time.")
 
 
 class LookupQuery(AsOfQuery):
@@ -220,6 +253,13 @@ class ConsentsQuery(PageQuery):
     base_consent_id: ConsentIdText | None = Field(None, description="Only this chain of renewals, by its root.")
     expiring_before: TimeIn | None = Field(None, description="Ends before this time; ended ones too.")
     updated_since: TimeIn | None = Field(None, description="Changed at this time or after it.")
+    known_at: TimeIn | None = Field(
+        None,
+        description=(
+            "What we believed at this time: statuses and `expiring_before` are those of then; not together with "
+            "`updated_since`. A page may hold fewer than `limit`, or none, and have a `next_cursor`."
+        ),
+    )
 
 
 class ConsentsOut(Out):

@@ -22,7 +22,7 @@ from tracker.adapters.store.vault import Vault
 from tracker.app.bells import Bells
 from tracker.app.brokers import open_telling
 from tracker.app.certificates import Certificates
-from tracker.app.configured import notices, pace, provider
+from tracker.app.configured import notices, pace, provider, retention_plan
 from tracker.app.database import database_place
 from tracker.app.observatory import Observatory, WatchedHolders, WatchedSender
 from tracker.app.our_keys import OurKeys, load_our_keys
@@ -64,6 +64,7 @@ from tracker.usecases.record import Recorder
 from tracker.usecases.recording import Office
 from tracker.usecases.register import Registrar
 from tracker.usecases.reopen import Reopening
+from tracker.usecases.retention import retention
 from tracker.usecases.returned_keys import ReturnedKeys
 from tracker.usecases.revoke import Revoker
 from tracker.usecases.shared_asks import SharedAsks, SharedRevocations
@@ -262,7 +263,7 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
         revoker = Revoker(store, office, watched_holders, budget, asker, bells.journal, trail)
         post: Sender = told.sender if traces is None else TracedSender(told.sender, traces)
         watched_sender = WatchedSender(post, meters, world.clock, trail)
-        consulting = Consulting(store, providers, world.clock, office.tempo)
+        consulting = Consulting(store, providers, world.clock, office.tempo, store.retention)
         feed = Feed(store, bells.journal)
         services = Services(
             clock=world.clock,
@@ -291,6 +292,15 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
             payments=Payments(store),
             feed=feed,
             polling=Polling(store, world.clock, feed, trail, event_signer(keys.notifications)),
+            retention=retention(
+                store=store,
+                readings=store.retention,
+                office=office,
+                plan=retention_plan(settings),
+                journal_bell=bells.journal,
+                holder=holder,
+                trail=trail,
+            ),
             quarantine=Quarantine(
                 store,
                 world.clock,

@@ -16,6 +16,7 @@ from tracker.journal.entry import Draft, Entry
 from tracker.ports.completion import CompletionBook
 from tracker.ports.providers import ProviderBook
 from tracker.ports.records import Confirmation, Evidence, Name, OtherEvent, PaymentKey, Quarantined, StoredReport
+from tracker.ports.retention import DisposalBook
 
 
 class AskLine(Enum):
@@ -69,6 +70,10 @@ class Transaction(Protocol):
     @property
     def completions(self) -> CompletionBook:
         """What subscribers must do."""
+
+    @property
+    def disposals(self) -> DisposalBook:
+        """The end of consents."""
 
     def lock_named(self, names: Collection[Name]) -> dict[Name, TrackedConsent]:
         """Hold these names until the end, registered or not, and give the consents that have them."""

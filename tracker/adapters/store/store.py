@@ -25,6 +25,7 @@ from tracker.adapters.store import (
 from tracker.adapters.store.database import Database as Database  # noqa: PLC0414 - it is known from here
 from tracker.adapters.store.gathering import Gathering
 from tracker.adapters.store.many import insert_rows
+from tracker.adapters.store.retention import SqlRetention
 from tracker.adapters.store.subscriber_store import SubscriberStore
 from tracker.adapters.store.tables import api_key, batch, inbox
 from tracker.adapters.store.transaction import SqlTransaction
@@ -82,6 +83,7 @@ class SqlStore(SubscriberStore):
         self._database = database
         self._ids = ids
         self.replays = replays.SqlReplays(database)
+        self.retention = SqlRetention(database)
         self._admitted = Gathering(self._admit_all)
         self._fresh = claims.FreshBodies()
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Select, bindparam, update
 from tracker.adapters.store import appending, aside, lookups, payments, rows
 from tracker.adapters.store.completions import SqlCompletionBook
 from tracker.adapters.store.differences import hold_names
+from tracker.adapters.store.disposals import SqlDisposalBook
 from tracker.adapters.store.due import Due
 from tracker.adapters.store.many import insert_rows, texts, update_rows
 from tracker.adapters.store.provider_book import SqlProviderBook
@@ -83,6 +84,11 @@ class SqlTransaction:
     def completions(self) -> SqlCompletionBook:
         """What subscribers must do."""
         return SqlCompletionBook(self._connection)
+
+    @property
+    def disposals(self) -> SqlDisposalBook:
+        """The end of consents."""
+        return SqlDisposalBook(self._connection)
 
     # ------------------------------------------------------------------------------------------ locks and reads
 

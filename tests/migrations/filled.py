@@ -19,6 +19,7 @@ from tests.contract.facts import (
     some_authorizers,
     stored,
 )
+from tests.migrations import retained
 from tracker.adapters.clock import SystemIds
 from tracker.adapters.store.store import Database, SqlStore
 from tracker.adapters.store.tables import metadata
@@ -100,6 +101,7 @@ async def fill(database: Database) -> None:
     await store.replays.add(again)
     failed = NotTaken(sequence=1, tracking_id="t", attempts=3, last_error="x", answer="y", failed_at=START)
     await store.replays.save(ReplayProgress(replay=again, not_taken=(failed,)))
+    await retained.keep_some(store, consent)
     await store.hold_leases("somebody", [subscription_lease(subscription.id)], 60)
     await store.add_api_key(
         ApiKey(id="a", name="n", secret_sha256="0" * 64, scopes=frozenset({"read"}), created_at=START)

@@ -3,6 +3,7 @@
 from tracker.app.checks import TO_COPY, check_all
 from tracker.app.composition import Tracker, World, build
 from tracker.app.database import database_place, downgrade_database, require_schema, schema_revisions, upgrade_database
+from tracker.app.detaching import detach_journal
 from tracker.app.findings import Finding
 from tracker.app.key_making import make_key_file, public_keys, take_key_over
 from tracker.app.our_keys import keys_in_use
@@ -18,6 +19,7 @@ __all__ = [
     "build",
     "check_all",
     "database_place",
+    "detach_journal",
     "downgrade_database",
     "keys_in_use",
     "make_key_file",

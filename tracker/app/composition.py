@@ -264,7 +264,7 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
         post: Sender = told.sender if traces is None else TracedSender(told.sender, traces)
         watched_sender = WatchedSender(post, meters, world.clock, trail)
         consulting = Consulting(store, providers, world.clock, office.tempo, store.retention)
-        feed = Feed(store, bells.journal)
+        feed = Feed(store, bells.journal, store.retention.journal_floor)
         services = Services(
             clock=world.clock,
             ids=world.ids,

@@ -287,10 +287,12 @@ def print_import(kept: "ImportResults", place: Path, *, is_rehearsal: bool, json
 
 
 async def _find(tracker: "Tracker", provider: str, consent_id: str) -> "ConsentView":
-    from tracker.domain.errors import ConsentNotFoundError  # noqa: PLC0415
+    from tracker.domain.errors import ConsentDisposedError, ConsentNotFoundError  # noqa: PLC0415
 
     try:
         return await tracker.services.consulting.get(provider, consent_id)
+    except ConsentDisposedError:
+        raise
     except ConsentNotFoundError as error:
         name = f"{provider}/{consent_id}"
         raise ConsentNotFoundError(f"{name} is not tracked; `tracker consents list` shows what is.") from error

@@ -16,6 +16,7 @@ from tracker.cli import (
     journal,
     keys,
     payments,
+    privacy,
     providers,
     quarantine,
     replays,
@@ -51,6 +52,7 @@ replays.register(subscriptions.app)
 app.add_typer(subscriptions.app, name="subscriptions")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(journal.app, name="journal")
+app.add_typer(privacy.app, name="privacy")
 app.add_typer(keys.app, name="keys")
 app.add_typer(sandbox.app, name="sandbox")
 

@@ -19,6 +19,7 @@ from tracker.web.api import (
     ownership,
     payments,
     polls,
+    privacy,
     providers,
     quarantine,
     replays,
@@ -49,6 +50,7 @@ OPERATIONS = (
     *ownership.OPERATIONS,
     *quarantine.OPERATIONS,
     *providers.OPERATIONS,
+    *privacy.OPERATIONS,
 )
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

@@ -163,7 +163,7 @@ OPERATIONS = (
         handle=register,
         body=RegistrationIn,
         answers={201: ConsentOut, 200: ConsentOut},
-        problems=("provider_not_found", "consent_conflict"),
+        problems=("provider_not_found", "consent_conflict", "consent_disposed"),
     ),
     Operation(
         method="GET",

@@ -5,7 +5,7 @@ from typing import Final
 
 from aiohttp import ClientConnectionResetError, hdrs, web
 
-from tracker.domain.errors import StorageError
+from tracker.domain.errors import JournalTruncatedError, StorageError
 from tracker.domain.subscription import EntryFilter
 from tracker.web.api.operation import KEY, Operation, answer, query_of
 from tracker.web.api.shapes.journal import EntryOut, JournalOut, JournalQuery, StreamQuery, entry_json, types_of
@@ -42,6 +42,7 @@ async def stream(request: web.Request, services: Services) -> web.StreamResponse
     after = _last_event_id(request)
     if after is None:
         after = await services.feed.head() if query.after is None else query.after
+    await services.feed.require_there(after)
     headers = {**NO_STORE, "X-Accel-Buffering": "no"}  # proxies would keep entries back until they have enough of them
     response = web.StreamResponse(headers=headers)
     response.content_type, response.charset = "text/event-stream", "utf-8"
@@ -49,7 +50,7 @@ async def stream(request: web.Request, services: Services) -> web.StreamResponse
     if request.method == hdrs.METH_HEAD:
         return response
     # What goes wrong from here on can only be told by ending it: whoever comes again goes on where this one ended.
-    with awaiting_peer(request), suppress(ClientConnectionResetError, StorageError, Problem):
+    with awaiting_peer(request), suppress(ClientConnectionResetError, StorageError, JournalTruncatedError, Problem):
         await _follow(request, services, response, after, EntryFilter(types=types_of(query)))
     return response
 
@@ -105,6 +106,7 @@ OPERATIONS = (
         handle=read,
         query=JournalQuery,
         answers={200: JournalOut},
+        problems=("journal_truncated",),
     ),
     Operation(
         method="GET",
@@ -122,6 +124,6 @@ OPERATIONS = (
         query=StreamQuery,
         answers={200: EntryOut},
         is_stream=True,
-        problems=("cursor_invalid",),
+        problems=("cursor_invalid", "journal_truncated"),
     ),
 )

@@ -7,6 +7,10 @@ from typing import Any
 from tests import tokens
 from tests.usecases.bench import CONSENT, Bench, data, event, message
 from tracker.domain.retention import RetentionPlan
+from tracker.usecases.afterlife import HEARD_AFTER_DISPOSAL
+from tracker.usecases.dispose import DISPOSED
+from tracker.usecases.holds import LIFTED, PLACED, Placing
+from tracker.usecases.privacy import ERASURE_SCHEDULED
 from tracker.usecases.retention import Retention, retention
 from tracker.usecases.wake import Bell
 
@@ -61,3 +65,18 @@ def pass_years(bench: Bench, span: timedelta = FIVE_YEARS) -> datetime:
 def bytes_of(database: Path) -> bytes:
     """All that is on disk of a SQLite database."""
     return b"".join(path.read_bytes() for path in sorted(database.parent.glob(database.name + "*")) if path.is_file())
+
+
+OF_RETENTION = {DISPOSED, HEARD_AFTER_DISPOSAL, PLACED, LIFTED, ERASURE_SCHEDULED}
+
+
+async def be_retained(bench: Bench) -> None:
+    """Let the journal tell all that it tells of retention, of a registration of its own."""
+    await bench.register("to-be-gone", user_ref=PERSON)
+    made = deeds(bench)
+    (hold,) = await made.holds.place(Placing(user_ref=PERSON, reason="case 17/2031", placed_by="legal"))
+    await made.privacy.erase(PERSON, "desk")
+    await made.holds.lift(hold.id, "settled", "legal")
+    bench.advance(days=2)
+    assert await made.disposal.run_once() == 1
+    await bench.deliver(later_event(bench, data(ConsentId="to-be-gone")))

@@ -14,9 +14,7 @@ ONE = f"/v1/consents/demobank/{CONSENT}"
 
 def a_path(template: str) -> str:
     names = {"consent_id": CONSENT, "base_consent_id": CONSENT, "hold_id": "x"}
-    return template.format(
-        provider="demobank", tracking_id="x", subscription_id="x", job_id="x", event_id="x", **names
-    )
+    return template.format(provider="demobank", tracking_id="x", subscription_id="x", job_id="x", event_id="x", **names)
 
 
 async def test_whoever_shows_no_key_learns_what_kind_to_show(site: Site) -> None:

@@ -82,6 +82,7 @@ class Afterlife:
             kind=of.kind,
             received_at=None if evidence is None else evidence.received_at,
             channel=channel.value,
+            confirmed=True,
             reason=reason,
             evidence=() if evidence is None else (_named(channel, evidence),),
         )

@@ -122,7 +122,7 @@ class HoldIn(In):
 class LiftQuery(Query):
     """Why a hold is lifted."""
 
-    reason: ShortText
+    reason: ShortText = Field(description="Why it is lifted.")
 
 
 class HoldOut(Out):

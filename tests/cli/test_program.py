@@ -43,6 +43,10 @@ READ_COMMANDS = {
     ("journal", "verify"),
     ("keys", "list"),
     ("keys", "in-use"),
+    ("privacy", "erase"),
+    ("privacy", "erasures"),
+    ("privacy", "hold"),
+    ("privacy", "holds"),
 }
 
 
@@ -84,6 +88,9 @@ def test_the_tree_has_the_commands_of_this_step():
         ("keys", "public"),
         ("sandbox", "hub"),
         ("sandbox", "register"),
+        ("privacy", "export"),
+        ("privacy", "release"),
+        ("db", "detach-journal"),
     }
 
 

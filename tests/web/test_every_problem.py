@@ -181,7 +181,7 @@ PROVOKED: dict[str, tuple[int, Callable[[Site], Awaitable[Said]]]] = {
     "quarantined_event_not_found": (404, lambda site: site.call("POST", "/v1/quarantine/nothing/retry")),
     "subscription_not_found": (404, lambda site: site.get("/v1/subscriptions/nobody")),
     "job_not_found": (404, job_not_found),
-    "hold_not_found": (404, lambda site: site.call("DELETE", "/v1/privacy/holds/none?reason=none")),
+    "hold_not_found": (404, lambda site: site.call("DELETE", "/v1/privacy/holds/none?why=none")),
     "consent_disposed": (410, consent_disposed),
     "journal_truncated": (410, journal_truncated),
     "method_not_allowed": (405, lambda site: site.call("DELETE", ONE)),

@@ -40,9 +40,9 @@ async def test_a_hold_is_placed_listed_and_lifted(site: Site) -> None:
     assert (await site.get(HOLDS)).json["items"] == [placed]
     looked = await site.call("POST", ERASURES, json={"user_ref": "customer-42", "dry_run": True})
     assert looked.json["items"][0]["because"] == ["duty", "legal_hold"]
-    assert (await site.call("DELETE", f"{HOLDS}/{placed['id']}?reason=settled")).status == 204
+    assert (await site.call("DELETE", f"{HOLDS}/{placed['id']}?why=settled")).status == 204
     assert (await site.get(HOLDS)).json["items"] == []
-    assert (await site.call("DELETE", f"{HOLDS}/{placed['id']}?reason=settled")).problem == "hold_not_found"
+    assert (await site.call("DELETE", f"{HOLDS}/{placed['id']}?why=settled")).problem == "hold_not_found"
     found = (await site.get("/v1/journal?types=consent.hold_placed,consent.hold_lifted")).json["items"]
     assert [(one["private"]["reason"], one["data"]["reason"]) for one in found] == [
         ("case 17/2031", None),

@@ -12,6 +12,7 @@ PARAMETERS: Final[dict[str, Any]] = {
     "job_id": "019cad04-1b2c-7d3e-9f40-5a6b7c8d9e10",
     "event_id": "019cad03-5f20-7a41-b6c9-0d7e1a2b3c44",
     "hold_id": "019cad05-2d31-7e42-8a63-1c0d9e8f7a65",
+    "why": "case closed",
 }
 
 REGISTRATION: Final[dict[str, Any]] = {

@@ -59,7 +59,7 @@ async def holds(request: web.Request, services: Services) -> web.Response:
 async def lift(request: web.Request, services: Services) -> web.Response:
     """Lift a hold."""
     query = query_of(request, LiftQuery)
-    await services.retention.holds.lift(request.match_info["hold_id"], query.reason, request[KEY].name)
+    await services.retention.holds.lift(request.match_info["hold_id"], query.why, request[KEY].name)
     return web.Response(status=204)
 
 

@@ -122,7 +122,7 @@ class HoldIn(In):
 class LiftQuery(Query):
     """Why a hold is lifted."""
 
-    reason: ShortText = Field(description="Why it is lifted.")
+    why: ShortText = Field(description="Why it is lifted; the journal keeps it.")
 
 
 class HoldOut(Out):

@@ -23,6 +23,7 @@ from tracker.settings_audit import AuditSettings
 from tracker.settings_brokers import BrokerSettings
 from tracker.settings_certificates import ClientCertificateSettings
 from tracker.settings_problems import Key, Origin, hint, printable, section_of
+from tracker.settings_retention import RetentionOverrideSettings, RetentionSettings
 from tracker.settings_sections import (
     ClientSettings,
     DatabaseSettings,
@@ -52,6 +53,7 @@ class Settings(Section):
         provider: The data holders; `id` is unique, and so is `issuer` with `client_id`. Each one's client is there and
             has the same profile.
         broker: The message brokers that subscriptions may name; each `url` is another broker.
+        retention_override: Of several that say the same thing of a consent, the last counts.
         client_certificate: What subscriptions may have us show; `name` is unique.
     """
 
@@ -65,6 +67,8 @@ class Settings(Section):
     broker: tuple[BrokerSettings, ...] = ()
     client_certificate: tuple[ClientCertificateSettings, ...] = ()
     notices: NoticesSettings = NoticesSettings()
+    retention: RetentionSettings = RetentionSettings()
+    retention_override: tuple[RetentionOverrideSettings, ...] = ()
     audit: AuditSettings = AuditSettings()
     security: SecuritySettings = SecuritySettings()
     metrics: MetricsSettings = MetricsSettings()

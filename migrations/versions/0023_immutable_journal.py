@@ -9,7 +9,7 @@ from alembic import op
 from tracker.adapters.store import immutable, tending
 
 revision = "0023"
-down_revision = "0021"
+down_revision = "0022"
 branch_labels = None
 depends_on = None
 

@@ -45,6 +45,10 @@ READ_COMMANDS = {
     ("audit", "access"),
     ("keys", "list"),
     ("keys", "in-use"),
+    ("privacy", "erase"),
+    ("privacy", "erasures"),
+    ("privacy", "hold"),
+    ("privacy", "holds"),
 }
 
 
@@ -86,6 +90,9 @@ def test_the_tree_has_the_commands_of_this_step():
         ("keys", "public"),
         ("sandbox", "hub"),
         ("sandbox", "register"),
+        ("privacy", "export"),
+        ("privacy", "release"),
+        ("db", "detach-journal"),
     }
 
 

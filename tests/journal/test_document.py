@@ -28,6 +28,7 @@ from tests.journal import drafts
 from tests.profiles import uae_payloads
 from tests.usecases.bench import CONSENT, Bench, data, event, message, open_bench, our_crypto
 from tests.usecases.chain import EXPIRY, NEXT, hear, renew
+from tests.usecases.keeping import OF_RETENTION, be_retained
 from tracker.adapters.checkpoint_signer import Ed25519NoteSigner, checkpoint_vkey
 from tracker.domain import decision, lifecycle, overlay
 from tracker.domain.completion import CompletionTerms
@@ -424,6 +425,7 @@ async def _live(bench: Bench) -> None:
     await bench.register("another")
     bench.advance(minutes=15)
     await bench.expiry.run_once()
+    await be_retained(bench)
     await _have_work_done(bench)
 
 
@@ -439,7 +441,7 @@ async def _have_work_done(bench: Bench) -> None:
     await completions.run_once()
 
 
-WITHOUT_STATUS = {PAYMENT_CHANGED, OVERDUE, COMPLETED}
+WITHOUT_STATUS = {PAYMENT_CHANGED, OVERDUE, COMPLETED, *OF_RETENTION}
 
 
 async def test_what_the_tracker_records_and_exports_is_as_documented(database: Path, tmp_path: Path) -> None:

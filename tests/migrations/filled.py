@@ -20,6 +20,7 @@ from tests.contract.facts import (
     some_authorizers,
     stored,
 )
+from tests.migrations import retained
 from tracker.adapters.clock import SystemIds
 from tracker.adapters.store.store import Database, SqlStore
 from tracker.adapters.store.tables import metadata
@@ -119,6 +120,7 @@ async def fill(database: Database) -> None:
     await store.accesses.add(
         Access(id=IDS.ordered(), at=START, who="a", what="consent.list", interaction_id="i", shown=1, shown_ids=("t",))
     )
+    await retained.keep_some(store, consent)
     await store.hold_leases("somebody", [subscription_lease(subscription.id)], 60)
     await store.add_api_key(
         ApiKey(id="a", name="n", secret_sha256="0" * 64, scopes=frozenset({"read"}), created_at=START)

@@ -55,7 +55,7 @@ SETTINGS = {
 
 
 def test_sections_and_settings_are_those_of_this_version() -> None:
-    several = {"client", "client_certificate", "provider", "broker"}
+    several = {"client", "client_certificate", "provider", "broker", "retention_override"}
     assert [h.strip("[]") for h in SECTIONS] == list(Settings.model_fields)
     assert {h.strip("[]") for h in SECTIONS if h.startswith("[[")} == several
     fields = [(name, field) for name in Settings.model_fields for field in section_of(Settings, name).model_fields]

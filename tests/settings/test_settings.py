@@ -124,6 +124,14 @@ OVERRIDES = {
     "TRACKER_POLLING__REVOKE_ABANDONED_AFTER": "19",
     "TRACKER_POLLING__DRIFT_GRACE": "18",
     "TRACKER_NOTICES__OVERLAP_GRACE": "7200",
+    "TRACKER_RETENTION__COUNTS_FROM": "end",
+    "TRACKER_RETENTION__CONSENT_YEARS": "1",
+    "TRACKER_RETENTION__EVIDENCE_YEARS": "2",
+    "TRACKER_RETENTION__PAYMENT_YEARS": "3",
+    "TRACKER_RETENTION__COMPLETION_YEARS": "4",
+    "TRACKER_RETENTION__QUARANTINE_YEARS": "6",
+    "TRACKER_RETENTION__UNREGISTERED_YEARS": "7",
+    "TRACKER_RETENTION__DISPOSE": "when_asked",
     "TRACKER_NOTIFICATIONS__OWNERSHIP_CHALLENGE": "false",
     "TRACKER_NOTIFICATIONS__SECRETS_KEY": "keys/http.key",
     "TRACKER_NOTIFICATIONS__SIGNING_KEY": "keys/ca.pem",
@@ -161,6 +169,7 @@ def test_variables_override_every_single_value(load, folder, text):
         13,
     ]
     assert seconds_of(settings.polling) == [14, 15, 16, 17, 19, 18]
+    assert [value for _, value in settings.retention] == ["end", 1, 2, 3, 4, 6, 7, "when_asked"]
     assert settings.notices.overlap_grace.total_seconds() == 7200
     assert settings.notifications.ownership_challenge is False
     assert (settings.notifications.secrets_key, settings.notifications.signing_key) == (

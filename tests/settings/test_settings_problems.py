@@ -25,7 +25,7 @@ from tests.settings.examples import CLIENT, PROVIDER
             "tracker.toml: [[provider]] no. 1 isuer is not a setting; perhaps issuer was meant (and 1 more).",
         ),
         ("[receiver]\nzzz = 1", "tracker.toml: [receiver] zzz is not a setting; "),
-        ("[retention]\ndays = 1", "tracker.toml: retention is not a setting; "),
+        ("[retention]\ndays = 1", "tracker.toml: [retention] days is not a setting; "),
         ("_env_file = '/etc/passwd'", "tracker.toml: _env_file is not a setting; "),
         ("_cli_parse_args = ['--http.port=1']", "tracker.toml: _cli_parse_args is not a setting; "),
     ],

@@ -20,7 +20,6 @@ JSON = {"Content-Type": "application/json"}
 REGISTRATION = {"provider": "demobank", "kind": "account-access", "consent_id": CONSENT}
 
 LATER = {
-    "journal_truncated": 410,
     "rate_limited": 429,
 }
 """What the interface promises and no call of this step can answer."""
@@ -146,6 +145,24 @@ async def extra_not_installed(site: Site) -> Said:
         return await site.call("POST", "/v1/subscriptions", json={"url": "nats://nats.example/consents"})
 
 
+async def consent_disposed(site: Site) -> Said:
+    await site.register(user_ref="customer-42")
+    site.clock.advance(2 * 86_400)
+    erased = await site.call("POST", "/v1/privacy/erasures", json={"user_ref": "customer-42"})
+    assert [one["outcome"] for one in erased.json["items"]] == ["erased"]
+    return await site.get(ONE)
+
+
+async def journal_truncated(site: Site) -> Said:
+    for consent_id in ("a", "b"):
+        await site.register(consent_id)
+    site.execute("DELETE FROM entry WHERE sequence = 1")
+    site.execute("INSERT INTO journal_detached VALUES ('entry_before_2', 2, '2026-03-02T00:00:00.000000+00:00')")
+    assert (await site.get("/v1/journal?after=1")).json["next_cursor"] == "2"
+    assert (await site.get("/v1/journal/stream?after=0")).problem == "journal_truncated"
+    return await site.get("/v1/journal?after=0")
+
+
 async def not_ready(site: Site) -> Said:
     await site.tracker.store.close()
     return await site.get(ONE)
@@ -164,6 +181,9 @@ PROVOKED: dict[str, tuple[int, Callable[[Site], Awaitable[Said]]]] = {
     "quarantined_event_not_found": (404, lambda site: site.call("POST", "/v1/quarantine/nothing/retry")),
     "subscription_not_found": (404, lambda site: site.get("/v1/subscriptions/nobody")),
     "job_not_found": (404, job_not_found),
+    "hold_not_found": (404, lambda site: site.call("DELETE", "/v1/privacy/holds/none?why=none")),
+    "consent_disposed": (410, consent_disposed),
+    "journal_truncated": (410, journal_truncated),
     "method_not_allowed": (405, lambda site: site.call("DELETE", ONE)),
     "consent_conflict": (409, consent_conflict),
     "not_pausable": (409, not_pausable),

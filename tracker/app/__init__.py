@@ -12,6 +12,7 @@ from tracker.app.database import (
     service_role,
     upgrade_database,
 )
+from tracker.app.detaching import detach_journal
 from tracker.app.findings import Finding
 from tracker.app.key_making import make_key_file, public_keys, take_key_over
 from tracker.app.our_keys import keys_in_use
@@ -28,6 +29,7 @@ __all__ = [
     "build",
     "check_all",
     "database_place",
+    "detach_journal",
     "downgrade_database",
     "grant_statements",
     "grant_to_service",

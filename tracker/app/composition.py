@@ -24,7 +24,7 @@ from tracker.app.auditing import Auditing, auditing
 from tracker.app.bells import Bells
 from tracker.app.brokers import open_telling
 from tracker.app.certificates import Certificates
-from tracker.app.configured import notices, pace, provider
+from tracker.app.configured import notices, pace, provider, retention_plan
 from tracker.app.database import database_place
 from tracker.app.observatory import Observatory, WatchedHolders, WatchedSender
 from tracker.app.our_keys import OurKeys, load_our_keys
@@ -67,6 +67,7 @@ from tracker.usecases.record import Recorder
 from tracker.usecases.recording import Office
 from tracker.usecases.register import Registrar
 from tracker.usecases.reopen import Reopening
+from tracker.usecases.retention import retention
 from tracker.usecases.returned_keys import ReturnedKeys
 from tracker.usecases.revoke import Revoker
 from tracker.usecases.shared_asks import SharedAsks, SharedRevocations
@@ -267,9 +268,9 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
         revoker = Revoker(store, office, watched_holders, budget, asker, bells.journal, trail)
         post: Sender = told.sender if traces is None else TracedSender(told.sender, traces)
         watched_sender = WatchedSender(post, meters, world.clock, trail)
-        consulting = Consulting(store, providers, world.clock, office.tempo)
+        consulting = Consulting(store, providers, world.clock, office.tempo, store.retention)
         believing = Believing(store, store.past, world.clock, consulting)
-        feed = Feed(store, bells.journal)
+        feed = Feed(store, bells.journal, store.retention.journal_floor)
         audit = auditing(store, settings, keys.signers, world.clock, meters)
         services = Services(
             clock=world.clock,
@@ -301,6 +302,15 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
             payments=Payments(store),
             feed=feed,
             polling=Polling(store, world.clock, feed, trail, event_signer(keys.notifications)),
+            retention=retention(
+                store=store,
+                readings=store.retention,
+                office=office,
+                plan=retention_plan(settings),
+                journal_bell=bells.journal,
+                holder=holder,
+                trail=trail,
+            ),
             quarantine=Quarantine(
                 store,
                 world.clock,

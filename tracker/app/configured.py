@@ -6,6 +6,7 @@ from datetime import timedelta
 from tracker.domain.consent import ProviderId
 from tracker.domain.errors import ConfigurationError
 from tracker.domain.notices import NoticePlan
+from tracker.domain.retention import CountsFrom, Duties, Override, RetentionPlan
 from tracker.domain.schedule import Pace
 from tracker.ports import Provider
 from tracker.profiles.profile import Profile
@@ -56,3 +57,23 @@ def notices(settings: Settings) -> NoticePlan:
         attestation=tuple(day * days for days in notices.attestation_days),
         overlap_grace=notices.overlap_grace,
     )
+
+
+def retention_plan(settings: Settings) -> RetentionPlan:
+    """What is kept for how long."""
+    chosen = settings.retention
+    years = {name: getattr(chosen, name) for name in _DUTIES}
+    overrides = (override.model_dump() for override in settings.retention_override)
+    return RetentionPlan(
+        duties=Duties(counts_from=CountsFrom(chosen.counts_from), **years),
+        overrides=tuple(
+            Override(**{**said, "counts_from": said["counts_from"] and CountsFrom(said["counts_from"])})
+            for said in overrides
+        ),
+        quarantine_years=chosen.quarantine_years,
+        unregistered_years=chosen.unregistered_years,
+        goes_unasked=chosen.dispose == "when_due",
+    )
+
+
+_DUTIES = ("consent_years", "evidence_years", "payment_years", "completion_years")

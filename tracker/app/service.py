@@ -30,6 +30,7 @@ _TRIM_EVERY_SECONDS = 3600.0
 _CERTIFICATES_EVERY_SECONDS = 10.0
 _BATCHES_APART_SECONDS = 0.02  # a transaction costs as much as several events; nobody notices so little
 _WATCH_EVERY_SECONDS = 5.0
+_DISPOSE_EVERY_SECONDS = 60.0
 
 
 class Role(StrEnum):
@@ -98,6 +99,11 @@ def worker_for(tracker: Tracker, roles: Collection[Role] = ALL_ROLES) -> Worker:
             Tick(name="base groups", run=tracker.siblings.run_once, every_seconds=_TICK_EVERY_SECONDS),
             *tracker.auditing.ticks(),
             Tick(name="access record", run=tracker.services.accesses.forget_old, every_seconds=_TRIM_EVERY_SECONDS),
+            Tick(
+                name="disposal",
+                run=tracker.services.retention.disposal.run_once,
+                every_seconds=_DISPOSE_EVERY_SECONDS,
+            ),
             Tick(
                 name="housekeeping",
                 run=lambda: tracker.store.trim(clock.now()),

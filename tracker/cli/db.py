@@ -105,3 +105,25 @@ def after_restore(
     gap = gap_of(entry.leaf)
     lost = "" if gap is None else f"entries {gap.first} to {gap.last} are lost, as entry {entry.sequence} declares; "
     print_line(f"{lost}the journal goes on at {entry.sequence + 1}. Publish a new checkpoint, and tell your auditors.")
+
+
+@app.command("detach-journal", epilog="Example: tracker db detach-journal --dry-run")
+def detach_journal_(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say whether it could be.")] = False,
+) -> None:
+    """Take the oldest partition out of the journal's table, once all in it is disposed of. Exit status 1 if it is needed."""
+    from tracker.app import detach_journal  # noqa: PLC0415
+
+    part = detach_journal(load(), is_rehearsal=dry_run)
+    if part is None:
+        print_line("This database keeps the journal in one table: nothing can be detached.")
+        raise typer.Exit(1)
+    for reason in part.needed:
+        print_line(f"{part.name} is needed: {reason}.")
+    if part.needed:
+        raise typer.Exit(1)
+    print_line(
+        f"{part.name} could be detached."
+        if dry_run
+        else f"{part.name} is detached: the journal begins with {part.below}. Copy the table, then drop it."
+    )

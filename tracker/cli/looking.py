@@ -13,12 +13,15 @@ async def find(tracker: "Tracker", provider: str, consent_id: str) -> "ConsentVi
     """One consent.
 
     Raises:
+        ConsentDisposedError: Nothing is left of it but its entries.
         ConsentNotFoundError: It is not tracked.
     """
-    from tracker.domain.errors import ConsentNotFoundError  # noqa: PLC0415
+    from tracker.domain.errors import ConsentDisposedError, ConsentNotFoundError  # noqa: PLC0415
 
     try:
         return await tracker.services.consulting.get(provider, consent_id)
+    except ConsentDisposedError:
+        raise
     except ConsentNotFoundError as error:
         name = f"{provider}/{consent_id}"
         raise ConsentNotFoundError(f"{name} is not tracked; `tracker consents list` shows what is.") from error

@@ -18,6 +18,7 @@ from tracker.cli import (
     journal,
     keys,
     payments,
+    privacy,
     providers,
     quarantine,
     replays,
@@ -55,6 +56,7 @@ app.add_typer(subscriptions.app, name="subscriptions")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(journal.app, name="journal")
 app.add_typer(audit.app, name="audit")
+app.add_typer(privacy.app, name="privacy")
 app.add_typer(keys.app, name="keys")
 app.add_typer(sandbox.app, name="sandbox")
 

@@ -11,6 +11,8 @@ TrackerError
 ├── KeysUnavailableError          a holder's keys could not be fetched just now
 ├── NotFoundError                 a consent, provider or subscription that we do not have
 │   ├── ConsentNotFoundError
+│   │   └── ConsentDisposedError
+│   ├── HoldNotFoundError
 │   ├── ProviderNotFoundError
 │   ├── QuarantinedEventNotFoundError
 │   ├── CompletionNotFoundError
@@ -28,6 +30,7 @@ TrackerError
 ├── SigningKeyMissingError        a subscriber is to have signed tokens, and there is no key
 ├── NotResendableError            a subscriber that fetches: there is nobody to resend to
 ├── TooManyReplaysError           of this subscription enough replays wait
+├── JournalTruncatedError         entries that old are not in the database any more
 ├── InboxFullError                nothing can be admitted now
 ├── ConsentApiError               asking the holder failed
 │   ├── ConsentApiUnavailableError    time-out, 5xx, 429
@@ -132,6 +135,18 @@ class ConsentNotFoundError(NotFoundError):
     code = "consent_not_found"
 
 
+class ConsentDisposedError(ConsentNotFoundError):
+    """This consent was disposed of when it had not to be kept any longer; it cannot be tracked again."""
+
+    code = "consent_disposed"
+
+
+class HoldNotFoundError(NotFoundError):
+    """There is no such legal hold, or not any more."""
+
+    code = "hold_not_found"
+
+
 class ProviderNotFoundError(NotFoundError):
     """No provider of this name is configured."""
 
@@ -233,6 +248,12 @@ class SigningKeyMissingError(TrackerError):
 
     code = "signing_key_missing"
     retryable = True
+
+
+class JournalTruncatedError(TrackerError):
+    """The journal's entries up to there were moved out of the database; begin behind them."""
+
+    code = "journal_truncated"
 
 
 class InboxFullError(TrackerError):

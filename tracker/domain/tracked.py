@@ -115,6 +115,11 @@ class TrackedConsent:
     version: int = 1
     updated_at: datetime
 
+    @property
+    def name(self) -> tuple[ProviderId, ConsentId]:
+        """What the world calls it."""
+        return self.provider, self.consent_id
+
     def position(self, rules: Rules) -> Position:
         """What the judge needs to know of it."""
         return Position(

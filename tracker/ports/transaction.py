@@ -17,6 +17,7 @@ from tracker.ports.completion import CompletionBook
 from tracker.ports.past import BeliefBook
 from tracker.ports.providers import ProviderBook
 from tracker.ports.records import Confirmation, Evidence, Name, OtherEvent, PaymentKey, Quarantined, StoredReport
+from tracker.ports.retention import DisposalBook
 
 
 class AskLine(Enum):
@@ -74,6 +75,10 @@ class Transaction(Protocol):
     @property
     def beliefs(self) -> BeliefBook:
         """What readers were told, where the entries do not tell it."""
+
+    @property
+    def disposals(self) -> DisposalBook:
+        """The end of consents."""
 
     def lock_named(self, names: Collection[Name]) -> dict[Name, TrackedConsent]:
         """Hold these names until the end, registered or not, and give the consents that have them."""

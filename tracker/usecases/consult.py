@@ -8,13 +8,15 @@ from enum import StrEnum
 from tracker.domain.changed import changed
 from tracker.domain.consent import ConsentId, ProviderId, Status, TrackingId, is_consent_id
 from tracker.domain.decision import Decision
-from tracker.domain.errors import ConsentNotFoundError, InvalidRequestError
+from tracker.domain.errors import ConsentDisposedError, ConsentNotFoundError, InvalidRequestError
 from tracker.domain.lifecycle import view
 from tracker.domain.limits import Limit
 from tracker.domain.notices import attestation_due
 from tracker.domain.schedule import Tempo
 from tracker.domain.tracked import TrackedConsent
+from tracker.journal.entry import rfc3339
 from tracker.ports import AS_IT_IS, Clock, ConsentQuery, Name, Store, Watched
+from tracker.ports.retention import RetentionStore, Tombstone
 from tracker.profiles.around import Labels, Shown
 from tracker.profiles.profile import Kind, Profile
 from tracker.usecases.back_then import overlay_at
@@ -197,6 +199,7 @@ class Consulting:
         providers: Providers,
         clock: Clock,
         tempo_of: Callable[[ProviderId], Tempo] = lambda _provider: AS_IT_IS,
+        graves: RetentionStore | None = None,
     ) -> None:
         """Take what there is to work with.
 
@@ -205,19 +208,24 @@ class Consulting:
             providers: Whom we know.
             clock: Our clock.
             tempo_of: What the condition of each provider makes of the schedule.
+            graves: Where it is known of which consents nothing is left; None: nobody need tell these from others.
         """
         self._store = store
         self._providers = providers
         self._clock = clock
         self._tempo_of = tempo_of
+        self._graves = graves
 
     async def get(self, provider: str, consent_id: str) -> ConsentView:
         """One consent by what the world calls it.
 
         Raises:
             ConsentNotFoundError: It is not tracked.
+            ConsentDisposedError: Not any more.
         """
         found = await self._store.find_watched(_name(provider, consent_id)) if is_consent_id(consent_id) else None
+        if found is None and self._graves is not None and is_consent_id(consent_id):
+            _require_none(await self._graves.tombstone(_name(provider, consent_id)))
         return self._view(found)
 
     async def get_tracked(self, tracking_id: str) -> ConsentView:
@@ -225,8 +233,12 @@ class Consulting:
 
         Raises:
             ConsentNotFoundError: There is none.
+            ConsentDisposedError: Not any more.
         """
-        return self._view(await self._store.get_watched(TrackingId(tracking_id)))
+        found = await self._store.get_watched(TrackingId(tracking_id))
+        if found is None and self._graves is not None:
+            _require_none(await self._graves.tombstone_of(TrackingId(tracking_id)))
+        return self._view(found)
 
     async def as_of(self, found: ConsentView, instant: datetime) -> ConsentView:
         """What it was at an instant, as we know today; and whether we ourselves were against using it then.
@@ -311,6 +323,11 @@ class Consulting:
         position = consent.position(kind.rules)
         decision, at = position.decision(), position.instant(now)
         return ConsentView(consent=consent, decision=decision, at=at, kind=kind, profile=profile)
+
+
+def _require_none(tombstone: Tombstone | None) -> None:
+    if tombstone is not None:
+        raise ConsentDisposedError(f"The consent was disposed of on {rfc3339(tombstone.disposed_at)}.")
 
 
 def _name(provider: str, consent_id: str) -> Name:

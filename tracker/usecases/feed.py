@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from tracker.domain.errors import JournalTruncatedError
 from tracker.domain.subscription import EntryFilter
 from tracker.journal.entry import Entry
 from tracker.ports import Store
@@ -35,13 +36,15 @@ class FeedPage:
 class Feed:
     """Reads the journal for those who pull."""
 
-    def __init__(self, store: Store, news: Bell) -> None:
+    def __init__(self, store: Store, news: Bell, floor: Callable[[], Awaitable[int]] | None = None) -> None:
         """Take what there is to work with.
 
         Args:
             store: Where the journal is.
             news: Rings when it has grown.
+            floor: Gives the first sequence that is in the database still; None: all of them are.
         """
+        self._floor = floor
         self._store = store
         self._news = news
         self._tail = Tail(store, news)
@@ -52,20 +55,47 @@ class Feed:
         """The last sequence that there is."""
         return await self._store.head()
 
+    async def require_there(self, after: int) -> None:
+        """See to it that what comes after a sequence is in the database still.
+
+        Raises:
+            JournalTruncatedError: It was moved out.
+        """
+        floor = 1 if self._floor is None else await self._floor()
+        if after + 1 < floor:
+            told = f"Entries before {floor} were moved out of the database; begin with after={floor - 1}."
+            raise JournalTruncatedError(told)
+
     async def read(self, after: int, limit: int, wanted: EntryFilter) -> FeedPage:
-        """Read up to `limit` wanted entries after a sequence. A rare type costs several pages, not one endless look."""
-        return await _page(self._store.entries_after, after, limit, wanted)
+        """Read up to `limit` wanted entries after a sequence. A rare type costs several pages, not one endless look.
+
+        Raises:
+            JournalTruncatedError: What comes after it was moved out of the database.
+        """
+        return await _page(self._whole(self._store.entries_after), after, limit, wanted)
+
+    def _whole(self, read: Read) -> Read:
+        """Read likewise, and look why where something is missing."""
+
+        async def checked(after: int, limit: int) -> Sequence[Entry]:
+            page = await read(after, limit)
+            if page and page[0].sequence != after + 1:
+                await self.require_there(after)
+            return page
+
+        return checked
 
     async def await_page(self, after: int, limit: int, wanted: EntryFilter, seconds: float) -> FeedPage:
         """Read likewise; where there is nothing wanted, wait so long for it. Closed, it waits no more.
 
         Raises:
             StorageError: The database is away.
+            JournalTruncatedError: What comes after the sequence was moved out of the database.
         """
         deadline = asyncio.get_running_loop().time() + seconds
         while True:
             heard = self._news.rings
-            page = await _page(self._tail.after, after, limit, wanted)
+            page = await _page(self._whole(self._tail.after), after, limit, wanted)
             left = deadline - asyncio.get_running_loop().time()
             if page.entries or left <= 0 or self.is_closed:
                 return page

@@ -8,6 +8,7 @@ from tracker.domain.changed import changed
 from tracker.domain.consent import TrackingId
 from tracker.journal.entry import Entry
 from tracker.ports import Name, Store, Transaction
+from tracker.usecases.afterlife import Afterlife
 from tracker.usecases.heard import HeardOther, HeardReport, Opened, Refused
 from tracker.usecases.overdue import alarm
 from tracker.usecases.payments import PaymentBook, keys_in
@@ -61,10 +62,12 @@ def _record(office: Office, batch: Sequence[Opened], transaction: Transaction) -
     taken = transaction.take_from_inbox([opened.inbox_id for opened in batch])
     recording = Recording(transaction, office, held.values())
     recording.load_claims()
-    known = transaction.known_digests({d for o in batch if (d := _digest_of(o)) is not None})
+    digests = {d for o in batch if (d := _digest_of(o)) is not None}
+    known = transaction.known_digests(digests)
+    afterlife = Afterlife.of(transaction, office, recording, names - held.keys(), digests)
     tracking_ids = {name: consent.tracking_id for name, consent in held.items()}
     book = PaymentBook(transaction, office, recording, keys_in(batch))
-    desk = _Desk(transaction, recording, tracking_ids, known, book)
+    desk = _Desk(transaction, recording, tracking_ids, known, book, afterlife)
     # What is not there any more had been leased to us for too long, and another process was quicker.
     outcomes = [desk.put(opened) if opened.inbox_id in taken else "elsewhere" for opened in batch]
     for digest in desk.repeats:
@@ -81,6 +84,7 @@ class _Desk:
         tracking_ids: The consents that are held.
         known: Digests that are on record, those of this batch too.
         book: Where words on payments are kept.
+        afterlife: Where words on consents go that were disposed of.
         repeats: Digests that came again and moved nothing.
     """
 
@@ -89,10 +93,13 @@ class _Desk:
     tracking_ids: Mapping[Name, TrackingId]
     known: set[str]
     book: PaymentBook
+    afterlife: Afterlife
     repeats: list[str] = field(default_factory=list)
 
     def put(self, opened: Opened) -> str:
         """Put one on record, and say in a word what it was."""
+        if (too_late := self.afterlife.put(opened, name_of(opened))) is not None:
+            return too_late
         match opened.outcome:
             case HeardReport() as heard:
                 return self._report(heard)

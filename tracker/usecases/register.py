@@ -7,7 +7,13 @@ from functools import partial
 from typing import Any
 
 from tracker.domain.consent import ConsentId, TrackingId, require_consent_id
-from tracker.domain.errors import ConsentConflictError, InvalidRequestError, StorageError, TrackerError
+from tracker.domain.errors import (
+    ConsentConflictError,
+    ConsentDisposedError,
+    InvalidRequestError,
+    StorageError,
+    TrackerError,
+)
 from tracker.domain.noticed import Noticing
 from tracker.domain.tracked import TrackedConsent
 from tracker.journal.entry import Entry
@@ -84,6 +90,7 @@ class Registrar:
             ProviderNotFoundError: No such provider.
             InvalidRequestError: Its profile has no such kind, or the id cannot be one.
             ConsentConflictError: It is tracked with another kind, chain or user.
+            ConsentDisposedError: It was tracked, and disposed of: its name is never free again.
         """
         wanted = _Wanted.of(registration, self._office, is_imported=False)
         done = (await self._put_on_record([wanted], is_rehearsal=False))[0]
@@ -212,6 +219,7 @@ def _register(
 ) -> tuple[list[Registered], list[Entry]]:
     names = {wanted.name for wanted in all_wanted}
     known = transaction.lock_named(names)
+    gone = transaction.disposals.tombstones(names - known.keys())
     early = transaction.waiting_reports(names - known.keys())
     roots = transaction.named_as_roots(names - known.keys())
     paid = transaction.payments_under(names - known.keys())
@@ -222,6 +230,9 @@ def _register(
         if found is not None:
             conflict = _conflict(found, wanted.registration)
             done.append(Registered(error=conflict) if conflict else Registered(found))
+            continue
+        if wanted.name in gone:
+            done.append(Registered(error=ConsentDisposedError()))
             continue
         consent = wanted.begun(recording.now, is_root=wanted.name in roots)
         if not is_rehearsal:

@@ -22,6 +22,7 @@ from tracker.web.api import (
     ownership,
     payments,
     polls,
+    privacy,
     providers,
     quarantine,
     replays,
@@ -55,6 +56,7 @@ OPERATIONS = (
     *quarantine.OPERATIONS,
     *providers.OPERATIONS,
     *audit.OPERATIONS,
+    *privacy.OPERATIONS,
 )
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

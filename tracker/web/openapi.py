@@ -33,7 +33,10 @@ _PARAMETERS = {
     "subscription_id": "The subscription's id.",
     "job_id": "The id of the job.",
     "event_id": "The id of the event in the quarantine.",
+    "hold_id": "The id of the legal hold.",
 }
+# Wherever the one can be, the other can.
+_TOO = {"consent_not_found": ("consent_disposed",)}
 _HEADERS = {
     "ETag": "The version, in quotes.",
     "Location": "Where it is from now on.",
@@ -195,7 +198,8 @@ def _responses(operation: Operation, shapes: _Shapes) -> dict[str, Any]:
         responses[str(status)] = described
     by_status: dict[int, list[str]] = {}
     always = _ALWAYS if operation.scope is not None else _ALWAYS[_AUTHORIZATION:]
-    for code in (*operation.problems, *always, *(_WITH_BODY if operation.body is not None else ())):
+    problems = [code for named in operation.problems for code in (named, *_TOO.get(named, ()))]
+    for code in (*problems, *always, *(_WITH_BODY if operation.body is not None else ())):
         by_status.setdefault(STATUSES[code], []).append(code)
     for status, codes in sorted(by_status.items()):
         responses[str(status)] = _problem(status, codes, shapes)

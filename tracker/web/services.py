@@ -28,6 +28,7 @@ from tracker.usecases.quarantine import Quarantine
 from tracker.usecases.receive import Receiver
 from tracker.usecases.register import Registrar
 from tracker.usecases.resending import Resending
+from tracker.usecases.retention import Retention
 from tracker.usecases.revoke import Revoker
 from tracker.usecases.subscribe import Subscriptions
 from tracker.usecases.timeline import Timelines
@@ -88,6 +89,7 @@ class Services:
     feed: Feed
     polling: Polling
     quarantine: Quarantine
+    retention: Retention
     subscriptions: Subscriptions
     pings: Pings
     resending: Resending

@@ -27,6 +27,9 @@ from tracker.adapters.store import (
     replay_tables as replay_tables,
 )
 from tracker.adapters.store import (
+    retention_tables as retention_tables,
+)
+from tracker.adapters.store import (
     subscription_tables as subscription_tables,
 )
 from tracker.adapters.store import (

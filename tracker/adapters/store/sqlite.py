@@ -126,6 +126,7 @@ def engine_for(path: str, *, writer: bool) -> Engine:
             "foreign_keys=ON",
             "cache_size=-32000",
             "temp_store=MEMORY",
+            "secure_delete=ON",  # what is deleted is overwritten: it may be there because a person wanted it to be
             "wal_autocheckpoint=4000",  # pages: what is written twice between two checkpoints is copied once
             "secure_delete=FAST",  # what is deleted is written over where that is free; else see `written_over`
             *(() if writer else ("query_only=ON",)),

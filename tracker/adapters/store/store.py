@@ -31,6 +31,7 @@ from tracker.adapters.store.gathering import Gathering
 from tracker.adapters.store.keyed import KeyedDatabase
 from tracker.adapters.store.many import insert_rows
 from tracker.adapters.store.restored import SqlRestored
+from tracker.adapters.store.retention import SqlRetention
 from tracker.adapters.store.sealing_book import SqlSealing
 from tracker.adapters.store.subscriber_store import SubscriberStore
 from tracker.adapters.store.tables import api_key, batch, inbox
@@ -96,6 +97,7 @@ class SqlStore(AccessStore, SubscriberStore, SqlTreeStore):
         self.restored = SqlRestored(self._database, ids)
         self.checkpoints = checkpoints.SqlCheckpoints(self._database)
         self.sealing = SqlSealing(self._database, self.vault.safe)
+        self.retention = SqlRetention(self._database)
         self._admitted = Gathering(self._admit_all)
         self._fresh = claims.FreshBodies()
 

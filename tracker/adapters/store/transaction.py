@@ -11,6 +11,7 @@ from tracker.adapters.store import appending, aside, lookups, payments, rows
 from tracker.adapters.store.at_hand import at_hand, with_their_keys
 from tracker.adapters.store.completions import SqlCompletionBook
 from tracker.adapters.store.differences import hold_names
+from tracker.adapters.store.disposals import SqlDisposalBook
 from tracker.adapters.store.due import Due
 from tracker.adapters.store.filing import Filing
 from tracker.adapters.store.many import insert_rows, texts, update_rows
@@ -84,6 +85,11 @@ class SqlTransaction:
     def beliefs(self) -> SqlBeliefBook:
         """What readers were told, where the entries do not tell it."""
         return SqlBeliefBook(self._connection)
+
+    @property
+    def disposals(self) -> SqlDisposalBook:
+        """The end of consents."""
+        return SqlDisposalBook(self._connection)
 
     # ------------------------------------------------------------------------------------------ locks and reads
 

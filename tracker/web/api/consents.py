@@ -187,7 +187,7 @@ OPERATIONS = (
         look="consent.register",
         body=RegistrationIn,
         answers={201: ConsentOut, 200: ConsentOut},
-        problems=("provider_not_found", "consent_conflict"),
+        problems=("provider_not_found", "consent_conflict", "consent_disposed"),
     ),
     Operation(
         method="GET",

@@ -11,6 +11,8 @@ PARAMETERS: Final[dict[str, Any]] = {
     "subscription_id": "019cad02-3c11-7d09-a2f4-6b8e0f1d5c33",
     "job_id": "019cad04-1b2c-7d3e-9f40-5a6b7c8d9e10",
     "event_id": "019cad03-5f20-7a41-b6c9-0d7e1a2b3c44",
+    "hold_id": "019cad05-2d31-7e42-8a63-1c0d9e8f7a65",
+    "why": "case closed",
 }
 
 REGISTRATION: Final[dict[str, Any]] = {
@@ -183,6 +185,8 @@ OF_MODELS: Final[dict[str, dict[str, Any]]] = {
     "ReplayIn": {"failed": {"since": "2026-03-02T00:00:00Z"}, "per_second": 20},
     "PreviewIn": {"types": ["consent.*"], "filter": {"to": ["Revoked"]}},
     "RetryIn": RETRY,
+    "ErasureIn": {"user_ref": "customer-42", "dry_run": True},
+    "HoldIn": {"user_ref": "customer-42", "reason": "case 17/2031"},
     "EntryOut": ENTRY,
 }
 """By the name of the model."""

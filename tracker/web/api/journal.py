@@ -5,7 +5,7 @@ from typing import Final
 
 from aiohttp import ClientConnectionResetError, hdrs, web
 
-from tracker.domain.errors import StorageError
+from tracker.domain.errors import JournalTruncatedError, StorageError
 from tracker.domain.subscription import EntryFilter
 from tracker.usecases.feed import FeedPage
 from tracker.web.api.operation import KEY, Operation, answer, query_of
@@ -54,6 +54,7 @@ async def stream(request: web.Request, services: Services) -> web.StreamResponse
     after = _last_event_id(request)
     if after is None:
         after = await services.feed.head() if query.after is None else query.after
+    await services.feed.require_there(after)
     shows_entries(request, 0, (), after=after, private=_may_see_private(request))
     await write_down(request, request[KEY], "journal.stream")
     headers = {**NO_STORE, "X-Accel-Buffering": "no"}  # proxies would keep entries back until they have enough of them
@@ -63,7 +64,7 @@ async def stream(request: web.Request, services: Services) -> web.StreamResponse
     if request.method == hdrs.METH_HEAD:
         return response
     # What goes wrong from here on can only be told by ending it: whoever comes again goes on where this one ended.
-    with awaiting_peer(request), suppress(ClientConnectionResetError, StorageError, Problem):
+    with awaiting_peer(request), suppress(ClientConnectionResetError, StorageError, JournalTruncatedError, Problem):
         await _follow(request, services, response, after, EntryFilter(types=types_of(query)))
     return response
 
@@ -123,6 +124,7 @@ OPERATIONS = (
         look="journal.feed",
         query=JournalQuery,
         answers={200: JournalOut},
+        problems=("journal_truncated",),
     ),
     Operation(
         method="GET",
@@ -140,6 +142,6 @@ OPERATIONS = (
         query=StreamQuery,
         answers={200: EntryOut},
         is_stream=True,
-        problems=("cursor_invalid",),
+        problems=("cursor_invalid", "journal_truncated"),
     ),
 )

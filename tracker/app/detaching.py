@@ -1,0 +1,27 @@
+"""Take the oldest partition out of the journal's table."""
+
+from sqlalchemy import Connection
+
+from tracker.adapters.clock import SystemClock
+from tracker.adapters.store.detaching import OldestPart, detach, oldest_part
+from tracker.app.database import database_place
+from tracker.settings import Settings
+
+
+def detach_journal(settings: Settings, *, is_rehearsal: bool) -> OldestPart | None:
+    """Look at the oldest partition and, unless it is needed or this is a rehearsal, take it out; say which it is.
+
+    None: this database has no partitions.
+
+    Raises:
+        ConfigurationError: The database cannot be used, or somebody else did not let go of the table in time.
+    """
+    now = SystemClock().now()
+
+    def work(connection: Connection) -> OldestPart | None:
+        found = oldest_part(connection)
+        if found is not None and not found.needed and not is_rehearsal:
+            detach(connection, found, now)
+        return found
+
+    return database_place(settings).run(work)

@@ -299,7 +299,7 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
                 max_events=settings.receiver.inbox_max_events,
             ),
             completions=Completions(store, office, bells.journal, trail),
-            resending=resending(store, watched_sender, world.clock, world.ids, world.entropy, bells.replays, again),
+            resending=resending(store, watched_sender, world.clock, world.ids, world.entropy, bells, again),
             ownership=Ownership(store, watched_sender, world.clock, world.ids, world.entropy, bells.subscriptions),
             pings=Pings(store, watched_sender, world.clock, world.ids),
             subscriptions=Subscriptions(

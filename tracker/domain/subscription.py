@@ -112,6 +112,8 @@ class Subscription:
         completion: What the subscriber must report as done; None: nothing.
         sending: How it wants to be told; a part of the terms.
         challenge: While it is pending, the SHA-256 of the text that was posted to its URL last, in hex; a part of the terms.
+        held_at: When its endpoint last asked a replay to wait; the stream's own answers count in `next_attempt_at`.
+        held_until: Until when it wants to be left alone for that; written by who replays.
         locked: Why what is secret of it cannot be read here, for people; None: it can. It is not told by then, and this is found
             out at each reading, never written.
     """
@@ -140,6 +142,8 @@ class Subscription:
     completion: CompletionTerms | None = None
     sending: Sending = AS_USUAL
     challenge: str | None = None
+    held_at: datetime | None = None
+    held_until: datetime | None = None
     locked: str | None = None
 
     @property
@@ -165,6 +169,12 @@ class Subscription:
             return BreakerState.CLOSED if self.state is SubscriptionState.ACTIVE else BreakerState.OPEN
         is_due = self.next_attempt_at is None or now >= self.next_attempt_at
         return BreakerState.HALF_OPEN if is_due else BreakerState.OPEN
+
+    def held_for(self, now: datetime) -> timedelta:
+        """How long its endpoint is still to be left alone, as a replay was asked; not at all by a clock set back behind that."""
+        if self.held_at is None or self.held_until is None or now < self.held_at - _CLOCKS_APART:
+            return timedelta()
+        return max(timedelta(), self.held_until - max(now, self.held_at))
 
     @property
     def disables_at(self) -> datetime | None:
@@ -206,6 +216,8 @@ class Parked:
 MOST_RETIRED_SECRETS: Final = 4
 """So many retired secrets sign beside the one in use: each is a signature more in a header."""
 
+_CLOCKS_APART: Final = timedelta(minutes=1)
+"""The clocks of two processes may differ by so much."""
 _UNTRIED: Final = 0.1
 """Whoever was not tried for such a part of the way to disablement is not disabled by the first try after it."""
 REFUSED_BY_ALL: Final = 10
@@ -228,6 +240,8 @@ def reachable(subscription: Subscription) -> Subscription:
         failures=0,
         next_attempt_at=None,
         last_error=None,
+        held_at=None,
+        held_until=None,
     )
 
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from tracker.domain.errors import LeaseLostError, StorageError, SubscriptionNotFoundError
-from tracker.domain.subscription import SubscriptionState
+from tracker.domain.subscription import Subscription, SubscriptionState
 from tracker.ports import subscription_lease
 from tracker.usecases.leasing import Leasing
 from tracker.usecases.stream import Stream, StreamPorts, Turn
@@ -40,6 +40,9 @@ class Notifier:
         self._streams: dict[str, Stream] = {}
         self._loops: dict[str, asyncio.Task[None]] = {}
         self._versions: dict[str, int] = {}  # of the terms by which each loop tells
+        self._held: dict[
+            str, Subscription
+        ] = {}  # those whose endpoints asked somebody else to wait, as they were last read
         self._head = 0
 
     async def run(self) -> None:
@@ -94,7 +97,18 @@ class Notifier:
         if subscription is None or subscription.locked or subscription.state is SubscriptionState.PENDING:
             return None
         rows = await self._ports.store.parked(subscription_id)
-        return Stream(subscription, rows, self._ports, held, partial(self._is_ours, subscription_id))
+        self._note_held(subscription)
+        is_ours, held_for = partial(self._is_ours, subscription_id), partial(self._held_for, subscription_id)
+        return Stream(subscription, rows, self._ports, held, is_ours, held_for)
+
+    def _note_held(self, subscription: Subscription) -> None:
+        self._held.pop(subscription.id, None)
+        if subscription.held_until is not None:
+            self._held[subscription.id] = subscription
+
+    def _held_for(self, subscription_id: str, now: datetime) -> timedelta:
+        found = self._held.get(subscription_id)
+        return timedelta() if found is None else found.held_for(now)
 
     def _is_ours(self, subscription_id: str) -> bool:
         return self._leasing is None or subscription_lease(subscription_id) in self._leasing.held
@@ -103,6 +117,7 @@ class Notifier:
 
     async def _look_after_loops(self) -> None:
         subscriptions = await self._ports.store.subscriptions()
+        self._held = {found.id: found for found in subscriptions if found.held_until is not None}
         versions = {found.id: found.version for found in subscriptions}
         wanted = {found.id for found in subscriptions if found.is_told}
         # One that is disabled has just ended by itself, or is about to.

@@ -1,9 +1,12 @@
 """One replay at work.
 
 It takes a window out of what was chosen, posts it in the order of each consent, a few at once, and writes down how far it came
-when all of the window is settled. A crash in between means that this window is told again.
+at least every second. A crash in between means that what was told since is told again, which is never more than the window.
+What is settled behind an entry that still waits is written down too: however often a replay is broken off, none of it is
+told again, and the tries of what is refused go on being counted.
 
-Its answers say nothing to the stream that tells what is new, and it waits for nobody but its own endpoint. A refusal is about
+Its answers say nothing to the stream that tells what is new, but that the endpoint asks to be left alone (`Retry-After`): that
+is written down for both. It waits for nobody but its own endpoint. A refusal is about
 the entry if it means "this body", if anything passed since, or if there is nothing left to try but what was refused before and
 the endpoint answers. Else it may be about the endpoint, and then no try is counted: the replay waits, ever longer, and tries two.
 """
@@ -12,8 +15,8 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from enum import Enum, auto
 from typing import Final
 
@@ -26,11 +29,12 @@ from tracker.ports import Clock, Delivery, Entropy, Held, ReplayBook, ReplayProg
 from tracker.usecases.announcing import is_about
 from tracker.usecases.pace import Pace
 from tracker.usecases.stream import Turn
+from tracker.usecases.wake import Bell
 
 _log = logging.getLogger(__name__)
 
 WINDOW: Final = 32
-"""So many entries are settled before it is written down; so many may be told twice after a crash."""
+"""So many entries are in hand at a time; so many may be told twice after a crash."""
 MOST_AT_ONCE: Final = 4
 """So many posts are under way at a time, beside those of what is new."""
 _PAGE = 256
@@ -49,6 +53,7 @@ class ReplayPorts:
 
     Attributes:
         grace_seconds: What posts under way get to finish when we stop.
+        subscriptions_changed: Rung when an endpoint asked to be left alone: what is new waits for that too.
     """
 
     store: Store
@@ -57,6 +62,7 @@ class ReplayPorts:
     clock: Clock
     entropy: Entropy
     grace_seconds: float = 5.0
+    subscriptions_changed: Bell = field(default_factory=Bell)
 
 
 class _Outcome(Enum):
@@ -67,11 +73,16 @@ class _Outcome(Enum):
 
 @dataclass(slots=True, eq=False)
 class _Chosen:
-    """An entry of the window. Times are of the clock that is never set."""
+    """An entry of the window. Times are of the clock that is never set.
+
+    Attributes:
+        is_counted: Whether that it is settled was written down.
+    """
 
     sequence: int
     entry: Entry | None = None
     outcome: _Outcome | None = None
+    is_counted: bool = False
     tries: int = 0
     due_at: float = 0.0
     suspected_at: float | None = None
@@ -109,6 +120,7 @@ class Rerun:
         self._may_go_on_early = False
         self._posted_at = self._saved_at = now
         self._passed_at = float("-inf")
+        self._asked_to_wait: tuple[datetime, datetime] | None = None  # and not written yet
 
     async def turn(self) -> Turn:
         """Do all that can be done now. It is over when the replay is, when it is somebody else's, and when nothing may be sent.
@@ -123,7 +135,7 @@ class Rerun:
                 return Turn(is_over=True)
             current = await self._ports.book.get(self._replay.subscription_id, self._replay.id)
             if current is None or current.state.is_over:
-                await self._save(everything=True)
+                await self._save()
                 return Turn(is_over=True)
             if not subscription.is_told or subscription.state is not SubscriptionState.ACTIVE:
                 await self._save()
@@ -143,7 +155,7 @@ class Rerun:
                 raise LeaseLostError
             await self._post(subscription, self._next_batch())
             if self._replay.state.is_over:
-                await self._save(everything=True)
+                await self._save()
                 return Turn(is_over=True)
 
     async def leave(self) -> None:
@@ -168,11 +180,12 @@ class Rerun:
         for sequence in sequences:
             chosen = self._looked_at(sequence, entries.get(sequence), subscription, is_parked=sequence in parked)
             self._window.append(chosen)
-            wanted += chosen.outcome is None
+            # What was settled before counts too: otherwise more and more would lie behind one that waits.
+            wanted += chosen.outcome is None or chosen.is_counted
             if wanted == WINDOW and sequence != sequences[-1]:
                 self._is_exhausted = False  # the rest of the page is read again
                 break
-        if not wanted:
+        if all(chosen.outcome is not None for chosen in self._window):
             await self._save()
 
     async def _choose(self) -> list[int]:
@@ -182,11 +195,14 @@ class Rerun:
         return list(selection.named_after(after, _PAGE))
 
     def _looked_at(self, sequence: int, entry: Entry | None, subscription: Subscription, *, is_parked: bool) -> _Chosen:
+        if sequence in self._replay.ahead:
+            return _Chosen(sequence, entry, outcome=_Outcome.SKIPPED, is_counted=True)
         if entry is None:
             lost = "No longer in the journal."
             return _Chosen(sequence, outcome=_Outcome.FAILED, error=lost)
         is_wanted = _hears(subscription, entry) and not is_parked
-        return _Chosen(sequence, entry, outcome=None if is_wanted else _Outcome.SKIPPED)
+        tries = self._replay.tries.get(sequence, 0)
+        return _Chosen(sequence, entry, outcome=None if is_wanted else _Outcome.SKIPPED, tries=tries)
 
     async def _let_go_of_unheard(self, subscription: Subscription) -> bool:
         """Skip what the terms have come to forbid since it was chosen; whether that settles the window."""
@@ -211,7 +227,8 @@ class Rerun:
         if self._may_go_on_early and tried_at is not None and told_at is not None and told_at > tried_at:
             self._resume_at = now  # what is new has passed: it works
         due = min((head.due_at for head in self._heads()), default=now)
-        return max(self._resume_at - now, due - now, self._pace.wait(now))
+        held = subscription.held_for(self._ports.clock.now()).total_seconds()
+        return max(self._resume_at - now, due - now, self._pace.wait(now), held)
 
     def _next_batch(self) -> list[tuple[_Chosen, Entry]]:
         now = self._ports.clock.monotonic()
@@ -272,8 +289,10 @@ class Rerun:
             for chosen, delivery in refused
             if not _asks_to_wait(delivery) and not self._refuse(chosen, delivery, subscription)
         ]
-        for delivery in (pauses or suspected)[:1]:
-            self._put_off(delivery)
+        if pauses:
+            self._put_off(max(pauses, key=lambda delivery: delivery.retry_after_seconds or 0))
+        elif suspected:
+            self._put_off(suspected[0])
 
     def _refuse(self, chosen: _Chosen, delivery: Delivery, subscription: Subscription) -> bool:
         """Count a refusal as one of the entry's few tries, if that is what it is about."""
@@ -309,31 +328,28 @@ class Rerun:
         left = domain.left_to_wait(self._replay, now).total_seconds()
         self._resume_at = self._ports.clock.monotonic() + left
         self._may_go_on_early = asked is None
+        if asked:
+            self._asked_to_wait = now, now + timedelta(seconds=asked)
 
     # ------------------------------------------------------------------------------------------ writing down
 
     async def _end(self, state: ReplayState) -> None:
         now = self._ports.clock.now()
         self._replay = domain.ended(domain.begun(self._replay, now), state, now)
-        await self._save(everything=True)
+        await self._save()
 
-    async def _save(self, *, everything: bool = False) -> None:
-        """Write how far we have come, if there is anything to write.
-
-        Args:
-            everything: Nothing comes after this: what is settled is counted, also behind what is not.
-        """
+    async def _save(self) -> None:
+        """Write how far we have come, if there is anything to write."""
         window = deque(self._window)
-        over: list[_Chosen] = []
+        over = [chosen for chosen in window if chosen.outcome is not None and not chosen.is_counted]
+        position = self._replay.position
         while window and window[0].outcome is not None:
-            over.append(window.popleft())
-        position = over[-1].sequence if over else self._replay.position
-        if everything:
-            over += [chosen for chosen in window if chosen.outcome is not None]
-            window.clear()
+            position = window.popleft().sequence
         counted = domain.settled(
             self._replay,
             position=position,
+            ahead=[chosen.sequence for chosen in window if chosen.outcome is not None],
+            tries={chosen.sequence: chosen.tries for chosen in window if chosen.outcome is None and chosen.tries},
             done=_sequences(over, _Outcome.DONE),
             failed=_sequences(over, _Outcome.FAILED),
             skipped=_sequences(over, _Outcome.SKIPPED),
@@ -345,10 +361,16 @@ class Rerun:
             held=self._held,
             taken=_sequences(over, _Outcome.DONE),
             not_taken=tuple(self._not_taken(chosen) for chosen in over if chosen.outcome is _Outcome.FAILED),
+            asked_to_wait=self._asked_to_wait,
         )
         await self._ports.book.save(progress)  # that it was cancelled is seen before anything more is sent
+        if self._asked_to_wait is not None:
+            self._ports.subscriptions_changed.ring()
+            self._asked_to_wait = None
         self._replay = self._saved = counted
         self._saved_at = self._ports.clock.monotonic()
+        for chosen in over:
+            chosen.is_counted = True
         self._window = window
 
     def _not_taken(self, chosen: _Chosen) -> NotTaken:

@@ -171,6 +171,14 @@ def _save(connection: Connection, progress: ReplayProgress) -> bool:
 
 
 def _write_outcomes(connection: Connection, progress: ReplayProgress) -> None:
+    if progress.asked_to_wait is not None:
+        at, until = progress.asked_to_wait
+        # What was asked for by a clock that was ahead does not count; else whoever wants to wait longer is obeyed.
+        is_later = or_(
+            subscription.c.held_until.is_(None), subscription.c.held_until < until, subscription.c.held_at > at
+        )
+        held = update(subscription).where(subscription.c.id == progress.replay.subscription_id, is_later)
+        connection.execute(held.values(held_at=at, held_until=until))
     lost = dead_letter.c.subscription_id == progress.replay.subscription_id
     if progress.taken:
         connection.execute(delete(dead_letter).where(lost, dead_letter.c.sequence.in_(progress.taken)))

@@ -1,4 +1,4 @@
-"""Replays that keep what is settled behind what waits, and endpoints that are left alone because they asked for it.
+"""Replays that keep what is settled behind what waits, and since when endpoints are left alone.
 
 Revision: 0024, after 0015
 """
@@ -16,11 +16,11 @@ depends_on = None
 
 def upgrade() -> None:
     op.add_column("replay", sa.Column("ahead", Json(), nullable=True))
-    for name in ("held_at", "held_until"):
+    for name in ("tried_at", "held_at", "held_until"):
         op.add_column("subscription", sa.Column(name, Instant(), nullable=True))
 
 
 def downgrade() -> None:
-    for name in ("held_until", "held_at"):
+    for name in ("held_until", "held_at", "tried_at"):
         op.drop_column("subscription", name)
     op.drop_column("replay", "ahead")

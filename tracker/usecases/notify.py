@@ -179,30 +179,32 @@ class Notifier:
         while True:
             try:
                 turn = await self.run_once(subscription_id)
-                failures, not_before = 0, None
+                failures, backoff = 0, timedelta()
             except Exception as error:  # noqa: BLE001 - whatever ails one loop is logged, and it goes on
                 failures += 1
                 is_away = isinstance(error, StorageError) and error.retryable
                 longest = _LONGEST_WITHOUT_DATABASE_SECONDS if is_away else _LONGEST_BACKOFF_SECONDS
                 backoff = timedelta(seconds=min(longest, 2 ** min(failures - 1, 10)))
-                not_before = self._ports.clock.now() + backoff
-                turn = Turn(next_at=not_before)
+                turn = Turn()
                 if is_away:
                     _log.warning("Telling subscription %s waits %s: %s", subscription_id, backoff, error)
                 else:
                     _log.exception("Telling subscription %s failed; it goes on in %s.", subscription_id, backoff)
             if turn.is_over:
                 return
-            await self._wait(turn.next_at, not_before)
+            await self._wait(turn.next_at, backoff.total_seconds())
 
-    async def _wait(self, next_at: datetime | None, not_before: datetime | None) -> None:
+    async def _wait(self, next_at: datetime | None, backoff_seconds: float) -> None:
         """Wait until something is due, or the bell rings, or for long enough; after an error until its time has come."""
         clock = self._ports.clock
         longest = _TURN_AT_LEAST_EVERY_SECONDS
+        not_before = clock.monotonic() + backoff_seconds  # however the clock is set meanwhile
         while True:
             seconds = longest if next_at is None else (next_at - clock.now()).total_seconds()
+            if backoff_seconds:
+                seconds = not_before - clock.monotonic()
             await self._ports.news.wait(min(longest, max(_SHORTEST_WAIT_SECONDS, seconds)))
-            if not_before is None or clock.now() >= not_before:
+            if clock.monotonic() >= not_before:
                 return
 
 

@@ -136,24 +136,6 @@ async def test_what_was_refused_while_the_clock_was_ahead_does_not_wait_until_th
     assert set(world.dead_letters()) == {1}
 
 
-async def test_what_was_tried_by_a_clock_that_was_ahead_comes_to_its_end_all_the_same(world: Telling) -> None:
-    """Nothing had passed since it was tried, by that clock, for days to come: so no try was counted."""
-    await world.append(1, 1, 2)
-    await world.subscribe()
-    world.subscriber.answer = refusing(1, status=503)
-    await world.turns(30)
-    assert (await world.parked())[1] > 0
-    right = world.clock.now()
-    world.clock.set(right + timedelta(days=10))
-    await world.turns(700)
-    world.clock.set(right)
-    for _ in range(20):
-        await world.append(3)
-        await world.turns(300)
-    assert set(world.dead_letters()) == {1}
-    assert 2 in world.subscriber.taken
-
-
 async def test_who_waits_after_an_error_does_not_wait_for_the_clock_of_then(world: Telling) -> None:
     await world.append(1)
     await world.subscribe()

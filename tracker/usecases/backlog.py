@@ -187,11 +187,8 @@ class Backlog:
             heapq.heappush(self._ready, (lane[0].sequence, key))
 
     def hurry(self, now: datetime, longest: timedelta) -> None:
-        """Let what waits for longer than that be due now; nothing was tried later than now."""
+        """Let what waits for longer than that be due now."""
         for key, lane in self._lanes.items():
-            for waiting in lane:
-                if waiting.tried_at is not None:
-                    waiting.tried_at = min(waiting.tried_at, now)
             late = [one for one in lane if one.parked is not None and one.parked.next_attempt_at - now > longest]
             for waiting in late:
                 if waiting.parked is not None:

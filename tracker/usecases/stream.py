@@ -208,7 +208,7 @@ class Stream:
                 if not flight:
                     break
                 # New entries must not wait for an endpoint that takes its time over others.
-                await flight.wait(self._ports.news.next_ring(rings), _LOOK_AGAIN_SECONDS)
+                await flight.wait(self._ports.news, rings, _LOOK_AGAIN_SECONDS)
                 await self._land(flight)
         except asyncio.CancelledError:
             await flight.wait_for_all(self._ports.grace_seconds)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from tests.contract.facts import (
     IDS,
@@ -287,6 +288,20 @@ async def test_that_an_endpoint_asked_to_wait_stands_until_it_is_resumed(store: 
     found = await store.get_subscription(one.id)
     assert found is not None
     assert found.held_until is None
+
+
+async def test_one_that_cannot_be_read_holds_up_no_other(store: SqlStore, caplog: pytest.LogCaptureFixture) -> None:
+    one = await a_told(store)
+    damaged, next_one = a_replay(one), a_replay(one)
+    for replay in (damaged, next_one):
+        await store.replays.add(replay)
+    damage = text("UPDATE replay SET selection = :broken WHERE id = :id")
+    await store._write(lambda connection: connection.execute(damage, {"broken": '{"wanted": "x"}', "id": damaged.id}))
+    for _ in range(3):
+        assert await store.replays.next_of(one.id) == next_one
+    assert len([said for said in caplog.messages if damaged.id in said]) == 1
+    await store.replays.cancel(one.id, next_one.id, at(1))
+    assert await store.replays.next_of(one.id) is None
 
 
 async def test_how_far_behind_each_subscription_is(store: SqlStore) -> None:

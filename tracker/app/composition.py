@@ -68,6 +68,7 @@ from tracker.usecases.returned_keys import ReturnedKeys
 from tracker.usecases.revoke import Revoker
 from tracker.usecases.shared_asks import SharedAsks, SharedRevocations
 from tracker.usecases.siblings import Siblings
+from tracker.usecases.sparing import Sparing
 from tracker.usecases.stream import StreamPorts
 from tracker.usecases.subscribe import Subscriptions
 from tracker.usecases.suspects import Suspects
@@ -264,6 +265,7 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
         watched_sender = WatchedSender(post, meters, world.clock, trail)
         consulting = Consulting(store, providers, world.clock, office.tempo)
         feed = Feed(store, bells.journal)
+        sparing = Sparing(world.clock)
         services = Services(
             clock=world.clock,
             ids=world.ids,
@@ -300,8 +302,10 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
             ),
             completions=Completions(store, office, bells.journal, trail),
             resending=resending(store, watched_sender, world.clock, world.ids, world.entropy, bells, again),
-            ownership=Ownership(store, watched_sender, world.clock, world.ids, world.entropy, bells.subscriptions),
-            pings=Pings(store, watched_sender, world.clock, world.ids),
+            ownership=Ownership(
+                store, watched_sender, world.clock, world.ids, world.entropy, bells.subscriptions, sparing
+            ),
+            pings=Pings(store, watched_sender, world.clock, world.ids, sparing),
             subscriptions=Subscriptions(
                 store=store,
                 clock=world.clock,

@@ -28,6 +28,7 @@ TrackerError
 ├── SigningKeyMissingError        a subscriber is to have signed tokens, and there is no key
 ├── NotResendableError            a subscriber that fetches: there is nobody to resend to
 ├── TooManyReplaysError           of this subscription enough replays wait
+├── RateLimitedError              that was asked for too often lately
 ├── InboxFullError                nothing can be admitted now
 ├── ConsentApiError               asking the holder failed
 │   ├── ConsentApiUnavailableError    time-out, 5xx, 429
@@ -166,6 +167,17 @@ class TooManyReplaysError(TrackerError):
     """So many replays of this subscription wait that it takes no more."""
 
     code = "too_many_jobs"
+
+
+class RateLimitedError(TrackerError):
+    """That was asked for too often lately."""
+
+    code = "rate_limited"
+    retryable = True
+
+    def __init__(self, retry_after_seconds: float) -> None:
+        super().__init__()
+        self.retry_after_seconds = retry_after_seconds
 
 
 class BrokerNotConfiguredError(TrackerError):

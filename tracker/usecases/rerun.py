@@ -17,7 +17,6 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import Enum, auto
 from typing import Final
 
 from tracker.domain import replay as domain
@@ -27,6 +26,7 @@ from tracker.domain.subscription import Subscription, SubscriptionState
 from tracker.journal.entry import Entry
 from tracker.ports import Clock, Delivery, Entropy, Held, ReplayBook, ReplayProgress, Sender, Store
 from tracker.usecases.announcing import is_about
+from tracker.usecases.chosen import Chosen, Outcome
 from tracker.usecases.pace import Pace
 from tracker.usecases.stream import Turn
 from tracker.usecases.wake import Bell
@@ -65,31 +65,6 @@ class ReplayPorts:
     subscriptions_changed: Bell = field(default_factory=Bell)
 
 
-class _Outcome(Enum):
-    DONE = auto()
-    FAILED = auto()
-    SKIPPED = auto()
-
-
-@dataclass(slots=True, eq=False)
-class _Chosen:
-    """An entry of the window. Times are of the clock that is never set.
-
-    Attributes:
-        is_counted: Whether that it is settled was written down.
-    """
-
-    sequence: int
-    entry: Entry | None = None
-    outcome: _Outcome | None = None
-    is_counted: bool = False
-    tries: int = 0
-    due_at: float = 0.0
-    suspected_at: float | None = None
-    error: str | None = None
-    answer: str | None = None
-
-
 class Rerun:
     """One replay; nobody else writes it meanwhile, but that it may be cancelled."""
 
@@ -113,7 +88,7 @@ class Rerun:
         self._held = held
         self._is_ours = is_ours
         self._replay = self._saved = replay
-        self._window: deque[_Chosen] = deque()
+        self._window: deque[Chosen] = deque()
         self._is_exhausted = False
         self._pace = Pace(replay.per_second, is_used_up=replay.started_at is not None, now=now)
         self._resume_at = now + domain.left_to_wait(replay, ports.clock.now()).total_seconds()
@@ -194,29 +169,29 @@ class Rerun:
             return await self._ports.book.given_up(self._replay.subscription_id, selection, after, _PAGE)
         return list(selection.named_after(after, _PAGE))
 
-    def _looked_at(self, sequence: int, entry: Entry | None, subscription: Subscription, *, is_parked: bool) -> _Chosen:
+    def _looked_at(self, sequence: int, entry: Entry | None, subscription: Subscription, *, is_parked: bool) -> Chosen:
         if sequence in self._replay.ahead:
-            return _Chosen(sequence, entry, outcome=_Outcome.SKIPPED, is_counted=True)
+            return Chosen(sequence, entry, outcome=Outcome.SKIPPED, is_counted=True)
         if entry is None:
             lost = "No longer in the journal."
-            return _Chosen(sequence, outcome=_Outcome.FAILED, error=lost)
+            return Chosen(sequence, outcome=Outcome.FAILED, error=lost)
         is_wanted = _hears(subscription, entry) and not is_parked
         tries = self._replay.tries.get(sequence, 0)
-        return _Chosen(sequence, entry, outcome=None if is_wanted else _Outcome.SKIPPED, tries=tries)
+        return Chosen(sequence, entry, outcome=None if is_wanted else Outcome.SKIPPED, tries=tries)
 
     async def _let_go_of_unheard(self, subscription: Subscription) -> bool:
         """Skip what the terms have come to forbid since it was chosen; whether that settles the window."""
         for chosen in self._window:
             if chosen.outcome is None and chosen.entry is not None and not _hears(subscription, chosen.entry):
-                chosen.outcome = _Outcome.SKIPPED
+                chosen.outcome = Outcome.SKIPPED
         if not self._window or not all(chosen.outcome is not None for chosen in self._window):
             return False
         await self._save()
         return True
 
-    def _heads(self) -> list[_Chosen]:
+    def _heads(self) -> list[Chosen]:
         """The first of each consent in the window that is not settled."""
-        heads: dict[str, _Chosen] = {}
+        heads: dict[str, Chosen] = {}
         for chosen in self._window:
             if chosen.outcome is None and chosen.entry is not None:
                 heads.setdefault(chosen.entry.lane, chosen)
@@ -230,7 +205,7 @@ class Rerun:
         held = subscription.held_for(self._ports.clock.now()).total_seconds()
         return max(self._resume_at - now, due - now, self._pace.wait(now), held)
 
-    def _next_batch(self) -> list[tuple[_Chosen, Entry]]:
+    def _next_batch(self) -> list[tuple[Chosen, Entry]]:
         now = self._ports.clock.monotonic()
         due = [head for head in self._heads() if head.due_at <= now]
         most = min(MOST_AT_ONCE, self._pace.room(now))
@@ -245,12 +220,12 @@ class Rerun:
 
     # ------------------------------------------------------------------------------------------ posting
 
-    async def _post(self, subscription: Subscription, batch: list[tuple[_Chosen, Entry]]) -> None:
+    async def _post(self, subscription: Subscription, batch: list[tuple[Chosen, Entry]]) -> None:
         now, self._posted_at = self._ports.clock.now(), self._ports.clock.monotonic()
         self._replay = domain.begun(self._replay, now)
         if self._saved.started_at is None:
             await self._save()  # whoever goes on after us must not take the rate for unused
-        flying: dict[asyncio.Future[Delivery], _Chosen] = {}
+        flying: dict[asyncio.Future[Delivery], Chosen] = {}
         for chosen, entry in batch:
             self._pace.begin(self._ports.clock.monotonic())
             body = entry.told(with_private=subscription.include_private, redelivered=True)
@@ -269,12 +244,12 @@ class Rerun:
         if is_time or self._replay != self._saved or all(chosen.outcome is not None for chosen in self._window):
             await self._save()
 
-    def _hear(self, flying: dict[asyncio.Future[Delivery], _Chosen], subscription: Subscription) -> None:
+    def _hear(self, flying: dict[asyncio.Future[Delivery], Chosen], subscription: Subscription) -> None:
         """Take in the answers that are there."""
         answers = [(chosen, post.result()) for post, chosen in flying.items() if post.done() and not post.cancelled()]
         for chosen, delivery in answers:
             if delivery.delivered:
-                chosen.outcome = _Outcome.DONE
+                chosen.outcome = Outcome.DONE
                 self._passed_at = self._ports.clock.monotonic()
                 self._replay, self._resume_at = domain.reachable(self._replay), 0.0
         refused = [(chosen, delivery) for chosen, delivery in answers if not delivery.delivered]
@@ -294,7 +269,7 @@ class Rerun:
         elif suspected:
             self._put_off(suspected[0])
 
-    def _refuse(self, chosen: _Chosen, delivery: Delivery, subscription: Subscription) -> bool:
+    def _refuse(self, chosen: Chosen, delivery: Delivery, subscription: Subscription) -> bool:
         """Count a refusal as one of the entry's few tries, if that is what it is about."""
         now = self._ports.clock.monotonic()
         if not self._is_about_entry(chosen, delivery, subscription):
@@ -304,12 +279,12 @@ class Rerun:
         chosen.error, chosen.answer = delivery.error, delivery.shown_answer
         pause = domain.retry_entry(chosen.tries)
         if pause is None:
-            chosen.outcome = _Outcome.FAILED
+            chosen.outcome = Outcome.FAILED
         else:
             chosen.due_at = now + pause.total_seconds()
         return True
 
-    def _is_about_entry(self, chosen: _Chosen, delivery: Delivery, subscription: Subscription) -> bool:
+    def _is_about_entry(self, chosen: Chosen, delivery: Delivery, subscription: Subscription) -> bool:
         now, since = self._ports.clock.monotonic(), chosen.suspected_at
         if delivery.status in _THIS_BODY or self._passed_at >= (self._posted_at if since is None else since):
             return True
@@ -350,17 +325,17 @@ class Rerun:
             position=position,
             ahead=[chosen.sequence for chosen in window if chosen.outcome is not None],
             tries={chosen.sequence: chosen.tries for chosen in window if chosen.outcome is None and chosen.tries},
-            done=_sequences(over, _Outcome.DONE),
-            failed=_sequences(over, _Outcome.FAILED),
-            skipped=_sequences(over, _Outcome.SKIPPED),
+            done=_sequences(over, Outcome.DONE),
+            failed=_sequences(over, Outcome.FAILED),
+            skipped=_sequences(over, Outcome.SKIPPED),
         )
         if counted == self._saved:
             return
         progress = ReplayProgress(
             replay=counted,
             held=self._held,
-            taken=_sequences(over, _Outcome.DONE),
-            not_taken=tuple(self._not_taken(chosen) for chosen in over if chosen.outcome is _Outcome.FAILED),
+            taken=_sequences(over, Outcome.DONE),
+            not_taken=tuple(self._not_taken(chosen) for chosen in over if chosen.outcome is Outcome.FAILED),
             asked_to_wait=self._asked_to_wait,
         )
         await self._ports.book.save(progress)  # that it was cancelled is seen before anything more is sent
@@ -373,7 +348,7 @@ class Rerun:
             chosen.is_counted = True
         self._window = window
 
-    def _not_taken(self, chosen: _Chosen) -> NotTaken:
+    def _not_taken(self, chosen: Chosen) -> NotTaken:
         return NotTaken(
             sequence=chosen.sequence,
             tracking_id="" if chosen.entry is None else chosen.entry.lane,
@@ -395,7 +370,7 @@ def _asks_to_wait(delivery: Delivery) -> bool:
     return not is_about_body and (delivery.status == _TOO_FAST or delivery.retry_after_seconds is not None)
 
 
-def _sequences(settled: Iterable[_Chosen], outcome: _Outcome) -> tuple[int, ...]:
+def _sequences(settled: Iterable[Chosen], outcome: Outcome) -> tuple[int, ...]:
     return tuple(chosen.sequence for chosen in settled if chosen.outcome is outcome)
 
 

@@ -9,7 +9,7 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 from pydantic import ValidationError
 
-from tracker.domain.errors import ConsentApiUnavailableError, StorageError, TrackerError
+from tracker.domain.errors import ConsentApiUnavailableError, RateLimitedError, StorageError, TrackerError
 
 _log = logging.getLogger(__name__)
 
@@ -42,6 +42,7 @@ TITLES: Mapping[str, tuple[int, str]] = MappingProxyType(
         "broker_not_configured": (422, "The configuration has no such broker"),
         "extra_not_installed": (422, "The service lacks what this needs"),
         "cursor_invalid": (422, "The cursor is not one of this list"),
+        "rate_limited": (429, "That was asked for too often lately"),
         "internal_error": (500, "Something went wrong on our side"),
         "holder_refused": (502, "The holder refused to answer us, or to do it"),
         "holder_unavailable": (503, "The holder cannot answer now"),
@@ -64,7 +65,7 @@ _OF_ERRORS = {
     "storage_unavailable": "not_ready",
     "row_inconsistent": "internal_error",
 }
-_RETRY_AFTER_SECONDS = {"holder_unavailable": 5, "not_ready": 1}
+_RETRY_AFTER_SECONDS = {"rate_limited": 60, "holder_unavailable": 5, "not_ready": 1}
 _NOT_FOR_CALLERS = frozenset({"internal_error", "not_ready"})
 
 
@@ -168,7 +169,7 @@ def of_error(error: TrackerError) -> Problem:
         detail = str(error)
     headers: dict[str, str] = {}
     if code in _RETRY_AFTER_SECONDS:
-        asked = error.retry_after_seconds if isinstance(error, ConsentApiUnavailableError) else None
+        asked = error.retry_after_seconds if isinstance(error, ConsentApiUnavailableError | RateLimitedError) else None
         seconds = _RETRY_AFTER_SECONDS[code] if asked is None else max(1, round(asked))
         headers[str(hdrs.RETRY_AFTER)] = str(seconds)
     return Problem(code, detail, headers=headers)

@@ -90,7 +90,11 @@ async def run(options: argparse.Namespace, place: Database) -> dict[str, object]
 
 @contextmanager
 def subscriber() -> Any:
-    """A process that takes all; gives its URL, and a connection that answers how much it has taken."""
+    """A process that takes all; gives its URL, and a connection.
+
+    What is sent there is a number; how much it has taken is answered once that is as much. So nobody has to ask again and again,
+    which would cost the one that is measured.
+    """
     ours, theirs = multiprocessing.get_context("spawn").Pipe()
     process = multiprocessing.get_context("spawn").Process(target=_serve, args=(theirs,), daemon=True)
     process.start()
@@ -101,16 +105,26 @@ def subscriber() -> Any:
 
 
 def _serve(pipe: Connection) -> None:
-    taken = 0
+    taken, wanted = 0, list[int]()
 
     def take(_: Told) -> None:
         nonlocal taken
         taken += 1
+        answer()
+
+    def answer() -> None:
+        if wanted and taken >= wanted[0]:
+            pipe.send(taken)
+            wanted.clear()
+
+    def hear() -> None:
+        wanted.append(pipe.recv())
+        answer()
 
     async def serve() -> None:
         async with sink(take) as url:
             pipe.send(url)
-            asyncio.get_running_loop().add_reader(pipe.fileno(), lambda: pipe.recv() and pipe.send(taken))
+            asyncio.get_running_loop().add_reader(pipe.fileno(), hear)
             await asyncio.Event().wait()
 
     asyncio.run(serve())
@@ -204,10 +218,14 @@ async def _telling(tracker: Tracker) -> AsyncIterator[None]:
 
 
 async def _told(counter: Connection, most: int) -> None:
-    async def has_all() -> bool:
-        return _taken(counter) >= most
-
-    await _until(has_all)
+    answered, loop = asyncio.Event(), asyncio.get_running_loop()
+    counter.send(most)
+    loop.add_reader(counter.fileno(), answered.set)
+    try:
+        await answered.wait()
+    finally:
+        loop.remove_reader(counter.fileno())
+    counter.recv()
 
 
 async def _until(is_so: Callable[[], Awaitable[bool]]) -> None:
@@ -216,7 +234,7 @@ async def _until(is_so: Callable[[], Awaitable[bool]]) -> None:
 
 
 def _taken(counter: Connection) -> int:
-    counter.send(True)
+    counter.send(0)
     taken: int = counter.recv()
     return taken
 

@@ -14,6 +14,7 @@ from tests.clocks import ManualClock
 from tests.contract.facts import DEMOBANK, NewDatabase, a_consent, a_subscription, append, draft_about, save
 from tests.usecases.bench import NoJitter, a_provider
 from tracker.adapters.clock import SystemIds
+from tracker.adapters.store.postgres import PostgresDatabase
 from tracker.adapters.store.store import SqlStore
 from tracker.domain.completion import CompletionTerms, WorkStatus
 from tracker.domain.errors import (
@@ -295,6 +296,45 @@ async def test_what_is_overdue_at_a_provider_that_left_the_configuration_waits(w
     world.clock.advance(7200)
     assert await Completions(world.store, office, Bell()).run_once() == 0
     assert await world.processes[0].run_once() == 2
+
+
+async def test_work_for_a_consent_whose_provider_left_the_configuration_can_be_reported(world: World) -> None:
+    """Its rules are not known any more, and without them the report was refused."""
+    await world.subscribe()
+    (end,) = await world.move("a")
+    gone = Completions(world.store, replace(world.office, providers=Providers([])), Bell())
+    done = {"work": "data_deleted", "evidence_url": "https://crm.example/1", "done_at": world.clock.now()}
+    report = CompletionReport(sequence=end.sequence, **done)
+    assert (await gone.report(world.subscription.id, report, lambda _: None)).reported_at == world.clock.now()
+    assert await world.told() == [(COMPLETED, "a", "data_deleted")]
+    entry = (await world.store.entries_of(world.consents["a"].tracking_id))[-1]
+    assert entry.data["usable"] is False
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE consent SET told_status = 'Nonsense' WHERE consent_id LIKE 'bad%'",
+        "UPDATE completion SET due_at = due_at, done_at = 'x' WHERE sequence <= 60",
+    ],
+)
+async def test_a_hundred_damaged_rows_keep_nobody_else_from_being_told(
+    world: World, caplog: pytest.LogCaptureFixture, damage: str
+) -> None:
+    """They were the longest overdue, and nothing behind them was ever looked at."""
+    if "done_at" in damage and isinstance(world.store._database, PostgresDatabase):
+        pytest.skip("such a column cannot be damaged so")
+    await world.subscribe()
+    await world.move(*[f"bad{n}" for n in range(60)])
+    world.clock.advance(1)
+    await world.move("good", "better")
+    await world.processes[0].run_once()
+    world.clock.advance(7200)
+    await world.store._write(lambda connection: connection.execute(text(damage)))
+    for _ in range(3):
+        await world.processes[0].run_once()
+    assert sorted({name for _, name, _ in await world.told()}) == ["better", "good"]
+    assert len([one for one in caplog.messages if "left out until somebody mends it" in one]) == 60
 
 
 async def test_a_damaged_consent_keeps_nobody_else_from_being_told(

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from tests.contract.facts import (
     IDS,
@@ -252,6 +253,55 @@ async def test_housekeeping_forgets_what_has_been_over_for_long(new_database: Ne
     assert await store.replays.not_taken(old.id) == []
     assert len(await store.replays.not_taken(young.id)) == 1
     await store.close()
+
+
+async def test_what_is_settled_behind_what_waits_is_kept(store: SqlStore) -> None:
+    replay = a_replay(await a_told(store))
+    await store.replays.add(replay)
+    come = replace(replay, state=ReplayState.RUNNING, ahead=frozenset({4, 7}), tries={3: 2, 5: 1})
+    await store.replays.save(ReplayProgress(replay=come))
+    assert await store.replays.next_of(replay.subscription_id) == come
+    await store.replays.save(ReplayProgress(replay=replay))
+    assert await store.replays.next_of(replay.subscription_id) == replay
+
+
+async def test_that_an_endpoint_asked_to_wait_stands_until_it_is_resumed(store: SqlStore) -> None:
+    one = await a_told(store)
+    replay = a_replay(one)
+    await store.replays.add(replay)
+
+    async def held(*asked: tuple[int, int]) -> tuple[Any, Any]:
+        for begin, end in asked:
+            await store.replays.save(ReplayProgress(replay=replay, asked_to_wait=(at(begin), at(end))))
+        assert await store.save_progress(Progress(subscription=one))  # who tells what is new knows nothing of it
+        found = await store.get_subscription(one.id)
+        assert found is not None
+        return found.held_at, found.held_until
+
+    assert await held((0, 50)) == (at(0), at(50))
+    assert await held((10, 20)) == (at(0), at(50))
+    assert await held((10, 60)) == (at(10), at(60))
+    assert await held((5, 15)) == (at(5), at(15))  # our clock was ahead
+    assert await store.change_subscription(one, one.version)
+    assert await held() == (at(5), at(15))
+    assert await store.change_subscription(one, one.version + 1, is_anew=True)
+    found = await store.get_subscription(one.id)
+    assert found is not None
+    assert found.held_until is None
+
+
+async def test_one_that_cannot_be_read_holds_up_no_other(store: SqlStore, caplog: pytest.LogCaptureFixture) -> None:
+    one = await a_told(store)
+    damaged, next_one = a_replay(one), a_replay(one)
+    for replay in (damaged, next_one):
+        await store.replays.add(replay)
+    damage = text("UPDATE replay SET selection = :broken WHERE id = :id")
+    await store._write(lambda connection: connection.execute(damage, {"broken": '{"wanted": "x"}', "id": damaged.id}))
+    for _ in range(3):
+        assert await store.replays.next_of(one.id) == next_one
+    assert len([said for said in caplog.messages if damaged.id in said]) == 1
+    await store.replays.cancel(one.id, next_one.id, at(1))
+    assert await store.replays.next_of(one.id) is None
 
 
 async def test_how_far_behind_each_subscription_is(store: SqlStore) -> None:

@@ -3,11 +3,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from tracker.domain.announced import Announced
+from tracker.domain.manner import LONGEST_WAIT_DOWN
 from tracker.domain.subscription import (
     EntryFilter,
     Subscription,
     SubscriptionState,
+    by_this_clock,
     delivered,
     disabled,
     failing,
@@ -84,6 +89,7 @@ def test_the_first_failure_is_tried_again_after_a_second() -> None:
         failures=1,
         next_attempt_at=NOW + timedelta(seconds=1),
         last_error="The endpoint answered 500.",
+        tried_at=NOW,
     )
 
 
@@ -116,8 +122,43 @@ def test_a_delivery_ends_all_trouble() -> None:
 def test_disabling_keeps_everything_but_the_next_attempt() -> None:
     failed = failing(NEW, NOW, error="x", fraction=0.0)
     assert disabled(failed, error="gone") == replace(
-        failed, state=SubscriptionState.DISABLED, next_attempt_at=None, last_error="gone"
+        failed, state=SubscriptionState.DISABLED, next_attempt_at=None, tried_at=None, last_error="gone"
     )
+
+
+@given(
+    wait=st.integers(1, 86_400),
+    ago=st.floats(-30, 30, allow_nan=False),
+    set_back=st.floats(0, 30, allow_nan=False),
+    is_known=st.booleans(),
+)
+def test_by_no_clock_it_waits_longer_than_was_meant_or_has_been_failing_since_later_than_now(
+    wait: int, ago: float, set_back: float, *, is_known: bool
+) -> None:
+    failed = failing(NEW, NOW, error="x", fraction=0.0, wait_seconds=wait)
+    failed = replace(failed, announced=Announced(percent=50, failing_since=NOW))
+    failed = failed if is_known else replace(failed, tried_at=None)
+    now = NOW + timedelta(days=ago)
+    found = by_this_clock(failed, now, timedelta(days=set_back))
+    assert found.next_attempt_at is not None
+    assert failed.next_attempt_at is not None
+    assert found.next_attempt_at <= failed.next_attempt_at
+    assert found.next_attempt_at - now <= (timedelta(seconds=wait) if is_known else LONGEST_WAIT_DOWN)
+    assert found.failing_since == found.announced.failing_since == min(NOW, now)
+    assert by_this_clock(found, now) == found
+
+
+def test_a_clock_that_goes_on_changes_nothing() -> None:
+    failed = failing(NEW, NOW, error="x", fraction=0.0)
+    assert by_this_clock(failed, NOW + timedelta(days=9)) == failed
+    assert by_this_clock(NEW, NOW) == NEW
+
+
+def test_who_asked_a_replay_to_wait_is_left_alone_for_so_long_and_no_longer() -> None:
+    held = replace(NEW, held_at=NOW, held_until=NOW + timedelta(seconds=100))
+    waits = {-90_000: 0, -61: 0, -60: 100, 0: 100, 40: 60, 100: 0, 9_999: 0}
+    assert {seconds: held.held_for(NOW + timedelta(seconds=seconds)).total_seconds() for seconds in waits} == waits
+    assert NEW.held_for(NOW) == timedelta()
 
 
 def test_the_secret_is_not_shown() -> None:

@@ -3,11 +3,10 @@
 import asyncio
 import json
 import random
-import sqlite3
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,9 @@ from aiohttp import web
 from tests.e2e.service import Service, issuer
 from tests.journal.drafts import a_draft, uuid
 from tracker.adapters.clock import SystemClock, SystemIds
+from tracker.adapters.store.postgres import PostgresDatabase
 from tracker.adapters.store.sqlite import SqliteDatabase
-from tracker.adapters.store.store import SqlStore
+from tracker.adapters.store.store import Database, SqlStore
 from tracker.domain.manner import Attempts, Manner
 from tracker.domain.subscription import EntryFilter, Subscription
 from tracker.usecases.backlog import MOST_AHEAD
@@ -98,16 +98,24 @@ class Told:
 
 
 async def play(
-    folder: Path, *, entries: int, consents: int, kill_after: tuple[float, float], attempts: Attempts, seed: int
+    folder: Path,
+    *,
+    entries: int,
+    consents: int,
+    kill_after: tuple[float, float],
+    attempts: Attempts,
+    seed: int,
+    postgres: str | None = None,
 ) -> Told:
-    """Tell the whole journal, with a kill every few seconds until all has been taken."""
+    """Tell the whole journal, with a kill every few seconds until all has been taken; on SQLite, or on an empty PostgreSQL."""
     dice = random.Random(seed)
     subscriber, manner = Erratic(dice), Manner(attempts=attempts)
     began, kills = time.monotonic(), []
     async with issuer() as issuer_url, subscriber.serve():
-        service = Service(folder, issuer_url, SECTIONS)
+        service = Service(folder, issuer_url, SECTIONS, postgres=postgres)
         await service.run("db", "upgrade")
-        lanes = await _fill(service.database, subscriber.url, manner, entries, consents, dice)
+        database: Database = SqliteDatabase(service.database) if postgres is None else PostgresDatabase(postgres)
+        lanes = await _fill(database, subscriber.url, manner, entries, consents, dice)
         everything = set(lanes)
         try:
             while not everything <= set(subscriber.taken):
@@ -123,8 +131,7 @@ async def play(
                 kills.append(len(subscriber.taken))
         finally:
             await service.kill()
-    with closing(sqlite3.connect(service.database)) as connection:
-        [(dead,)] = connection.execute("SELECT count(*) FROM dead_letter").fetchall()
+    [(dead,)] = service.rows("SELECT count(*) FROM dead_letter")
     taken = subscriber.taken
     return Told(
         entries=entries,
@@ -141,10 +148,10 @@ async def play(
 
 
 async def _fill(
-    database: Path, url: str, manner: Manner, entries: int, consents: int, dice: random.Random
+    database: Database, url: str, manner: Manner, entries: int, consents: int, dice: random.Random
 ) -> dict[int, str]:
     """Write a journal, and somebody who is to be told all of it; give each sequence's consent."""
-    store, now = SqlStore(SqliteDatabase(database), SystemIds()), SystemClock().now()
+    store, now = SqlStore(database, SystemIds()), SystemClock().now()
     drafts = [a_draft(id=uuid(n), tracking_id=uuid(10**6 + dice.randrange(consents))) for n in range(entries)]
     lanes: dict[int, str] = {}
     for n in range(0, entries, _AT_ONCE):

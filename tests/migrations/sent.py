@@ -21,15 +21,16 @@ async def add_some_for_0013(store: SqlStore) -> dict[str, Subscription]:
         "header": a_subscription(sending=Sending(headers=(StaticHeader("X-Api-Key", "k"),))),
         "sealed": a_subscription(),
         "pending": a_subscription(state=SubscriptionState.PENDING, challenge="c" * 64),
+        "sealed and pending": a_subscription(state=SubscriptionState.PENDING),
     }
     for name, one in made.items():
-        store.vault.use_keys(SECRETS if name == "sealed" else NO_KEYS)
+        store.vault.use_keys(SECRETS if name.startswith("sealed") else NO_KEYS)
         await store.add_subscription(one)
     return made
 
 
 async def require_what_is_left(store: SqlStore, made: dict[str, Subscription]) -> None:
-    """Whoever the version below could not tell as they wish is disabled; secrets are as they were."""
+    """Whoever the version below could not tell as they wish is disabled, who was pending is again; secrets are as they were."""
     store.vault.use_keys(SECRETS)
     off = {"state": SubscriptionState.DISABLED}
     assert {name: await store.get_subscription(one.id) for name, one in made.items()} == {
@@ -40,6 +41,7 @@ async def require_what_is_left(store: SqlStore, made: dict[str, Subscription]) -
             last_error="It is to be told in a way that this version does not know.",
             **off,
         ),
-        "pending": replace(made["pending"], challenge=None, last_error="Its address was not proved.", **off),
+        "pending": replace(made["pending"], challenge=None, last_error="Its address was not proved."),
+        "sealed and pending": replace(made["sealed and pending"], last_error="Its address was not proved."),
         "sealed": replace(made["sealed"], last_error="Its secret is encrypted.", **off),
     }

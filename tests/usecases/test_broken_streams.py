@@ -14,7 +14,7 @@ from tests.usecases.replaying import Retelling, retelling
 from tests.usecases.telling import SUBSCRIPTION, NoJitter, Telling, subscriptions, telling
 from tracker.adapters.clock import SystemIds
 from tracker.adapters.secret_keys import NO_KEYS, SecretKeys
-from tracker.domain.errors import LeaseLostError
+from tracker.domain.errors import LeaseLostError, StorageError
 from tracker.domain.subscription import EntryFilter, Subscription, SubscriptionState
 from tracker.journal.entry import Draft
 from tracker.ports import Store
@@ -134,6 +134,27 @@ async def test_what_was_refused_while_the_clock_was_ahead_does_not_wait_until_th
     await world.turns(600)
     assert world.subscriber.taken == [3, 2]
     assert set(world.dead_letters()) == {1}
+
+
+async def test_who_waits_after_an_error_does_not_wait_for_the_clock_of_then(world: Telling) -> None:
+    await world.append(1)
+    await world.subscribe()
+    world.store.on_call = lambda name: _raise() if name == "parked" else None
+    running = asyncio.create_task(world.notifier.run())
+    await asyncio.sleep(0.05)
+    world.store.on_call = lambda _: None
+    world.clock.set(world.clock.now() - timedelta(days=10))
+    async with asyncio.timeout(10):
+        while not world.subscriber.taken:
+            world.clock.advance(1)
+            world.news.ring()
+            await asyncio.sleep(0.01)
+    running.cancel()
+    await asyncio.wait({running})
+
+
+def _raise() -> None:
+    raise StorageError
 
 
 # ---------------------------------------------------------------------------------------------- down, or poisoned

@@ -1,5 +1,6 @@
 """Nothing is sent to a URL but a challenge, until somebody there has answered it."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -13,10 +14,11 @@ from standardwebhooks import Webhook
 
 from tests.usecases.telling import Telling, telling
 from tracker.adapters.clock import SystemEntropy, SystemIds
-from tracker.domain.errors import InvalidRequestError, SubscriptionNotFoundError
+from tracker.domain.errors import InvalidRequestError, RateLimitedError, StorageError, SubscriptionNotFoundError
 from tracker.domain.subscription import Subscription, SubscriptionState
-from tracker.ports import Store
+from tracker.ports import Sender, Store
 from tracker.usecases.prove import Ownership
+from tracker.usecases.sparing import MOST, WITHIN_SECONDS
 from tracker.usecases.subscribe import SubscriptionChanges, SubscriptionRequest, Subscriptions
 
 PENDING, ACTIVE = SubscriptionState.PENDING, SubscriptionState.ACTIVE
@@ -233,3 +235,58 @@ async def test_a_pending_one_has_no_loop_and_gets_one_with_the_proof(
     assert set(world.notifier._loops) == {one.id}
     for loop in world.notifier._loops.values():
         loop.cancel()
+
+
+async def test_nobody_can_be_flooded_with_challenges(
+    world: Telling, subscriptions: Subscriptions, receiver: Receiver, ownership: Ownership
+) -> None:
+    receiver.echo = lambda _: ""
+    one, other = await made(subscriptions, receiver.url), await made(subscriptions, receiver.url)
+    for _ in range(MOST):
+        await ownership.challenge(one.id)
+    with pytest.raises(RateLimitedError) as caught:
+        await ownership.challenge(one.id)
+    assert caught.value.retry_after_seconds == WITHIN_SECONDS
+    assert len(receiver.challenges) == MOST
+    assert (await ownership.challenge_first(one)).state is PENDING  # given another URL, it is not posted to either
+    assert len(receiver.challenges) == MOST
+    await ownership.challenge(other.id)
+    world.clock.advance(WITHIN_SECONDS)
+    await ownership.challenge(one.id)
+    assert len(receiver.challenges) == MOST + 2
+
+
+async def test_a_database_that_goes_away_during_the_first_challenge_takes_no_secret_with_it(
+    world: Telling, subscriptions: Subscriptions, receiver: Receiver, ownership: Ownership, caplog: Any
+) -> None:
+    """Whoever subscribed got an error, and never the secret, which is shown once."""
+    one = await made(subscriptions, receiver.url)
+
+    def fail(name: str) -> None:
+        if name == "change_subscription":
+            raise StorageError
+
+    world.store.on_call = fail
+    assert await ownership.challenge_first(one) == one
+    assert "came to nothing" in caplog.text
+    world.store.on_call = lambda _: None
+    assert (await ownership.challenge(one.id)).state is ACTIVE
+
+
+async def test_who_subscribes_does_not_wait_for_a_slow_endpoint_whose_answer_counts_all_the_same(
+    subscriptions: Subscriptions, receiver: Receiver, ownership: Ownership
+) -> None:
+    one, gate = await made(subscriptions, receiver.url), asyncio.Event()
+    sender = ownership._sender
+
+    class Slow:
+        async def send(self, *args: Any) -> Any:
+            await gate.wait()
+            return await sender.send(*args)
+
+    ownership._sender = cast("Sender", Slow())
+    assert await ownership.challenge_first(one, 0.01) == one
+    gate.set()
+    async with asyncio.timeout(10):
+        while (await subscriptions.get(one.id)).state is PENDING:
+            await asyncio.sleep(0.01)

@@ -560,3 +560,82 @@ async def test_who_is_stopped_writes_down_what_was_taken(again: Retelling) -> No
     running.cancel()
     await asyncio.wait({running})
     assert len(again.world.subscriber.taken) <= 60 + MOST_AT_ONCE
+
+
+@pytest.mark.parametrize("is_another", [False, True])
+async def test_one_that_is_broken_off_again_and_again_tells_nothing_twice_and_comes_to_an_end(
+    again: Retelling, *, is_another: bool
+) -> None:
+    """What was settled behind an entry that waits was forgotten, and its tries too: it began anew with each break."""
+    await told_up_to(again, *range(100))
+    await again.give_up(3, 50)
+    again.world.subscriber.answer = lambda entry: 422 if int(entry["sequence"]) == 1 else 204
+    replay = await again.ask(from_sequence=1)
+
+    async def break_off() -> None:
+        if len(again.world.subscriber.posts) % 7 == 6:
+            await become(again, SubscriptionState.FAILING)
+
+    again.world.subscriber.before_answer = break_off
+    for _ in range(60):
+        before = len(again.world.subscriber.posts)
+        assert (await again.turns(15)).is_over
+        await become(again, SubscriptionState.ACTIVE)
+        if is_another:
+            again.restart()
+        if (await again.now(replay)).state.is_over:
+            break
+        assert len(again.world.subscriber.posts) > before
+    assert await again.counted(replay) == (99, 1, 0, "done")
+    assert sorted(again.world.subscriber.taken) == list(range(2, 101))
+    assert again.world.subscriber.tried.count(1) == 3
+    (lost,) = await again.replays.not_taken(await again.now(replay))
+    assert (lost.sequence, lost.attempts) == (1, 3)
+    assert again.world.dead_letters() == {}
+
+
+async def become(again: Retelling, state: SubscriptionState) -> None:
+    """What the loop that tells what is new finds out."""
+    changed = replace(await again.world.saved(), state=state)
+    assert await again.world.real_store.save_progress(Progress(subscription=changed))
+
+
+@pytest.mark.parametrize("answer", ["429:100", "503:100"])
+async def test_what_is_new_leaves_an_endpoint_alone_too_that_asked_a_replay_to_wait(
+    again: Retelling, answer: str
+) -> None:
+    """Only the replay waited; the stream posted on."""
+    world = again.world
+    await told_up_to(again, 1, 2)
+    await world.turn()
+    world.subscriber.answer = lambda entry: answer if "redelivered" in entry else 204
+    await again.ask(from_sequence=1)
+    await again.turn()
+    asked = len(world.subscriber.posts)
+    await world.append(3)
+    running = asyncio.create_task(world.notifier.run())
+    world.news.ring()
+    await asyncio.sleep(0.05)
+    world.clock.advance(99)
+    world.news.ring()
+    await asyncio.sleep(0.05)
+    assert len(world.subscriber.posts) == asked
+    world.clock.advance(1)
+    world.news.ring()
+    await until(lambda: 3 in world.subscriber.taken)
+    running.cancel()
+    await asyncio.wait({running})
+    assert (await world.saved()).state is SubscriptionState.ACTIVE
+
+
+async def test_who_just_begins_to_tell_what_is_new_knows_that_the_endpoint_asked_to_wait(again: Retelling) -> None:
+    world = again.world
+    await told_up_to(again, 1)
+    world.subscriber.answer = lambda entry: "429:100" if "redelivered" in entry else 204
+    await again.ask(from_sequence=1)
+    await again.turn()
+    await world.append(2)
+    assert (await world.turn()).next_at == world.clock.now() + timedelta(seconds=100)
+    world.clock.set(world.clock.now() - timedelta(days=10))  # by this clock it was not asked yet
+    await world.turn()
+    assert 2 in world.subscriber.taken

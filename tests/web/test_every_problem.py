@@ -6,6 +6,7 @@ What exactly provokes it, and what does not, is in the tests of each part.
 import io
 import sys
 from collections.abc import Awaitable, Callable
+from typing import Any, cast
 
 import pytest
 
@@ -13,15 +14,15 @@ from tests.adapters.hub.scripted_hub import says, says_json
 from tests.usecases.bench import CONSENT
 from tests.web.site import Said, Site
 from tracker.domain.replay import MOST_OPEN
+from tracker.ports import Delivery, Sender
+from tracker.usecases.sparing import MOST
 from tracker.web.problems import TITLES
 
 ONE = f"/v1/consents/demobank/{CONSENT}"
 JSON = {"Content-Type": "application/json"}
 REGISTRATION = {"provider": "demobank", "kind": "account-access", "consent_id": CONSENT}
 
-LATER = {
-    "rate_limited": 429,
-}
+LATER = {}
 """What the interface promises and no call of this step can answer."""
 
 
@@ -120,6 +121,23 @@ async def too_many_jobs(site: Site) -> Said:
     return await site.call("POST", f"{one}/replay", json={"sequence": 1})
 
 
+async def rate_limited(site: Site) -> Said:
+    one = await a_subscription(site)
+    site.tracker.services.pings._sender = cast("Sender", Silent())
+    for _ in range(MOST):
+        assert (await site.call("POST", f"{one}/test")).status == 200
+    said = await site.call("POST", f"{one}/test")
+    assert said.headers["Retry-After"] == "60"
+    return said
+
+
+class Silent:
+    """A sender that sends nothing."""
+
+    async def send(self, *_: Any) -> Delivery:
+        return Delivery(status=204)
+
+
 async def internal_error(site: Site) -> Said:
     await site.register()
     site.execute("UPDATE consent SET told_status = 'Nonsense'")
@@ -195,6 +213,7 @@ PROVOKED: dict[str, tuple[int, Callable[[Site], Awaitable[Said]]]] = {
     "subscription_polled": (409, subscription_polled),
     "not_resendable": (409, not_resendable),
     "too_many_jobs": (409, too_many_jobs),
+    "rate_limited": (429, rate_limited),
     "version_conflict": (412, version_conflict),
     "body_too_large": (
         413,

@@ -9,13 +9,16 @@ Spec: Standard Webhooks 1.0, "Webhook headers" and "Signature scheme"; CloudEven
 """
 
 import asyncio
+import hmac
 import logging
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
+from math import floor
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -159,7 +162,8 @@ class WebhookSender:
             headers |= self.signed_headers(subscription, entry_id, body, at)
             if traceparent is not None:
                 headers["traceparent"] = traceparent
-            return await self._authorized(subscription, headers, body, at, deadline)
+            send = self._attempt if subscription.sending.credentials is None else self._authorized
+            return await send(subscription, headers, body, at, deadline)
         except AccessTokenError as error:
             return _not_sent(f"No access token could be had for it. {error}")
         except TimeoutError:
@@ -189,8 +193,8 @@ class WebhookSender:
     ) -> Delivery:
         """Post with an access token, if it asks for one; with a new one, once, if that is refused."""
         credentials = subscription.sending.credentials
-        if credentials is None:
-            return await self._attempt(subscription, headers, body, at, deadline)
+        if credentials is None:  # it does not come here
+            raise ValueError("It asks for no access token.")
         delivery = Delivery(status=_UNAUTHORIZED)
         for _ in range(2):
             try:
@@ -248,14 +252,30 @@ def _not_sent(error: str) -> Delivery:
 
 
 def _signed_headers(secrets: Sequence[str], entry_id: str, body: bytes, at: datetime) -> dict[str, str]:
-    moment = at.astimezone(UTC)  # the library takes the digits for UTC, whatever zone they are in
-    text = body.decode()
+    timestamp = str(floor(at.timestamp()))
+    said = f"{entry_id}.{timestamp}.".encode() + body
     return {
         "Content-Type": "application/cloudevents+json",
         "webhook-id": entry_id,
-        "webhook-timestamp": str(int(moment.timestamp())),
-        "webhook-signature": " ".join(Webhook(secret).sign(entry_id, moment, text) for secret in secrets),
+        "webhook-timestamp": timestamp,
+        "webhook-signature": " ".join(f"v1,{_mac(secret, said)}" for secret in secrets),
     }
+
+
+def _mac(secret: str, said: bytes) -> str:
+    return b64encode(hmac.digest(_key(secret), said, "sha256")).decode()
+
+
+@lru_cache(maxsize=1024)
+def _key(secret: str) -> bytes:
+    """The bytes that a secret stands for. To take it apart at each post would cost as much as to sign.
+
+    Raises:
+        ValueError: It is none.
+        EmptyWebhookSecretError: It is empty.
+    """
+    Webhook(secret)
+    return b64decode(secret.removeprefix("whsec_") + "==")  # padding that it has already is passed over
 
 
 async def _drain(response: aiohttp.ClientResponse) -> bytes:

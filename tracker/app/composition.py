@@ -72,6 +72,7 @@ from tracker.usecases.returned_keys import ReturnedKeys
 from tracker.usecases.revoke import Revoker
 from tracker.usecases.shared_asks import SharedAsks, SharedRevocations
 from tracker.usecases.siblings import Siblings
+from tracker.usecases.sparing import Sparing
 from tracker.usecases.stream import StreamPorts
 from tracker.usecases.subscribe import Subscriptions
 from tracker.usecases.suspects import Suspects
@@ -272,6 +273,7 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
         believing = Believing(store, store.past, world.clock, consulting)
         feed = Feed(store, bells.journal, store.retention.journal_floor)
         audit = auditing(store, settings, keys.signers, world.clock, meters)
+        sparing = Sparing(world.clock)
         services = Services(
             clock=world.clock,
             ids=world.ids,
@@ -319,9 +321,11 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
                 max_events=settings.receiver.inbox_max_events,
             ),
             completions=Completions(store, office, bells.journal, trail),
-            resending=resending(store, watched_sender, world.clock, world.ids, world.entropy, bells.replays, again),
-            ownership=Ownership(store, watched_sender, world.clock, world.ids, world.entropy, bells.subscriptions),
-            pings=Pings(store, watched_sender, world.clock, world.ids),
+            resending=resending(store, watched_sender, world.clock, world.ids, world.entropy, bells, again),
+            ownership=Ownership(
+                store, watched_sender, world.clock, world.ids, world.entropy, bells.subscriptions, sparing
+            ),
+            pings=Pings(store, watched_sender, world.clock, world.ids, sparing),
             subscriptions=Subscriptions(
                 store=store,
                 clock=world.clock,

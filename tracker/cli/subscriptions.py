@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_CHALLENGE_SECONDS = 25.0
+"""A challenge takes 20 at most; the secret is shown whatever comes of it."""
+
 app = typer.Typer(help="Who is told of every move.", epilog="Example: tracker subscriptions list", no_args_is_help=True)
 
 
@@ -117,7 +120,7 @@ def add(
         )
         made = await tracker.services.subscriptions.add(request)
         if made.state.value == "pending":
-            made = await tracker.services.ownership.challenge(made.id)
+            made = await tracker.services.ownership.challenge_first(made, _CHALLENGE_SECONDS)
         return made, tracker.world.clock.now()
 
     made, now = do(deed, may_begin=True)
@@ -128,7 +131,9 @@ def add(
         return
     print(f"id      {made.id}" + ("" if made.is_polled else f"\nsecret  {made.secret}"))
     if made.state.value == "pending":
-        print_line(f"It is pending. {made.last_error} Then: tracker subscriptions challenge {made.id}")
+        print_line(
+            f"It is pending. {made.last_error or 'Its address is not proved.'} Then: tracker subscriptions challenge {made.id}"
+        )
 
 
 @app.command("list", epilog="Example: tracker subscriptions list")

@@ -31,6 +31,7 @@ TrackerError
 ├── NotResendableError            a subscriber that fetches: there is nobody to resend to
 ├── TooManyReplaysError           of this subscription enough replays wait
 ├── JournalTruncatedError         entries that old are not in the database any more
+├── RateLimitedError              that was asked for too often lately
 ├── InboxFullError                nothing can be admitted now
 ├── ConsentApiError               asking the holder failed
 │   ├── ConsentApiUnavailableError    time-out, 5xx, 429
@@ -181,6 +182,17 @@ class TooManyReplaysError(TrackerError):
     """So many replays of this subscription wait that it takes no more."""
 
     code = "too_many_jobs"
+
+
+class RateLimitedError(TrackerError):
+    """That was asked for too often lately."""
+
+    code = "rate_limited"
+    retryable = True
+
+    def __init__(self, retry_after_seconds: float) -> None:
+        super().__init__()
+        self.retry_after_seconds = retry_after_seconds
 
 
 class BrokerNotConfiguredError(TrackerError):

@@ -9,8 +9,8 @@ What is known of the past is the cursor and the dead letters. So `missing` can o
 has let pass is on no record, and is asked for by range.
 """
 
-from collections.abc import Collection
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
@@ -127,6 +127,8 @@ class Replay:
         tried_at: When that was last.
         next_attempt_at: When it is tried again.
         last_error: What is wrong, for people.
+        ahead: What is settled, and counted, behind `position`, while something before it is not.
+        tries: How often entries behind `position` were refused that are not settled.
     """
 
     id: str
@@ -147,6 +149,8 @@ class Replay:
     tried_at: datetime | None = None
     next_attempt_at: datetime | None = None
     last_error: str | None = None
+    ahead: frozenset[int] = frozenset()
+    tries: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,12 +233,31 @@ def ended(replay: Replay, state: ReplayState, now: datetime, *, error: str | Non
 
 
 def settled(
-    replay: Replay, *, position: int, done: Collection[int], failed: Collection[int], skipped: Collection[int]
+    replay: Replay,
+    *,
+    position: int,
+    ahead: Collection[int] = (),
+    tries: Mapping[int, int] | None = None,
+    done: Collection[int],
+    failed: Collection[int],
+    skipped: Collection[int],
 ) -> Replay:
-    """So many more are settled; everything up to a position is."""
+    """So many more are settled: everything up to a position, and some behind it.
+
+    Args:
+        replay: As it was.
+        position: Everything chosen up to here is settled.
+        ahead: What is settled behind that, by now.
+        tries: How often what is not was refused.
+        done: What was taken since the last time.
+        failed: What was refused for good since.
+        skipped: What was found not to be sent since.
+    """
     return replace(
         replay,
         position=max(replay.position, position),
+        ahead=frozenset(ahead),
+        tries=tries or {},
         done=replay.done + len(done),
         failed=replay.failed + len(failed),
         skipped=replay.skipped + len(skipped),

@@ -15,7 +15,7 @@ from tracker.domain.announced import DISABLED, NOTHING, Announced, next_step_at,
 from tracker.domain.breaker import BreakerState
 from tracker.domain.changed import changed
 from tracker.domain.completion import CompletionTerms
-from tracker.domain.manner import Manner
+from tracker.domain.manner import LONGEST_WAIT_DOWN, Manner
 from tracker.domain.pull import PollTerms
 from tracker.domain.sending import AS_USUAL, Sending
 
@@ -112,6 +112,9 @@ class Subscription:
         completion: What the subscriber must report as done; None: nothing.
         sending: How it wants to be told; a part of the terms.
         challenge: While it is pending, the SHA-256 of the text that was posted to its URL last, in hex; a part of the terms.
+        tried_at: While failing: when it was tried last; None: an older version did that.
+        held_at: When its endpoint last asked a replay to wait; the stream's own answers count in `next_attempt_at`.
+        held_until: Until when it wants to be left alone for that; written by who replays.
         locked: Why what is secret of it cannot be read here, for people; None: it can. It is not told by then, and this is found
             out at each reading, never written.
     """
@@ -140,6 +143,9 @@ class Subscription:
     completion: CompletionTerms | None = None
     sending: Sending = AS_USUAL
     challenge: str | None = None
+    tried_at: datetime | None = None
+    held_at: datetime | None = None
+    held_until: datetime | None = None
     locked: str | None = None
 
     @property
@@ -165,6 +171,12 @@ class Subscription:
             return BreakerState.CLOSED if self.state is SubscriptionState.ACTIVE else BreakerState.OPEN
         is_due = self.next_attempt_at is None or now >= self.next_attempt_at
         return BreakerState.HALF_OPEN if is_due else BreakerState.OPEN
+
+    def held_for(self, now: datetime) -> timedelta:
+        """How long its endpoint is still to be left alone, as a replay was asked; not at all by a clock set back behind that."""
+        if self.held_at is None or self.held_until is None or now < self.held_at - _CLOCKS_APART:
+            return timedelta()
+        return max(timedelta(), self.held_until - max(now, self.held_at))
 
     @property
     def disables_at(self) -> datetime | None:
@@ -206,6 +218,8 @@ class Parked:
 MOST_RETIRED_SECRETS: Final = 4
 """So many retired secrets sign beside the one in use: each is a signature more in a header."""
 
+_CLOCKS_APART: Final = timedelta(minutes=1)
+"""The clocks of two processes may differ by so much."""
 _UNTRIED: Final = 0.1
 """Whoever was not tried for such a part of the way to disablement is not disabled by the first try after it."""
 REFUSED_BY_ALL: Final = 10
@@ -228,6 +242,9 @@ def reachable(subscription: Subscription) -> Subscription:
         failures=0,
         next_attempt_at=None,
         last_error=None,
+        tried_at=None,
+        held_at=None,
+        held_until=None,
     )
 
 
@@ -274,7 +291,35 @@ def failing(
         failures=failures,
         next_attempt_at=now + wait,
         last_error=error,
+        tried_at=now,
     )
+
+
+def by_this_clock(subscription: Subscription, now: datetime, set_back: timedelta = timedelta()) -> Subscription:
+    """The subscription with nothing ahead that a clock has put there which was ahead itself.
+
+    What it waits for it waits for no longer than was meant when it was tried, and it has been failing since now at the latest.
+
+    Args:
+        subscription: As it was.
+        now: What our clock says.
+        set_back: By how much it was set back while we looked on: nothing waits longer for that.
+    """
+    since, tried_at, due_at = subscription.failing_since, subscription.tried_at, subscription.next_attempt_at
+    if since is not None and since > now:
+        told = subscription.announced
+        if told.failing_since == since:
+            told = replace(told, failing_since=now)
+        subscription = replace(subscription, failing_since=now, announced=told)
+    if due_at is None:
+        return subscription
+    if tried_at is None:  # all that is known is that no wait is longer than this
+        due_at = now if due_at - now > LONGEST_WAIT_DOWN + set_back else due_at - set_back
+    else:
+        meant = due_at - tried_at
+        due_at = min(due_at - set_back, now + meant)
+        tried_at = due_at - meant
+    return replace(subscription, next_attempt_at=due_at, tried_at=tried_at)
 
 
 def with_new_secret(subscription: Subscription, secret: str, now: datetime, overlap: timedelta) -> Subscription:
@@ -288,7 +333,9 @@ def with_new_secret(subscription: Subscription, secret: str, now: datetime, over
 
 def disabled(subscription: Subscription, *, error: str | None) -> Subscription:
     """Nothing is sent any more; the cursor stays where it is."""
-    return replace(subscription, state=SubscriptionState.DISABLED, next_attempt_at=None, last_error=error)
+    return replace(
+        subscription, state=SubscriptionState.DISABLED, next_attempt_at=None, tried_at=None, last_error=error
+    )
 
 
 def announced(subscription: Subscription, now: datetime) -> Subscription:

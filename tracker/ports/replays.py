@@ -23,12 +23,14 @@ class ReplayProgress:
         held: By what right it is written; None: nobody else can be at it.
         taken: Sequences that the endpoint took since the last time: none of them is a dead letter any more.
         not_taken: Entries that failed since.
+        asked_to_wait: When the endpoint asked to be left alone since, and until when; None: it did not.
     """
 
     replay: Replay
     held: Held | None = None
     taken: tuple[int, ...] = ()
     not_taken: tuple[NotTaken, ...] = ()
+    asked_to_wait: tuple[datetime, datetime] | None = None
 
 
 class ReplayBook(Protocol):

@@ -6,6 +6,7 @@ from typing import Protocol, TypeVar
 
 from tracker.domain.completion import Work
 from tracker.domain.consent import ProviderId, TrackingId
+from tracker.domain.errors import InconsistentRowError
 from tracker.domain.payment import Payment
 from tracker.domain.pull import Window
 from tracker.domain.schedule import Tempo
@@ -202,8 +203,20 @@ class Store(Inbox, AccessesOf, TreeStore, Protocol):
         version, or gone.
         """
 
-    async def overdue_work(self, now: datetime, limit: int, providers: Collection[str]) -> list[Work]:
-        """What is overdue and was not told, the longest overdue first; of these providers."""
+    async def overdue_work(
+        self, now: datetime, limit: int, providers: Collection[str], behind: int = 0
+    ) -> tuple[list[Work], list[InconsistentRowError]]:
+        """What is overdue and was not told, the longest overdue first; of these providers.
+
+        Args:
+            now: By this clock.
+            limit: At most so many rows.
+            providers: Of these.
+            behind: So many rows are passed over.
+
+        Returns:
+            What could be read, and what is wrong with the rows that could not; together they are as many as there were rows.
+        """
 
     async def work_of(self, subscription_id: str, wanted: WorkQuery) -> list[Work]:
         """A page of a subscriber's work."""

@@ -7,11 +7,12 @@ processes may take each step: whoever comes second changes nothing.
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
+from tracker.domain.changed import changed
 from tracker.domain.completion import Work
 from tracker.domain.consent import Channel, TrackingId
 from tracker.domain.errors import (
@@ -38,6 +39,7 @@ OVERDUE: Final = "subscription.completion_overdue"
 COMPLETED: Final = "subscription.completed"
 _PAGES_AT_ONCE = 20
 _TOLD_AT_ONCE = 100
+_PUT_OFF_SECONDS: Final = 300.0
 _AHEAD = timedelta(minutes=5)
 """A subscriber's clock may be so far ahead of ours."""
 
@@ -69,7 +71,7 @@ class Completions:
         self._office = office
         self._journal_bell = journal_bell
         self._trail = trail or Trail()
-        self._damaged: set[str] = set()  # of these consents it was said
+        self._damaged: dict[str, float] = {}  # of these rows it was said; until then they are not looked at again
 
     @property
     def now(self) -> datetime:
@@ -100,22 +102,36 @@ class Completions:
         known = [
             provider.id for provider in self._office.providers
         ]  # without its provider nothing can be told of a consent
-        while overdue := await self._store.overdue_work(self.now, _TOLD_AT_ONCE, known):
-            told = await self._tell(overdue)
+        passed_over = 0  # what stays where it is is not to keep what comes after it from being told
+        while True:
+            overdue, damaged = await self._store.overdue_work(self.now, _TOLD_AT_ONCE, known, passed_over)
+            for error in damaged:
+                self._put_off(error.row, error)
+            told = await self._tell([work for work in overdue if not self._is_put_off(work.tracking_id)])
             total += told
-            if not told or len(overdue) < _TOLD_AT_ONCE:
-                break
-        return total
+            passed_over += len(damaged) + len(overdue) - told
+            if len(overdue) + len(damaged) < _TOLD_AT_ONCE:
+                return total
+
+    def _is_put_off(self, row: str) -> bool:
+        return self._damaged.get(row, float("-inf")) > self._office.clock.monotonic()
+
+    def _put_off(self, row: str, error: InconsistentRowError) -> None:
+        """Say once that a row is damaged, and look at it again only after a while."""
+        if row not in self._damaged:
+            _log.error("%s It is left out until somebody mends it.", error)
+        if not self._is_put_off(row):
+            self._damaged[row] = self._office.clock.monotonic() + _PUT_OFF_SECONDS
 
     async def _tell(self, overdue: Sequence[Work]) -> int:
+        if not overdue:
+            return 0
         try:
             entries = await self._store.transact(partial(_tell_overdue, self._office, overdue))
         except InconsistentRowError as error:
             if len(overdue) > 1:  # one damaged consent is not to keep the others from being told
-                return sum([await self._tell([work]) for work in overdue])
-            if overdue[0].tracking_id not in self._damaged:
-                self._damaged.add(overdue[0].tracking_id)
-                _log.error("%s It is left out until somebody mends it.", error)
+                return sum([await self._tell([w]) for w in overdue if not self._is_put_off(w.tracking_id)])
+            self._put_off(overdue[0].tracking_id, error)
             return 0
         self._told(entries)
         return len(entries)
@@ -225,7 +241,12 @@ def _draft(
     time: datetime,
     proof: dict[str, str],
 ) -> Draft:
-    consent = recording.told_by_now(TrackingId(work.tracking_id))
+    consent = recording.current(TrackingId(work.tracking_id))
+    if office.providers.get(consent.provider) is None:
+        # Whether it is usable by now nobody can say who does not know its provider's rules; that something was done can be.
+        consent = changed(consent, told=replace(consent.told, usable=False))
+    else:
+        consent = recording.told_by_now(TrackingId(work.tracking_id))
     asked = {"subscription_id": work.subscription_id, "entry_id": work.entry_id, "sequence": f"{work.sequence:020d}"}
     return draft_of(
         office,

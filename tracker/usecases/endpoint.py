@@ -26,7 +26,6 @@ from enum import Enum, auto
 
 from tracker.domain import subscription as domain
 from tracker.domain.in_flight import InFlight
-from tracker.domain.manner import LONGEST_WAIT_DOWN
 from tracker.domain.subscription import REFUSED_BY_ALL, Subscription, SubscriptionState
 from tracker.ports import Clock, Delivery, Entropy
 from tracker.usecases.backlog import Backlog, Waiting
@@ -181,9 +180,7 @@ class Endpoint:
         """
         now, attempts = self._clock.now(), self.subscription.manner.attempts
         self._backlog.hurry(now, max(attempts.longest_wait_alone, _LONGEST_WAIT_FOR_PROOF))
-        if (due_at := self.subscription.next_attempt_at) is not None:
-            due_at = now if due_at - now > LONGEST_WAIT_DOWN + set_back else due_at - set_back
-            self.subscription = replace(self.subscription, next_attempt_at=due_at)
+        self.subscription = domain.by_this_clock(self.subscription, now, set_back)
 
     # ------------------------------------------------------------------------------------------ while it fails
 

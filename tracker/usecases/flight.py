@@ -8,6 +8,7 @@ from typing import Any
 from tracker.journal.entry import Entry
 from tracker.ports import Clock, Delivery
 from tracker.usecases.backlog import Waiting
+from tracker.usecases.wake import Bell
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class Flight:
         self._clock = clock
         self._under_way: dict[asyncio.Future[Delivery], tuple[Waiting, float]] = {}
         self._woken: asyncio.Future[None] | None = None
+        self._ring: asyncio.Future[None] | None = None
 
     def __len__(self) -> int:
         return len(self._under_way)
@@ -54,20 +56,24 @@ class Flight:
         self._under_way[task] = (waiting, self._clock.monotonic())
         task.add_done_callback(self._wake)
 
-    async def wait(self, ring: asyncio.Future[None], seconds: float) -> None:
-        """Wait for an answer, or for the ring, which is cancelled after that; at most so long."""
+    async def wait(self, bell: Bell, heard: int, seconds: float) -> None:
+        """Wait for an answer, or until a bell has rung more often than that; at most so long."""
         # One future for all of them: to listen to each anew, at each answer, costs as much as the rest of the loop.
-        self._woken = woken = asyncio.get_running_loop().create_future()
-        ring.add_done_callback(self._wake)
-        if any(task.done() for task in self._under_way):
-            woken.set_result(None)
+        loop = asyncio.get_running_loop()
+        self._woken = woken = loop.create_future()
+        if self._ring is None or self._ring.done():
+            self._ring = bell.next_ring(heard)
+            self._ring.add_done_callback(self._wake)
+        if bell.rings > heard or any(task.done() for task in self._under_way):
+            return
+        timer = loop.call_later(seconds, self._wake)
         try:
-            await asyncio.wait({woken}, timeout=seconds)
+            await woken
         finally:
             self._woken = None
-            ring.cancel()
+            timer.cancel()
 
-    def _wake(self, _: asyncio.Future[Any]) -> None:
+    def _wake(self, _: asyncio.Future[Any] | None = None) -> None:
         if self._woken is not None and not self._woken.done():
             self._woken.set_result(None)
 
@@ -86,7 +92,9 @@ class Flight:
         return landed
 
     async def abandon(self) -> None:
-        """Break off those that are still under way."""
+        """Break off those that are still under way; listen to nothing any more."""
+        if self._ring is not None:
+            self._ring.cancel()
         for task in self._under_way:
             task.cancel()
         if self._under_way:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from tracker.domain.errors import LeaseLostError, StorageError, SubscriptionNotFoundError
-from tracker.domain.subscription import SubscriptionState
+from tracker.domain.subscription import Subscription, SubscriptionState
 from tracker.ports import subscription_lease
 from tracker.usecases.leasing import Leasing
 from tracker.usecases.stream import Stream, StreamPorts, Turn
@@ -40,6 +40,9 @@ class Notifier:
         self._streams: dict[str, Stream] = {}
         self._loops: dict[str, asyncio.Task[None]] = {}
         self._versions: dict[str, int] = {}  # of the terms by which each loop tells
+        self._held: dict[
+            str, Subscription
+        ] = {}  # those whose endpoints asked somebody else to wait, as they were last read
         self._head = 0
 
     async def run(self) -> None:
@@ -94,7 +97,18 @@ class Notifier:
         if subscription is None or subscription.locked or subscription.state is SubscriptionState.PENDING:
             return None
         rows = await self._ports.store.parked(subscription_id)
-        return Stream(subscription, rows, self._ports, held, partial(self._is_ours, subscription_id))
+        self._note_held(subscription)
+        is_ours, held_for = partial(self._is_ours, subscription_id), partial(self._held_for, subscription_id)
+        return Stream(subscription, rows, self._ports, held, is_ours, held_for)
+
+    def _note_held(self, subscription: Subscription) -> None:
+        self._held.pop(subscription.id, None)
+        if subscription.held_until is not None:
+            self._held[subscription.id] = subscription
+
+    def _held_for(self, subscription_id: str, now: datetime) -> timedelta:
+        found = self._held.get(subscription_id)
+        return timedelta() if found is None else found.held_for(now)
 
     def _is_ours(self, subscription_id: str) -> bool:
         return self._leasing is None or subscription_lease(subscription_id) in self._leasing.held
@@ -103,6 +117,7 @@ class Notifier:
 
     async def _look_after_loops(self) -> None:
         subscriptions = await self._ports.store.subscriptions()
+        self._held = {found.id: found for found in subscriptions if found.held_until is not None}
         versions = {found.id: found.version for found in subscriptions}
         wanted = {found.id for found in subscriptions if found.is_told}
         # One that is disabled has just ended by itself, or is about to.
@@ -164,30 +179,32 @@ class Notifier:
         while True:
             try:
                 turn = await self.run_once(subscription_id)
-                failures, not_before = 0, None
+                failures, backoff = 0, timedelta()
             except Exception as error:  # noqa: BLE001 - whatever ails one loop is logged, and it goes on
                 failures += 1
                 is_away = isinstance(error, StorageError) and error.retryable
                 longest = _LONGEST_WITHOUT_DATABASE_SECONDS if is_away else _LONGEST_BACKOFF_SECONDS
                 backoff = timedelta(seconds=min(longest, 2 ** min(failures - 1, 10)))
-                not_before = self._ports.clock.now() + backoff
-                turn = Turn(next_at=not_before)
+                turn = Turn()
                 if is_away:
                     _log.warning("Telling subscription %s waits %s: %s", subscription_id, backoff, error)
                 else:
                     _log.exception("Telling subscription %s failed; it goes on in %s.", subscription_id, backoff)
             if turn.is_over:
                 return
-            await self._wait(turn.next_at, not_before)
+            await self._wait(turn.next_at, backoff.total_seconds())
 
-    async def _wait(self, next_at: datetime | None, not_before: datetime | None) -> None:
+    async def _wait(self, next_at: datetime | None, backoff_seconds: float) -> None:
         """Wait until something is due, or the bell rings, or for long enough; after an error until its time has come."""
         clock = self._ports.clock
         longest = _TURN_AT_LEAST_EVERY_SECONDS
+        not_before = clock.monotonic() + backoff_seconds  # however the clock is set meanwhile
         while True:
             seconds = longest if next_at is None else (next_at - clock.now()).total_seconds()
+            if backoff_seconds:
+                seconds = not_before - clock.monotonic()
             await self._ports.news.wait(min(longest, max(_SHORTEST_WAIT_SECONDS, seconds)))
-            if not_before is None or clock.now() >= not_before:
+            if clock.monotonic() >= not_before:
                 return
 
 

@@ -8,6 +8,7 @@ from typing import Final
 from tracker.domain.errors import SubscriptionNotFoundError, SubscriptionPolledError
 from tracker.journal.instant import rfc3339
 from tracker.ports import Clock, Delivery, Ids, Sender, Store
+from tracker.usecases.sparing import Sparing
 
 TYPE: Final = "subscription.test"
 """No entry is of this type, and a ping has no `sequence`: nobody can take it for one."""
@@ -31,11 +32,12 @@ class Pong:
 class Pings:
     """Sends pings."""
 
-    def __init__(self, store: Store, sender: Sender, clock: Clock, ids: Ids) -> None:
+    def __init__(self, store: Store, sender: Sender, clock: Clock, ids: Ids, sparing: Sparing | None = None) -> None:
         self._store = store
         self._sender = sender
         self._clock = clock
         self._ids = ids
+        self._sparing = sparing or Sparing(clock)
 
     async def ping(self, subscription_id: str) -> Pong:
         """Post a ping to a subscriber, whatever the subscription's state, and change nothing by what comes of it.
@@ -43,12 +45,14 @@ class Pings:
         Raises:
             SubscriptionNotFoundError: There is none of this id.
             SubscriptionPolledError: There is nowhere to post it to.
+            RateLimitedError: There were enough lately.
         """
         subscription = await self._store.get_subscription(subscription_id)
         if subscription is None:
             raise SubscriptionNotFoundError
         if subscription.is_polled:
             raise SubscriptionPolledError
+        self._sparing.spend(subscription_id)
         now, ping_id = self._clock.now(), self._ids.ordered()
         body = ping_body(subscription_id, ping_id, f"urn:uuid:{await self._store.journal_id()}", now)
         began = self._clock.monotonic()

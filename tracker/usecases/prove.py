@@ -6,8 +6,10 @@ somebody who never asked. The text is kept as a hash; who reads the database can
 Spec: CloudEvents HTTP 1.1 Web Hooks §4 has the reason (abuse protection); the form is that of a challenge and its echo.
 """
 
+import asyncio
 import hmac
 import json
+import logging
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,24 +21,64 @@ from tracker.domain.errors import InvalidRequestError, SubscriptionNotFoundError
 from tracker.domain.subscription import Subscription, SubscriptionState
 from tracker.journal.instant import rfc3339
 from tracker.ports import Clock, Delivery, Entropy, Ids, Sender, Store
+from tracker.usecases.sparing import Sparing
 from tracker.usecases.wake import Bell
 
 TYPE: Final = "subscription.challenge"
 """No entry is of this type, and a challenge has no `sequence`: nobody can take it for one."""
 
+ANSWERS_WITHIN_SECONDS: Final = 3.0
+"""Whoever made a subscription waits no longer for what comes of its first challenge; that itself may take longer."""
+
 _CHALLENGE_BYTES = 32
+_log = logging.getLogger(__name__)
 
 
 class Ownership:
     """Challenges the URLs of pending subscriptions, and takes the proof."""
 
-    def __init__(self, store: Store, sender: Sender, clock: Clock, ids: Ids, entropy: Entropy, changed: Bell) -> None:
+    def __init__(
+        self,
+        store: Store,
+        sender: Sender,
+        clock: Clock,
+        ids: Ids,
+        entropy: Entropy,
+        changed: Bell,
+        sparing: Sparing | None = None,
+    ) -> None:
         self._store = store
         self._sender = sender
         self._clock = clock
         self._ids = ids
         self._entropy = entropy
         self._changed = changed
+        self._sparing = sparing or Sparing(clock)
+        self._first: set[asyncio.Task[Subscription]] = set()
+
+    async def challenge_first(
+        self, pending: Subscription, within_seconds: float = ANSWERS_WITHIN_SECONDS
+    ) -> Subscription:
+        """Post a challenge to a URL that was just given, and say within a short time how it stands.
+
+        Whoever made the subscription is shown its secret once, with the answer to that: so this neither takes long nor fails. A
+        challenge that takes longer goes on by itself, and what comes of it is seen on the subscription.
+
+        Args:
+            pending: As it was stored.
+            within_seconds: How long to wait at most.
+        """
+        first = asyncio.create_task(self.challenge(pending.id), name=f"challenge {pending.id}")
+        self._first.add(first)
+        first.add_done_callback(self._ended)
+        await asyncio.wait({first}, timeout=within_seconds)
+        is_answered = first.done() and not first.cancelled() and first.exception() is None
+        return first.result() if is_answered else pending
+
+    def _ended(self, first: "asyncio.Task[Subscription]") -> None:
+        self._first.discard(first)
+        if not first.cancelled() and (error := first.exception()) is not None:
+            _log.warning("A first challenge came to nothing: %s", error)
 
     async def challenge(self, subscription_id: str) -> Subscription:
         """Post a new challenge to a pending subscription's URL; it is active from when the answer has it in it.
@@ -46,7 +88,11 @@ class Ownership:
 
         Raises:
             SubscriptionNotFoundError: There is none of this id.
+            RateLimitedError: There were enough lately.
         """
+        found = await self._store.get_subscription(subscription_id)
+        if found is not None and found.state is SubscriptionState.PENDING:
+            self._sparing.spend(subscription_id)
         text = urlsafe_b64encode(self._entropy.token(_CHALLENGE_BYTES)).rstrip(b"=").decode()
         asked = await self._alter(subscription_id, lambda before: replace(before, challenge=_hash(text)))
         if asked.state is not SubscriptionState.PENDING:

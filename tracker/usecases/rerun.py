@@ -1,9 +1,12 @@
 """One replay at work.
 
 It takes a window out of what was chosen, posts it in the order of each consent, a few at once, and writes down how far it came
-when all of the window is settled. A crash in between means that this window is told again.
+at least every second. A crash in between means that what was told since is told again, which is never more than the window.
+What is settled behind an entry that still waits is written down too: however often a replay is broken off, none of it is
+told again, and the tries of what is refused go on being counted.
 
-Its answers say nothing to the stream that tells what is new, and it waits for nobody but its own endpoint. A refusal is about
+Its answers say nothing to the stream that tells what is new, but that the endpoint asks to be left alone (`Retry-After`): that
+is written down for both. It waits for nobody but its own endpoint. A refusal is about
 the entry if it means "this body", if anything passed since, or if there is nothing left to try but what was refused before and
 the endpoint answers. Else it may be about the endpoint, and then no try is counted: the replay waits, ever longer, and tries two.
 """
@@ -12,9 +15,8 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from datetime import timedelta
-from enum import Enum, auto
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Final
 
 from tracker.domain import replay as domain
@@ -24,13 +26,15 @@ from tracker.domain.subscription import Subscription, SubscriptionState
 from tracker.journal.entry import Entry
 from tracker.ports import Clock, Delivery, Entropy, Held, ReplayBook, ReplayProgress, Sender, Store
 from tracker.usecases.announcing import is_about
+from tracker.usecases.chosen import Chosen, Outcome
 from tracker.usecases.pace import Pace
 from tracker.usecases.stream import Turn
+from tracker.usecases.wake import Bell
 
 _log = logging.getLogger(__name__)
 
 WINDOW: Final = 32
-"""So many entries are settled before it is written down; so many may be told twice after a crash."""
+"""So many entries are in hand at a time; so many may be told twice after a crash."""
 MOST_AT_ONCE: Final = 4
 """So many posts are under way at a time, beside those of what is new."""
 _PAGE = 256
@@ -49,6 +53,7 @@ class ReplayPorts:
 
     Attributes:
         grace_seconds: What posts under way get to finish when we stop.
+        subscriptions_changed: Rung when an endpoint asked to be left alone: what is new waits for that too.
     """
 
     store: Store
@@ -57,26 +62,7 @@ class ReplayPorts:
     clock: Clock
     entropy: Entropy
     grace_seconds: float = 5.0
-
-
-class _Outcome(Enum):
-    DONE = auto()
-    FAILED = auto()
-    SKIPPED = auto()
-
-
-@dataclass(slots=True, eq=False)
-class _Chosen:
-    """An entry of the window. Times are of the clock that is never set."""
-
-    sequence: int
-    entry: Entry | None = None
-    outcome: _Outcome | None = None
-    tries: int = 0
-    due_at: float = 0.0
-    suspected_at: float | None = None
-    error: str | None = None
-    answer: str | None = None
+    subscriptions_changed: Bell = field(default_factory=Bell)
 
 
 class Rerun:
@@ -102,13 +88,14 @@ class Rerun:
         self._held = held
         self._is_ours = is_ours
         self._replay = self._saved = replay
-        self._window: deque[_Chosen] = deque()
+        self._window: deque[Chosen] = deque()
         self._is_exhausted = False
         self._pace = Pace(replay.per_second, is_used_up=replay.started_at is not None, now=now)
         self._resume_at = now + domain.left_to_wait(replay, ports.clock.now()).total_seconds()
         self._may_go_on_early = False
         self._posted_at = self._saved_at = now
         self._passed_at = float("-inf")
+        self._asked_to_wait: tuple[datetime, datetime] | None = None  # and not written yet
 
     async def turn(self) -> Turn:
         """Do all that can be done now. It is over when the replay is, when it is somebody else's, and when nothing may be sent.
@@ -123,7 +110,7 @@ class Rerun:
                 return Turn(is_over=True)
             current = await self._ports.book.get(self._replay.subscription_id, self._replay.id)
             if current is None or current.state.is_over:
-                await self._save(everything=True)
+                await self._save()
                 return Turn(is_over=True)
             if not subscription.is_told or subscription.state is not SubscriptionState.ACTIVE:
                 await self._save()
@@ -143,7 +130,7 @@ class Rerun:
                 raise LeaseLostError
             await self._post(subscription, self._next_batch())
             if self._replay.state.is_over:
-                await self._save(everything=True)
+                await self._save()
                 return Turn(is_over=True)
 
     async def leave(self) -> None:
@@ -168,11 +155,12 @@ class Rerun:
         for sequence in sequences:
             chosen = self._looked_at(sequence, entries.get(sequence), subscription, is_parked=sequence in parked)
             self._window.append(chosen)
-            wanted += chosen.outcome is None
+            # What was settled before counts too: otherwise more and more would lie behind one that waits.
+            wanted += chosen.outcome is None or chosen.is_counted
             if wanted == WINDOW and sequence != sequences[-1]:
                 self._is_exhausted = False  # the rest of the page is read again
                 break
-        if not wanted:
+        if all(chosen.outcome is not None for chosen in self._window):
             await self._save()
 
     async def _choose(self) -> list[int]:
@@ -181,26 +169,29 @@ class Rerun:
             return await self._ports.book.given_up(self._replay.subscription_id, selection, after, _PAGE)
         return list(selection.named_after(after, _PAGE))
 
-    def _looked_at(self, sequence: int, entry: Entry | None, subscription: Subscription, *, is_parked: bool) -> _Chosen:
+    def _looked_at(self, sequence: int, entry: Entry | None, subscription: Subscription, *, is_parked: bool) -> Chosen:
+        if sequence in self._replay.ahead:
+            return Chosen(sequence, entry, outcome=Outcome.SKIPPED, is_counted=True)
         if entry is None:
             lost = "No longer in the journal."
-            return _Chosen(sequence, outcome=_Outcome.FAILED, error=lost)
+            return Chosen(sequence, outcome=Outcome.FAILED, error=lost)
         is_wanted = _hears(subscription, entry) and not is_parked
-        return _Chosen(sequence, entry, outcome=None if is_wanted else _Outcome.SKIPPED)
+        tries = self._replay.tries.get(sequence, 0)
+        return Chosen(sequence, entry, outcome=None if is_wanted else Outcome.SKIPPED, tries=tries)
 
     async def _let_go_of_unheard(self, subscription: Subscription) -> bool:
         """Skip what the terms have come to forbid since it was chosen; whether that settles the window."""
         for chosen in self._window:
             if chosen.outcome is None and chosen.entry is not None and not _hears(subscription, chosen.entry):
-                chosen.outcome = _Outcome.SKIPPED
+                chosen.outcome = Outcome.SKIPPED
         if not self._window or not all(chosen.outcome is not None for chosen in self._window):
             return False
         await self._save()
         return True
 
-    def _heads(self) -> list[_Chosen]:
+    def _heads(self) -> list[Chosen]:
         """The first of each consent in the window that is not settled."""
-        heads: dict[str, _Chosen] = {}
+        heads: dict[str, Chosen] = {}
         for chosen in self._window:
             if chosen.outcome is None and chosen.entry is not None:
                 heads.setdefault(chosen.entry.lane, chosen)
@@ -211,9 +202,10 @@ class Rerun:
         if self._may_go_on_early and tried_at is not None and told_at is not None and told_at > tried_at:
             self._resume_at = now  # what is new has passed: it works
         due = min((head.due_at for head in self._heads()), default=now)
-        return max(self._resume_at - now, due - now, self._pace.wait(now))
+        held = subscription.held_for(self._ports.clock.now()).total_seconds()
+        return max(self._resume_at - now, due - now, self._pace.wait(now), held)
 
-    def _next_batch(self) -> list[tuple[_Chosen, Entry]]:
+    def _next_batch(self) -> list[tuple[Chosen, Entry]]:
         now = self._ports.clock.monotonic()
         due = [head for head in self._heads() if head.due_at <= now]
         most = min(MOST_AT_ONCE, self._pace.room(now))
@@ -228,12 +220,12 @@ class Rerun:
 
     # ------------------------------------------------------------------------------------------ posting
 
-    async def _post(self, subscription: Subscription, batch: list[tuple[_Chosen, Entry]]) -> None:
+    async def _post(self, subscription: Subscription, batch: list[tuple[Chosen, Entry]]) -> None:
         now, self._posted_at = self._ports.clock.now(), self._ports.clock.monotonic()
         self._replay = domain.begun(self._replay, now)
         if self._saved.started_at is None:
             await self._save()  # whoever goes on after us must not take the rate for unused
-        flying: dict[asyncio.Future[Delivery], _Chosen] = {}
+        flying: dict[asyncio.Future[Delivery], Chosen] = {}
         for chosen, entry in batch:
             self._pace.begin(self._ports.clock.monotonic())
             body = entry.told(with_private=subscription.include_private, redelivered=True)
@@ -252,12 +244,12 @@ class Rerun:
         if is_time or self._replay != self._saved or all(chosen.outcome is not None for chosen in self._window):
             await self._save()
 
-    def _hear(self, flying: dict[asyncio.Future[Delivery], _Chosen], subscription: Subscription) -> None:
+    def _hear(self, flying: dict[asyncio.Future[Delivery], Chosen], subscription: Subscription) -> None:
         """Take in the answers that are there."""
         answers = [(chosen, post.result()) for post, chosen in flying.items() if post.done() and not post.cancelled()]
         for chosen, delivery in answers:
             if delivery.delivered:
-                chosen.outcome = _Outcome.DONE
+                chosen.outcome = Outcome.DONE
                 self._passed_at = self._ports.clock.monotonic()
                 self._replay, self._resume_at = domain.reachable(self._replay), 0.0
         refused = [(chosen, delivery) for chosen, delivery in answers if not delivery.delivered]
@@ -272,10 +264,12 @@ class Rerun:
             for chosen, delivery in refused
             if not _asks_to_wait(delivery) and not self._refuse(chosen, delivery, subscription)
         ]
-        for delivery in (pauses or suspected)[:1]:
-            self._put_off(delivery)
+        if pauses:
+            self._put_off(max(pauses, key=lambda delivery: delivery.retry_after_seconds or 0))
+        elif suspected:
+            self._put_off(suspected[0])
 
-    def _refuse(self, chosen: _Chosen, delivery: Delivery, subscription: Subscription) -> bool:
+    def _refuse(self, chosen: Chosen, delivery: Delivery, subscription: Subscription) -> bool:
         """Count a refusal as one of the entry's few tries, if that is what it is about."""
         now = self._ports.clock.monotonic()
         if not self._is_about_entry(chosen, delivery, subscription):
@@ -285,12 +279,12 @@ class Rerun:
         chosen.error, chosen.answer = delivery.error, delivery.shown_answer
         pause = domain.retry_entry(chosen.tries)
         if pause is None:
-            chosen.outcome = _Outcome.FAILED
+            chosen.outcome = Outcome.FAILED
         else:
             chosen.due_at = now + pause.total_seconds()
         return True
 
-    def _is_about_entry(self, chosen: _Chosen, delivery: Delivery, subscription: Subscription) -> bool:
+    def _is_about_entry(self, chosen: Chosen, delivery: Delivery, subscription: Subscription) -> bool:
         now, since = self._ports.clock.monotonic(), chosen.suspected_at
         if delivery.status in _THIS_BODY or self._passed_at >= (self._posted_at if since is None else since):
             return True
@@ -309,49 +303,52 @@ class Rerun:
         left = domain.left_to_wait(self._replay, now).total_seconds()
         self._resume_at = self._ports.clock.monotonic() + left
         self._may_go_on_early = asked is None
+        if asked:
+            self._asked_to_wait = now, now + timedelta(seconds=asked)
 
     # ------------------------------------------------------------------------------------------ writing down
 
     async def _end(self, state: ReplayState) -> None:
         now = self._ports.clock.now()
         self._replay = domain.ended(domain.begun(self._replay, now), state, now)
-        await self._save(everything=True)
+        await self._save()
 
-    async def _save(self, *, everything: bool = False) -> None:
-        """Write how far we have come, if there is anything to write.
-
-        Args:
-            everything: Nothing comes after this: what is settled is counted, also behind what is not.
-        """
+    async def _save(self) -> None:
+        """Write how far we have come, if there is anything to write."""
         window = deque(self._window)
-        over: list[_Chosen] = []
+        over = [chosen for chosen in window if chosen.outcome is not None and not chosen.is_counted]
+        position = self._replay.position
         while window and window[0].outcome is not None:
-            over.append(window.popleft())
-        position = over[-1].sequence if over else self._replay.position
-        if everything:
-            over += [chosen for chosen in window if chosen.outcome is not None]
-            window.clear()
+            position = window.popleft().sequence
         counted = domain.settled(
             self._replay,
             position=position,
-            done=_sequences(over, _Outcome.DONE),
-            failed=_sequences(over, _Outcome.FAILED),
-            skipped=_sequences(over, _Outcome.SKIPPED),
+            ahead=[chosen.sequence for chosen in window if chosen.outcome is not None],
+            tries={chosen.sequence: chosen.tries for chosen in window if chosen.outcome is None and chosen.tries},
+            done=_sequences(over, Outcome.DONE),
+            failed=_sequences(over, Outcome.FAILED),
+            skipped=_sequences(over, Outcome.SKIPPED),
         )
         if counted == self._saved:
             return
         progress = ReplayProgress(
             replay=counted,
             held=self._held,
-            taken=_sequences(over, _Outcome.DONE),
-            not_taken=tuple(self._not_taken(chosen) for chosen in over if chosen.outcome is _Outcome.FAILED),
+            taken=_sequences(over, Outcome.DONE),
+            not_taken=tuple(self._not_taken(chosen) for chosen in over if chosen.outcome is Outcome.FAILED),
+            asked_to_wait=self._asked_to_wait,
         )
         await self._ports.book.save(progress)  # that it was cancelled is seen before anything more is sent
+        if self._asked_to_wait is not None:
+            self._ports.subscriptions_changed.ring()
+            self._asked_to_wait = None
         self._replay = self._saved = counted
         self._saved_at = self._ports.clock.monotonic()
+        for chosen in over:
+            chosen.is_counted = True
         self._window = window
 
-    def _not_taken(self, chosen: _Chosen) -> NotTaken:
+    def _not_taken(self, chosen: Chosen) -> NotTaken:
         return NotTaken(
             sequence=chosen.sequence,
             tracking_id="" if chosen.entry is None else chosen.entry.lane,
@@ -373,7 +370,7 @@ def _asks_to_wait(delivery: Delivery) -> bool:
     return not is_about_body and (delivery.status == _TOO_FAST or delivery.retry_after_seconds is not None)
 
 
-def _sequences(settled: Iterable[_Chosen], outcome: _Outcome) -> tuple[int, ...]:
+def _sequences(settled: Iterable[Chosen], outcome: Outcome) -> tuple[int, ...]:
     return tuple(chosen.sequence for chosen in settled if chosen.outcome is outcome)
 
 

@@ -80,6 +80,7 @@ class Stream:
         ports: StreamPorts,
         held: Held | None = None,
         is_ours: Callable[[], bool] = lambda: True,
+        held_for: Callable[[datetime], timedelta] = lambda _: timedelta(),
     ) -> None:
         """Begin where the subscription stands.
 
@@ -89,8 +90,10 @@ class Stream:
             ports: What there is to work with.
             held: By what right; None: no other process can be at it.
             is_ours: Whether that right lasts, as far as this process can tell.
+            held_for: How long from now the endpoint is to be left alone, as somebody else was asked.
         """
         self._ports = ports
+        self._held_for = held_for
         self._is_ours = is_ours
         self._held = held
         self._backlog = Backlog(
@@ -116,7 +119,7 @@ class Stream:
         self._heard = -1
         self._mind_the_clock()
         try:
-            if self._endpoint.state is SubscriptionState.FAILING:
+            if self._endpoint.state is SubscriptionState.FAILING and not self._is_held:
                 await self._fill()
                 await self._probe()
             if self._endpoint.state is SubscriptionState.ACTIVE:
@@ -130,7 +133,7 @@ class Stream:
                 return Turn(self._next_at())
             case SubscriptionState.FAILING:
                 try_at = self._endpoint.subscription.next_attempt_at if self._backlog.heads() else None
-                return Turn(_first(try_at, next_announcement_at(self._endpoint.subscription)))
+                return Turn(_first(self._held_until or try_at, next_announcement_at(self._endpoint.subscription)))
             case SubscriptionState.DISABLED | SubscriptionState.PENDING:
                 return Turn(is_over=True)
 
@@ -139,10 +142,20 @@ class Stream:
         await self._save_before_leaving()
 
     def _next_at(self) -> datetime | None:
-        due_at = self._backlog.next_due_at()
+        due_at = self._held_until or self._backlog.next_due_at()
         if not self._landed:
             return due_at
         return _first(due_at, self._saved_at + _SAVE_AFTER)
+
+    @property
+    def _is_held(self) -> bool:
+        return self._held_for(self._ports.clock.now()) > timedelta()
+
+    @property
+    def _held_until(self) -> datetime | None:
+        now = self._ports.clock.now()
+        held = self._held_for(now)
+        return now + held if held > timedelta() else None
 
     def _mind_the_clock(self) -> None:
         """See that nothing waits for what an earlier clock said: on a first turn, and when the clock was set back."""
@@ -188,14 +201,14 @@ class Stream:
         try:
             while True:
                 rings = self._ports.news.rings
-                if self._endpoint.may_start:
+                if self._endpoint.may_start and not self._is_held:
                     await self._fill()
                     self._require_ours()
                     await self._start(flight)
                 if not flight:
                     break
                 # New entries must not wait for an endpoint that takes its time over others.
-                await flight.wait(self._ports.news.next_ring(rings), _LOOK_AGAIN_SECONDS)
+                await flight.wait(self._ports.news, rings, _LOOK_AGAIN_SECONDS)
                 await self._land(flight)
         except asyncio.CancelledError:
             await flight.wait_for_all(self._ports.grace_seconds)

@@ -93,6 +93,8 @@ class Trail:
 
     def told(self, subscription_id: str, entry_id: str, delivery: Delivery) -> None:
         """Say that a subscriber was told of an entry, or was not."""
+        if not _log.isEnabledFor(logging.INFO):
+            return
         interaction_id = self.of(entry_id)
         known = {"entry_id": entry_id, "subscription": subscription_id, "interaction_id": interaction_id}
         if delivery.delivered:

@@ -9,7 +9,7 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 from pydantic import ValidationError
 
-from tracker.domain.errors import ConsentApiUnavailableError, StorageError, TrackerError
+from tracker.domain.errors import ConsentApiUnavailableError, RateLimitedError, StorageError, TrackerError
 
 _log = logging.getLogger(__name__)
 
@@ -48,6 +48,7 @@ TITLES: Mapping[str, tuple[int, str]] = MappingProxyType(
         "extra_not_installed": (422, "The service lacks what this needs"),
         "cosignature_refused": (422, "No witness that is configured has signed this checkpoint"),
         "cursor_invalid": (422, "The cursor is not one of this list"),
+        "rate_limited": (429, "That was asked for too often lately"),
         "internal_error": (500, "Something went wrong on our side"),
         "journal_forked": (500, "The journal does not begin with what was signed of it before"),
         "holder_refused": (502, "The holder refused to answer us, or to do it"),
@@ -72,7 +73,7 @@ _OF_ERRORS = {
     "tree_torn": "journal_forked",
     "row_inconsistent": "internal_error",
 }
-_RETRY_AFTER_SECONDS = {"holder_unavailable": 5, "not_ready": 1}
+_RETRY_AFTER_SECONDS = {"rate_limited": 60, "holder_unavailable": 5, "not_ready": 1}
 _NOT_FOR_CALLERS = frozenset({"internal_error", "not_ready"})
 
 
@@ -182,7 +183,7 @@ def of_error(error: TrackerError) -> Problem:
         detail = str(error)
     headers: dict[str, str] = {}
     if code in _RETRY_AFTER_SECONDS:
-        asked = error.retry_after_seconds if isinstance(error, ConsentApiUnavailableError) else None
+        asked = error.retry_after_seconds if isinstance(error, ConsentApiUnavailableError | RateLimitedError) else None
         seconds = _RETRY_AFTER_SECONDS[code] if asked is None else max(1, round(asked))
         headers[str(hdrs.RETRY_AFTER)] = str(seconds)
     return Problem(code, detail, headers=headers)

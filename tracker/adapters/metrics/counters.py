@@ -65,6 +65,7 @@ class Counters:
         self._notifications = Counter(
             "tracker_notifications", "Notifications posted, by what came of it.", ["outcome"], registry=registry
         )
+        self._notification_of = cache(self._notifications.labels)
         self._notification_seconds = Histogram(
             "tracker_notification_seconds", "Time to a subscriber's answer.", buckets=_REMOTE, registry=registry
         )
@@ -112,5 +113,5 @@ class Counters:
 
     def subscriber_told(self, *, outcome: str, seconds: float) -> None:
         """A notification was posted."""
-        self._notifications.labels(outcome).inc()
+        self._notification_of(outcome).inc()
         self._notification_seconds.observe(max(0.0, seconds))

@@ -12,6 +12,7 @@ from tracker.adapters.store.differences import upsert
 from tracker.adapters.store.rows.reading import Values, consistent
 from tracker.adapters.store.subscription_tables import subscription
 from tracker.domain.completion import Work, WorkStatus
+from tracker.domain.errors import InconsistentRowError
 from tracker.domain.subscription import Subscription
 from tracker.ports import WorkKey, WorkQuery
 
@@ -48,10 +49,20 @@ def save_watch(connection: Connection, of: Subscription, before: int | None, upt
     return True
 
 
-def overdue(connection: Connection, now: datetime, limit: int, providers: Collection[str]) -> list[Work]:
-    """What is overdue and was not told, the longest overdue first; of these providers."""
+def overdue(
+    connection: Connection, now: datetime, limit: int, providers: Collection[str], behind: int
+) -> tuple[list[Work], list[InconsistentRowError]]:
+    """What is overdue and was not told, the longest overdue first; of these providers. And what is wrong with damaged rows."""
     query = select(completion).where(*_UNTOLD, completion.c.due_at <= now, completion.c.provider.in_(sorted(providers)))
-    return rows.sorted_out(connection.execute(query.order_by(completion.c.due_at).limit(limit)), _to_work)[0]
+    in_order = query.order_by(completion.c.due_at, *completion.primary_key).limit(limit).offset(behind)
+    found: list[Work] = []
+    damaged: list[InconsistentRowError] = []
+    for row in connection.execute(in_order):
+        try:
+            found.append(_to_work(row))
+        except InconsistentRowError as error:
+            damaged.append(error)
+    return found, damaged
 
 
 def listed(connection: Connection, subscription_id: str, wanted: WorkQuery) -> list[Work]:

@@ -28,6 +28,7 @@ replay = Table(
     Column("tried_at", Instant),
     Column("next_attempt_at", Instant),
     Column("last_error", Text),
+    Column("ahead", Json),
     Index("ix_replay_subscription_id_id", "subscription_id", "id"),
     # Whether there is anything to do is asked every second; how many are over does not count.
     Index("ix_replay_open", "subscription_id", sqlite_where=_IS_OPEN, postgresql_where=_IS_OPEN),

@@ -1,5 +1,6 @@
 """Replays in the database. Implements `ports.ReplayBook`."""
 
+import logging
 from collections.abc import Callable, Collection
 from datetime import datetime
 from functools import partial
@@ -14,12 +15,13 @@ from tracker.adapters.store.rows.reading import Values, sorted_out
 from tracker.adapters.store.rows.replay import not_taken_values, replay_values, to_not_taken, to_replay
 from tracker.adapters.store.subscription_tables import dead_letter, parked, subscription
 from tracker.adapters.store.tables import entry, journal, lease
-from tracker.domain.errors import SubscriptionNotFoundError
+from tracker.domain.errors import InconsistentRowError, SubscriptionNotFoundError
 from tracker.domain.replay import KEPT_FOR, MOST_LISTED, MOST_OPEN, MOST_OVER, NotTaken, Replay, Selection
 from tracker.domain.subscription import SubscriptionState
 from tracker.ports import ReplayProgress, replay_lease
 
 T = TypeVar("T")
+_log = logging.getLogger(__name__)
 
 _COUNTS = ("position", "done", "failed", "skipped")
 _FIXED = ("id", "subscription_id", "selection", "per_second", "total", "created_at")
@@ -36,6 +38,7 @@ class SqlReplays:
 
     def __init__(self, database: _Database) -> None:
         self._database = database
+        self._damaged: set[str] = set()  # of these it was said
 
     async def _write(self, work: Callable[[Connection], T]) -> T:
         return await self._database.write(lambda connection: (work(connection), None))
@@ -75,10 +78,15 @@ class SqlReplays:
         return await self._database.read(lambda connection: list(connection.execute(query).scalars()))
 
     async def next_of(self, subscription_id: str) -> Replay | None:
-        """The open replay whose turn it is."""
+        """The open replay whose turn it is; one that cannot be read does not hold up those after it."""
         mine = replay.c.subscription_id == subscription_id, replay.c.finished_at.is_(None)
-        query = select(replay).where(*mine).order_by(replay.c.id).limit(1)
-        return await self._database.read(partial(_one, query=query))
+        query = select(replay).where(*mine).order_by(replay.c.id).limit(MOST_OPEN)
+        found, damaged = await self._database.read(partial(_first_readable, query=query))
+        for error in damaged:
+            if error.row not in self._damaged:
+                self._damaged.add(error.row)
+                _log.error("%s It is left out until somebody mends it.", error)
+        return found
 
     async def given_up(self, subscription_id: str, selection: Selection, after: int, limit: int) -> list[int]:
         """Dead letters that are chosen behind a sequence."""
@@ -112,6 +120,16 @@ class SqlReplays:
 def _one(connection: Connection, query: Select[Any]) -> Replay | None:
     row = connection.execute(query).one_or_none()
     return None if row is None else to_replay(row)
+
+
+def _first_readable(connection: Connection, query: Select[Any]) -> tuple[Replay | None, list[InconsistentRowError]]:
+    damaged: list[InconsistentRowError] = []
+    for row in connection.execute(query):
+        try:
+            return to_replay(row), damaged
+        except InconsistentRowError as error:
+            damaged.append(error)
+    return None, damaged
 
 
 def _add(connection: Connection, new: Replay) -> bool:
@@ -173,6 +191,14 @@ def _save(connection: Connection, progress: ReplayProgress) -> bool:
 
 
 def _write_outcomes(connection: Connection, progress: ReplayProgress) -> None:
+    if progress.asked_to_wait is not None:
+        at, until = progress.asked_to_wait
+        # What was asked for by a clock that was ahead does not count; else whoever wants to wait longer is obeyed.
+        is_later = or_(
+            subscription.c.held_until.is_(None), subscription.c.held_until < until, subscription.c.held_at > at
+        )
+        held = update(subscription).where(subscription.c.id == progress.replay.subscription_id, is_later)
+        connection.execute(held.values(held_at=at, held_until=until))
     lost = dead_letter.c.subscription_id == progress.replay.subscription_id
     if progress.taken:
         connection.execute(delete(dead_letter).where(lost, dead_letter.c.sequence.in_(progress.taken)))

@@ -7,6 +7,7 @@ from functools import partial
 from tracker.adapters.store import completions, pulls
 from tracker.adapters.store.database import Database
 from tracker.domain.completion import Work
+from tracker.domain.errors import InconsistentRowError
 from tracker.domain.pull import Window
 from tracker.domain.subscription import Subscription
 from tracker.ports import Pulled, WorkKey, WorkQuery
@@ -41,9 +42,12 @@ class SubscriberStore:
             lambda connection: (completions.save_watch(connection, subscription, before, upto, due), None)
         )
 
-    async def overdue_work(self, now: datetime, limit: int, providers: Collection[str]) -> list[Work]:
-        """What is overdue and was not told."""
-        return await self._database.read(partial(completions.overdue, now=now, limit=limit, providers=providers))
+    async def overdue_work(
+        self, now: datetime, limit: int, providers: Collection[str], behind: int = 0
+    ) -> tuple[list[Work], list[InconsistentRowError]]:
+        """What is overdue and was not told, and what is wrong with what cannot be read."""
+        found = partial(completions.overdue, now=now, limit=limit, providers=providers, behind=behind)
+        return await self._database.read(found)
 
     async def work_of(self, subscription_id: str, wanted: WorkQuery) -> list[Work]:
         """A page of a subscriber's work."""

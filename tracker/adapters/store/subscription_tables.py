@@ -33,6 +33,9 @@ subscription = Table(
     Column("completion", Json),
     Column("sending", Json),
     Column("challenge", String(64)),
+    Column("tried_at", Instant),
+    Column("held_at", Instant),
+    Column("held_until", Instant),
 )
 parked = Table(
     "parked",

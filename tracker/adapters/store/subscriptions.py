@@ -26,6 +26,7 @@ _TERMS |= {"sending", "challenge", "poll_format", "poll_visibility_seconds", "ke
 _SECRET = frozenset({"secret", "retired_secrets", "sending"})
 _PLACE = frozenset({"cursor", "last_delivered_at"})
 _TOLD = frozenset({"announced"})
+_HELD = frozenset({"held_at", "held_until"})
 _FIXED = frozenset({"id", "created_at"})
 
 
@@ -111,7 +112,7 @@ def save_progress(connection: Connection, progress: Progress, batch_id: str) -> 
     is_in_journal = select(journal.c.next_sequence).scalar_subquery() > mine.cursor
     may_move = or_(subscription.c.cursor >= mine.cursor, is_in_journal)
     moved = update(subscription).where(subscription.c.id == mine.id, may_move)
-    known = moved.where(subscription.c.version == mine.version).values(_all_but(mine, _TERMS | _FIXED))
+    known = moved.where(subscription.c.version == mine.version).values(_all_but(mine, _TERMS | _FIXED | _HELD))
     is_known = connection.execute(known).rowcount > 0
     if not is_known:
         # What was found out about the endpoint of before says nothing of the one that there is now.

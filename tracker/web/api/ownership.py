@@ -38,11 +38,12 @@ OPERATIONS = (
             "A signed CloudEvent of the type `subscription.challenge` is posted to the URL of a `pending` subscription. If the "
             'endpoint answers with 2xx and the text in `data.challenge`, as it is or as `{"challenge": …}`, the subscription is '
             "active; else `last_error` says what is wrong. The first challenge is posted when the subscription is made, and "
-            "when it is given another URL. Each has a text of its own."
+            "when it is given another URL: that is answered within 3 s, and the challenge goes on by itself. Each has a text of "
+            "its own. There are 10 pings and challenges a minute at most."
         ),
         handle=challenge,
         answers={200: SubscriptionOut},
-        problems=("subscription_not_found",),
+        problems=("subscription_not_found", "rate_limited"),
     ),
     Operation(
         method="POST",

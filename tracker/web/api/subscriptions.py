@@ -67,7 +67,7 @@ async def add(request: web.Request, services: Services) -> web.Response:
         )
     )
     if made.state is SubscriptionState.PENDING:
-        made = await services.ownership.challenge(made.id)
+        made = await services.ownership.challenge_first(made)
     place = {str(hdrs.LOCATION): f"/v1/subscriptions/{made.id}"}
     return answer(NewSubscriptionOut.made(made, services.clock.now()), status=201, headers={**place, **_tag(made)})
 
@@ -109,7 +109,7 @@ async def change(request: web.Request, services: Services) -> web.Response:
         request.match_info["subscription_id"], given.changes(), partial(require_version, request)
     )
     if given.changes().url is not None and changed.state is SubscriptionState.PENDING:
-        changed = await services.ownership.challenge(changed.id)
+        changed = await services.ownership.challenge_first(changed)
     return answer(SubscriptionOut.of(changed, services.clock.now()), headers=_tag(changed))
 
 
@@ -284,11 +284,11 @@ OPERATIONS = (
         summary="Post a ping",
         description=(
             "A signed CloudEvent of the type `subscription.test`, without a `sequence`, is posted at once, whatever the state, "
-            "and changes nothing. The answer says what the endpoint said."
+            "and changes nothing. The answer says what the endpoint said. There are 10 pings and challenges a minute at most."
         ),
         handle=test,
         answers={200: PongOut},
-        problems=("subscription_not_found", "subscription_polled"),
+        problems=("subscription_not_found", "subscription_polled", "rate_limited"),
     ),
     Operation(
         method="DELETE",

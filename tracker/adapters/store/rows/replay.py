@@ -41,7 +41,9 @@ def replay_values(replay: Replay) -> Values:
         "until": None if chosen.until is None else rfc3339(chosen.until),
     }
     values = {name: getattr(replay, name) for name in _AS_THEY_ARE}
-    return values | {"state": replay.state.value, "selection": selection}
+    ahead = {"settled": sorted(replay.ahead), "tries": {str(one): count for one, count in replay.tries.items()}}
+    is_any = replay.ahead or replay.tries
+    return values | {"state": replay.state.value, "selection": selection, "ahead": ahead if is_any else None}
 
 
 @consistent("replay", "id")
@@ -57,7 +59,14 @@ def to_replay(row: Row[Any]) -> Replay:
         until=None if chosen["until"] is None else parse_rfc3339(chosen["until"]),
     )
     plain = {name: getattr(row, name) for name in _AS_THEY_ARE}
-    return Replay(selection=selection, state=ReplayState(row.state), **plain)
+    ahead = row.ahead or {"settled": (), "tries": {}}
+    return Replay(
+        selection=selection,
+        state=ReplayState(row.state),
+        ahead=frozenset(ahead["settled"]),
+        tries={int(one): count for one, count in ahead["tries"].items()},
+        **plain,
+    )
 
 
 def not_taken_values(replay_id: str, not_taken: NotTaken) -> Values:

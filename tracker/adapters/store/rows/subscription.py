@@ -51,6 +51,9 @@ def subscription_values(subscription: Subscription) -> Values:
         "completion": _completion_values(subscription.completion),
         "sending": sending_value(subscription.sending),
         "challenge": subscription.challenge,
+        "tried_at": subscription.tried_at,
+        "held_at": subscription.held_at,
+        "held_until": subscription.held_until,
     }
 
 
@@ -93,6 +96,9 @@ def to_subscription(row: Row[Any]) -> Subscription:
         completion=_to_completion(row.completion),
         sending=to_sending(row.sending),
         challenge=row.challenge,
+        tried_at=row.tried_at,
+        held_at=row.held_at,
+        held_until=row.held_until,
     )
 
 

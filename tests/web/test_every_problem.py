@@ -22,9 +22,6 @@ ONE = f"/v1/consents/demobank/{CONSENT}"
 JSON = {"Content-Type": "application/json"}
 REGISTRATION = {"provider": "demobank", "kind": "account-access", "consent_id": CONSENT}
 
-LATER = {}
-"""What the interface promises and no call of this step can answer."""
-
 
 async def consent_conflict(site: Site) -> Said:
     await site.register()
@@ -234,9 +231,8 @@ PROVOKED: dict[str, tuple[int, Callable[[Site], Awaitable[Said]]]] = {
 }
 
 
-def test_no_code_is_without_a_way_to_it_and_none_of_a_later_step_is_known_yet() -> None:
+def test_no_code_is_without_a_way_to_it() -> None:
     assert set(PROVOKED) == set(TITLES)
-    assert not set(LATER) & set(TITLES)
 
 
 @pytest.mark.parametrize("code", PROVOKED)

@@ -16,7 +16,6 @@ from tracker.adapters.store import (
     leases,
     partitions,
     past,
-    payments,
     provider_readings,
     readings,
     replays,
@@ -26,6 +25,7 @@ from tracker.adapters.store import (
 )
 from tracker.adapters.store.accesses import AccessStore, SqlAccesses
 from tracker.adapters.store.audited import SqlAudited
+from tracker.adapters.store.consent_store import ConsentStore
 from tracker.adapters.store.database import Database as Database  # noqa: PLC0414 - it is known from here
 from tracker.adapters.store.gathering import Gathering
 from tracker.adapters.store.keyed import KeyedDatabase
@@ -38,35 +38,26 @@ from tracker.adapters.store.tables import api_key, batch, inbox
 from tracker.adapters.store.transaction import SqlTransaction
 from tracker.adapters.store.tree_store import SqlTreeStore
 from tracker.adapters.store.vault import Sealing, Vault
-from tracker.domain.consent import ProviderId, TrackingId
-from tracker.domain.payment import Payment
-from tracker.domain.schedule import Tempo
+from tracker.domain.consent import ProviderId
 from tracker.domain.subscription import Parked, Subscription
-from tracker.domain.tracked import TrackedConsent
 from tracker.journal.entry import Entry
 from tracker.ports import (
-    AS_IT_IS,
     EVERYTHING_ASIDE,
     ApiKey,
-    ConsentQuery,
     Health,
     Held,
     Ids,
     InboxItem,
     LackedKey,
     Lag,
-    Name,
-    PaymentKey,
     Progress,
     ProviderFacts,
     Quarantined,
     QuarantineFilter,
     Signs,
-    StoredReport,
     Survey,
     Transaction,
     Undelivered,
-    Watched,
 )
 
 T = TypeVar("T")
@@ -76,7 +67,7 @@ _BATCHES_KEPT = timedelta(days=1)
 _MOVES_KEPT = timedelta(days=8)
 
 
-class SqlStore(AccessStore, SubscriberStore, SqlTreeStore):
+class SqlStore(AccessStore, ConsentStore, SubscriberStore, SqlTreeStore):
     """Implements `ports.Store`."""
 
     def __init__(self, database: Database, ids: Ids, vault: Vault | None = None) -> None:
@@ -179,56 +170,6 @@ class SqlStore(AccessStore, SubscriberStore, SqlTreeStore):
         """Events in the quarantine that lacked one of these keys."""
         look = partial(aside.lacking, provider=provider, kids=kids, limit=limit, after=after)
         return await self._database.read(look) if kids else []
-
-    # ------------------------------------------------------------------------------------------ consents
-
-    async def find_consent(self, name: Name) -> TrackedConsent | None:
-        """Look a consent up by what the world calls it."""
-        return await self._database.glance(partial(readings.find_consent, name=name))
-
-    async def get_consent(self, tracking_id: TrackingId) -> TrackedConsent | None:
-        """Look a consent up by our key."""
-        return await self._database.glance(partial(readings.get_consent, tracking_id=tracking_id))
-
-    async def find_watched(self, name: Name) -> Watched | None:
-        """Look a consent up by what the world calls it, and when it is asked about."""
-        return await self._database.glance(partial(readings.find_watched, name=name))
-
-    async def get_watched(self, tracking_id: TrackingId) -> Watched | None:
-        """Look a consent up by our key, and when it is asked about."""
-        return await self._database.glance(partial(readings.get_watched, tracking_id=tracking_id))
-
-    async def search(self, query: ConsentQuery, now: datetime) -> list[TrackedConsent]:
-        """Search, in order of tracking id."""
-        return await self._database.read(partial(readings.search, query=query, now=now))
-
-    async def chain(self, root: Name, limit: int) -> list[TrackedConsent]:
-        """The root of a chain of renewals, and those that name it."""
-        return await self._database.read(partial(readings.chain, root=root, limit=limit))
-
-    async def reports_of_each(self, tracking_ids: Collection[TrackingId]) -> dict[TrackingId, list[StoredReport]]:
-        """All reports on record about several consents."""
-        return await self._database.read(partial(readings.reports_of_each, tracking_ids=tracking_ids))
-
-    async def reports_of(self, tracking_id: TrackingId) -> list[StoredReport]:
-        """All reports on record about a consent."""
-        return await self._database.read(partial(readings.reports_of, tracking_id=tracking_id))
-
-    async def entries_of(self, tracking_id: TrackingId) -> list[Entry]:
-        """All entries about a consent."""
-        return await self._database.read(partial(readings.entries_of, tracking_id=tracking_id))
-
-    async def next_ask_at(self, tracking_id: TrackingId, tempo: Tempo = AS_IT_IS) -> datetime | None:
-        """When the consent is due to be asked about, in whichever line."""
-        return await self._database.read(partial(readings.next_ask_at, tracking_id=tracking_id, tempo=tempo))
-
-    async def payments_of(self, name: Name, limit: int, after: str = "") -> list[Payment]:
-        """Payments under a consent, in order of their ids."""
-        return list(await self._database.read(partial(payments.listed, name=name, limit=limit, after=after)))
-
-    async def get_payment(self, key: PaymentKey) -> Payment | None:
-        """One payment."""
-        return await self._database.read(partial(payments.get, key=key))
 
     # ------------------------------------------------------------------------------------------ journal
 

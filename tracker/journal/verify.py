@@ -216,10 +216,10 @@ def _by_whom(manifest: Manifest, trusted: Sequence[VerifierKey]) -> Finding:
             Answer.NO,
             f"no: the checkpoint is of another tree: {_entries(checkpoint.size)}, root {checkpoint.root.hex()}",
         )
-    return _signer(note, checkpoint.origin, trusted)
+    return signer_of(note, checkpoint.origin, trusted)
 
 
-def _signer(note: SignedNote, origin: str, trusted: Sequence[VerifierKey]) -> Finding:
+def signer_of(note: SignedNote, origin: str, trusted: Sequence[VerifierKey]) -> Finding:
     """Look for a journal's own signature by a trusted key. One that such a key did not make spoils the whole note."""
     known = [key for key in trusted if key.name == origin]
     claims = [(key, line) for line in note.signatures for key in known if _claims_to_be_by(line, key)]

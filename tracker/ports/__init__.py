@@ -10,6 +10,18 @@ Rules that hold for all of them:
 
 from tracker.ports.completion import CompletionBook, WorkKey, WorkQuery
 from tracker.ports.delivery import CheckpointSigner, Delivery, Sender
+from tracker.ports.evidence import (
+    UNNOTED,
+    Access,
+    AccessRecord,
+    Aftermath,
+    EvidenceBook,
+    KeptKey,
+    KeptToken,
+    KeyOrigin,
+    Untold,
+    Verification,
+)
 from tracker.ports.holders import (
     Answer,
     Decrypted,
@@ -68,6 +80,10 @@ __all__ = [
     "HEALTH_READING",
     "MOST_KEYS_SHOWN",
     "PROCESS_PREFIX",
+    "UNNOTED",
+    "Access",
+    "AccessRecord",
+    "Aftermath",
     "Answer",
     "ApiKey",
     "AskLine",
@@ -84,6 +100,7 @@ __all__ = [
     "EventCrypto",
     "EventSigner",
     "Evidence",
+    "EvidenceBook",
     "Health",
     "Held",
     "HolderApi",
@@ -92,6 +109,9 @@ __all__ = [
     "Ids",
     "Inbox",
     "InboxItem",
+    "KeptKey",
+    "KeptToken",
+    "KeyOrigin",
     "LackedKey",
     "Lag",
     "Ledger",
@@ -123,6 +143,8 @@ __all__ = [
     "Told",
     "Transaction",
     "Undelivered",
+    "Untold",
+    "Verification",
     "VerificationKey",
     "Watched",
     "WorkKey",

@@ -51,7 +51,7 @@ def save_watch(connection: Connection, of: Subscription, before: int | None, upt
 def overdue(connection: Connection, now: datetime, limit: int, providers: Collection[str]) -> list[Work]:
     """What is overdue and was not told, the longest overdue first; of these providers."""
     query = select(completion).where(*_UNTOLD, completion.c.due_at <= now, completion.c.provider.in_(sorted(providers)))
-    return rows.sorted_out(connection.execute(query.order_by(completion.c.due_at).limit(limit)), _to_work)[0]
+    return rows.sorted_out(connection.execute(query.order_by(completion.c.due_at).limit(limit)), to_work)[0]
 
 
 def listed(connection: Connection, subscription_id: str, wanted: WorkQuery) -> list[Work]:
@@ -62,7 +62,7 @@ def listed(connection: Connection, subscription_id: str, wanted: WorkQuery) -> l
     if wanted.status is not None:
         query = query.where(*_stands(wanted.status, wanted.now))
     in_order = query.order_by(completion.c.sequence, completion.c.work).limit(wanted.limit)
-    return [_to_work(row) for row in connection.execute(in_order)]
+    return [to_work(row) for row in connection.execute(in_order)]
 
 
 def find_by_entry(connection: Connection, subscription_id: str, entry_id: str, word: str) -> Work | None:
@@ -129,7 +129,7 @@ def _stands(status: WorkStatus, now: datetime) -> tuple[ColumnElement[bool], ...
 
 def _one(connection: Connection, query: Select[Any]) -> Work | None:
     row = connection.execute(query).one_or_none()
-    return None if row is None else _to_work(row)
+    return None if row is None else to_work(row)
 
 
 _NAMES = tuple(column.name for column in completion.columns)
@@ -140,5 +140,6 @@ def _values(work: Work) -> Values:
 
 
 @consistent("completion", "sequence")
-def _to_work(row: Row[Any]) -> Work:
+def to_work(row: Row[Any]) -> Work:
+    """A row of `completion`."""
     return Work(**{name: getattr(row, name) for name in _NAMES})

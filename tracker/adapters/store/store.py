@@ -23,6 +23,7 @@ from tracker.adapters.store import (
     surveys,
 )
 from tracker.adapters.store.database import Database as Database  # noqa: PLC0414 - it is known from here
+from tracker.adapters.store.evidence import SqlEvidence
 from tracker.adapters.store.gathering import Gathering
 from tracker.adapters.store.many import insert_rows
 from tracker.adapters.store.subscriber_store import SubscriberStore
@@ -83,6 +84,7 @@ class SqlStore(SubscriberStore, SqlTreeStore):
         self._database = database
         self._ids = ids
         self.replays = replays.SqlReplays(database)
+        self.evidence = SqlEvidence(database)
         self._admitted = Gathering(self._admit_all)
         self._fresh = claims.FreshBodies()
 

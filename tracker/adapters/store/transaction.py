@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, update
 
-from tracker.adapters.store import appending, aside, lookups, payments, rows
+from tracker.adapters.store import appending, aside, evidence, lookups, payments, rows
 from tracker.adapters.store.completions import SqlCompletionBook
 from tracker.adapters.store.differences import hold_names
 from tracker.adapters.store.due import Due
@@ -16,8 +16,6 @@ from tracker.adapters.store.provider_book import SqlProviderBook
 from tracker.adapters.store.tables import (
     confirmation,
     consent,
-    evidence,
-    holder_key,
     identity,
     other_event,
     report,
@@ -65,7 +63,7 @@ class SqlTransaction:
         self._changed: dict[TrackingId, rows.Values] = {}
         self._reports: list[rows.Values] = []
         self._filed: list[rows.Values] = []
-        self._evidence: dict[str, tuple[rows.Values, rows.Values]] = {}
+        self._evidence: dict[str, Evidence] = {}
         self._other_events: list[rows.Values] = []
         self._confirmations: list[rows.Values] = []
         self._repeats: dict[str, int] = defaultdict(int)
@@ -249,12 +247,12 @@ class SqlTransaction:
             return
         self._reports.append(values | {"repeats": 0})
         if proof is not None:
-            self._evidence[proof.jws_sha256] = rows.evidence_values(proof)
+            self._evidence[proof.jws_sha256] = proof
 
     def add_other_event(self, event: OtherEvent, proof: Evidence) -> None:
         """Put another verified event on record."""
         self._other_events.append(rows.other_event_values(event))
-        self._evidence[proof.jws_sha256] = rows.evidence_values(proof)
+        self._evidence[proof.jws_sha256] = proof
 
     def save_payment(self, payment: Payment) -> None:
         """Insert or update a payment."""
@@ -349,11 +347,8 @@ class SqlTransaction:
             self._changed.clear()
 
     def _write_reports(self) -> None:
-        proofs = list(self._evidence.values())
-        if proofs:
-            insert_rows(self._connection, evidence, [token for token, _ in proofs], known_ones_stay=True)
-            keys = {(key["provider"], key["jwk_thumbprint"]): key for _, key in proofs}
-            insert_rows(self._connection, holder_key, list(keys.values()), known_ones_stay=True)
+        if self._evidence:
+            evidence.write(self._connection, self._evidence.values())
             self._evidence.clear()
         self._insert(report, self._reports)
         self._insert(other_event, self._other_events)

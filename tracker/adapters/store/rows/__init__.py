@@ -6,7 +6,6 @@ from tracker.adapters.store.rows.event import inbox_values, quarantine_values, t
 from tracker.adapters.store.rows.payment import payment_values, to_payment
 from tracker.adapters.store.rows.reading import Values, sorted_out
 from tracker.adapters.store.rows.report import (
-    evidence_values,
     other_event_values,
     report_values,
     to_claim,
@@ -26,7 +25,6 @@ __all__ = [
     "api_key_values",
     "consent_values",
     "entry_values",
-    "evidence_values",
     "inbox_values",
     "other_event_values",
     "parked_values",

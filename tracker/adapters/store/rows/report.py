@@ -1,4 +1,4 @@
-"""Rows of `report`, `other_event`, `evidence` and `holder_key`."""
+"""Rows of `report` and `other_event`."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from tracker.adapters.store.rows.reading import Values, consistent
 from tracker.domain.consent import Channel, ConsentId, ProviderId, Status, TrackingId
 from tracker.domain.lifecycle import Verdict
 from tracker.domain.report import Claim, Report
-from tracker.ports import Evidence, OtherEvent, StoredReport
+from tracker.ports import OtherEvent, StoredReport
 
 
 def report_values(stored: StoredReport) -> Values:
@@ -106,27 +106,3 @@ def other_event_values(event: OtherEvent) -> Values:
         "jws_sha256": event.jws_sha256,
         "repeats": 0,
     }
-
-
-def evidence_values(evidence: Evidence) -> tuple[Values, Values]:
-    """The rows of a signed token and of the key that verified it."""
-    token = evidence.token
-    return (
-        {
-            "jws_sha256": evidence.jws_sha256,
-            "jwe_sha256": evidence.jwe_sha256,
-            "provider": evidence.provider,
-            "jws": token.jws,
-            "kid": token.kid,
-            "jwk_thumbprint": token.jwk_thumbprint,
-            "received_at": evidence.received_at,
-        },
-        {
-            "provider": evidence.provider,
-            "jwk_thumbprint": token.jwk_thumbprint,
-            "kid": token.kid,
-            "jwk": dict(token.jwk),
-            "jwks_uri": token.jwks_uri,
-            "first_seen_at": evidence.received_at,
-        },
-    )

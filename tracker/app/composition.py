@@ -169,6 +169,7 @@ class Tracker:
         self.returned_keys.look_for(keys.events)
         self.holders.sign_with({provider.id: keys.signing[provider.client_id][0] for provider in self.providers})
         self.auditing.exporting.sign_with(keys.signer)
+        self.auditing.packs.sign_with(keys.signer)
         self.services.polling.sign_with(event_signer(keys.notifications))
         self.store.vault.use_keys(keys.secrets)
         self.webhooks.sign_with(keys.notifications)
@@ -342,7 +343,7 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
             holders=holders,
             crypto=crypto,
             services=services,
-            auditing=auditing(store, settings, keys.signer),
+            auditing=auditing(store, settings, keys.signer, providers, world.clock),
             opening=opening,
             expiry=Expiry(store, office, bells.journal, bells.asks, trail),
             notices=Notices(store, office, bells.journal, trail),

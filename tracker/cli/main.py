@@ -13,6 +13,7 @@ from tracker.cli import (
     consents,
     db,
     demo,
+    evidence,
     journal,
     keys,
     payments,
@@ -51,6 +52,7 @@ replays.register(subscriptions.app)
 app.add_typer(subscriptions.app, name="subscriptions")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(journal.app, name="journal")
+app.add_typer(evidence.app, name="evidence")
 app.add_typer(keys.app, name="keys")
 app.add_typer(sandbox.app, name="sandbox")
 

@@ -24,7 +24,7 @@ from tracker.journal.canonical import canonical
 from tracker.journal.entry import Entry
 from tracker.journal.holder_key import thumbprint
 from tracker.journal.instant import parse_rfc3339
-from tracker.journal.leaf import leaf_fault
+from tracker.journal.leaf import is_sequence, leaf_fault
 from tracker.journal.pack import PRIVATE, TOKENS, BrokenPackError, Pack
 from tracker.journal.private import SALT_BYTES, from_base64url, private_digest
 
@@ -94,9 +94,8 @@ def _entries(pack: Pack) -> list[Entry]:
 
 def _name(leaf: Part, place: int) -> str:
     """What an entry goes by, as long as it may be anything: by its sequence if that looks like one, else by its place."""
-    told = leaf.get("sequence")
-    is_plain = isinstance(told, str) and told.isascii() and told.isdigit() and len(told) <= 20  # noqa: PLR2004 - digits
-    return f"entry {int(told)}" if is_plain else f"number {place} of entries"
+    told: Any = leaf.get("sequence")
+    return f"entry {int(told)}" if is_sequence(told) else f"number {place} of entries"
 
 
 def _entry(part: Part) -> Entry:
@@ -222,4 +221,6 @@ def _check_told(told: list[Part], entries: list[Entry]) -> None:
     sequences = {entry.sequence for entry in entries}
     for one in told:
         if not {part["sequence"] for part in (*one["entries"], *one["work"])} <= sequences:
-            raise BrokenPackError(f"subscription {one['subscription_id']} is said to be told of an entry that is not here")
+            raise BrokenPackError(
+                f"subscription {one['subscription_id']} is said to be told of an entry that is not here"
+            )

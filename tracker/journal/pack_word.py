@@ -11,10 +11,10 @@ such as when a poll takes back what an event had said, or a doubt ends. What is 
 What the tracker inferred (`inferred`) is its own word in any case.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from tracker.journal.entry import Entry
 from tracker.journal.instant import parse_rfc3339
@@ -119,12 +119,16 @@ def told_by(entry: Entry) -> Statement | None:
     return Statement(None, since) if entry.type in _DATED else None
 
 
-def claims_fault(claims: Mapping[str, Any], *, issuer: str, client_id: str, channel: str, at: datetime) -> str | None:
+def claims_fault(
+    claims: Mapping[str, Any], *, issuer: str, client_ids: Collection[str], channel: str, at: datetime
+) -> str | None:
     """Say what keeps a token's claims from having been valid for us when we had it; None if nothing does."""
     if claims.get("iss") != issuer:
         return "it has another issuer"
-    audience = claims.get("aud", client_id if channel == "poll" else None)
-    if client_id not in (audience if isinstance(audience, list) else [audience]):
+    audience = claims.get("aud", [])
+    audiences = [one for one in (audience if isinstance(audience, list) else [audience]) if isinstance(one, str)]
+    is_needed = "aud" in claims or channel != "poll"
+    if is_needed and not any(one in client_ids for one in audiences):
         return "it is meant for another client"
     expires, begins = claims.get("exp"), claims.get("nbf", 0)
     if not _is_date(expires) or not _is_date(begins):
@@ -136,6 +140,6 @@ def claims_fault(claims: Mapping[str, Any], *, issuer: str, client_id: str, chan
     return None
 
 
-def _is_date(value: Any) -> bool:
+def _is_date(value: Any) -> TypeGuard[float]:
     """A NumericDate: any JSON number, and nothing else. Spec: RFC 7519 §2."""
     return isinstance(value, int | float) and not isinstance(value, bool)

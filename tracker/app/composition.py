@@ -263,6 +263,7 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
         revoker = Revoker(store, office, watched_holders, budget, asker, bells.journal, trail)
         post: Sender = told.sender if traces is None else TracedSender(told.sender, traces)
         watched_sender = WatchedSender(post, meters, world.clock, trail)
+        audit = auditing(store, settings, keys.signer, providers, world.clock)
         consulting = Consulting(store, providers, world.clock, office.tempo)
         feed = Feed(store, bells.journal)
         services = Services(
@@ -290,6 +291,7 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
             pausing=Pausing(store, office, bells.journal, trail),
             journeys=Journeys(store, office, bells.journal, bells.asks, trail),
             payments=Payments(store),
+            packs=audit.packs,
             feed=feed,
             polling=Polling(store, world.clock, feed, trail, event_signer(keys.notifications)),
             quarantine=Quarantine(
@@ -343,7 +345,7 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
             holders=holders,
             crypto=crypto,
             services=services,
-            auditing=auditing(store, settings, keys.signer, providers, world.clock),
+            auditing=audit,
             opening=opening,
             expiry=Expiry(store, office, bells.journal, bells.asks, trail),
             notices=Notices(store, office, bells.journal, trail),

@@ -89,6 +89,36 @@ def verify(
         raise typer.Exit(1)
 
 
+@app.command(
+    epilog="Example: tracker evidence show consent.evidence.json --out consent.html --holder-keys bank.jwks.json"
+)
+def show(
+    file: PackFile,
+    out: Annotated[Path, typer.Option(help="The page to make; it must not be there.")],
+    key: Keys = None,
+    holder_keys: HolderKeys = None,
+    checkpoint: Published = None,
+    allow_unanchored: AllowUnanchored = False,
+) -> None:
+    """Write a pack as a page for people, to be read or printed, with what verifying it came to."""
+    from tracker.journal.pack_page import page  # noqa: PLC0415
+
+    verdict = _verdict(file, key, holder_keys, checkpoint, allow_unanchored=allow_unanchored)
+    _write_new(out, page(_bytes(file), verdict).encode())
+    for line in verdict.lines():
+        print_line(line)
+    if not verdict.accepted:
+        raise typer.Exit(1)
+
+
+@app.command(epilog="Example: tracker evidence schema > evidence-pack.schema.json")
+def schema() -> None:
+    """Print the JSON Schema of packs."""
+    from tracker.journal.pack_schema import schema_text  # noqa: PLC0415
+
+    typer.echo(schema_text(), nl=False)
+
+
 def _verdict(
     file: Path, key: list[str] | None, holder_keys: Path | None, checkpoint: Path | None, *, allow_unanchored: bool
 ) -> "PackVerdict":

@@ -191,6 +191,7 @@ _PACK: Final[Mapping[str, Form]] = {
     "tree": _object,
     "entries": _list_of(_object),
     "tokens": _list_of(_object),
+    "unsigned_answers": _list_of(_object),
     "keys": _list_of(_object),
     "terms": _or_null(_object),
     "told": _list_of(_object),
@@ -240,6 +241,7 @@ _VERIFICATION: Final[Mapping[str, Form]] = {
     "aud": _list_of(is_text),
     "checks": _list_of(is_text),
 }
+_UNSIGNED: Final[Mapping[str, Form]] = {"received_at": is_time, "status": is_text, "status_date_time": is_time}
 _KEY: Final[Mapping[str, Form]] = {
     "kid": is_text,
     "jwk_thumbprint": is_base64url_sha256,
@@ -287,6 +289,7 @@ def _fault(said: Any) -> str | None:
         (said["tree"], _TREE, "tree"),
         *_each(said["entries"], _ENTRY, "entries"),
         *_each(said["tokens"], _TOKEN, "tokens"),
+        *_each(said["unsigned_answers"], _UNSIGNED, "unsigned_answers"),
         *_each(said["keys"], _KEY, "keys"),
         *_each(said["told"], _TOLD, "told"),
         *_each(said["access"], _ACCESS, "access"),

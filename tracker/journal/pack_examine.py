@@ -14,7 +14,7 @@ those of the entry that they are said to be from; that nothing is there that was
 root; and that the file as a whole is what its digest was made of.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
@@ -41,12 +41,14 @@ class Examined:
         entries: In sequence; at least one.
         tokens: By their SHA-256.
         keys: By their thumbprints.
+        unsigned_answers: What the holder answered without signing it.
         withheld: How many private values are not shown.
     """
 
     entries: list[Entry]
     tokens: Mapping[str, Part]
     keys: Mapping[str, Part]
+    unsigned_answers: Sequence[Part]
     withheld: int
 
 
@@ -71,7 +73,7 @@ def examine(pack: Pack) -> Examined:
     if pack.fault is not None:
         raise BrokenPackError(pack.fault)
     withheld = sum(entry.data["private_digest"] is not None and entry.private is None for entry in entries)
-    return Examined(entries, tokens, keys, withheld)
+    return Examined(entries, tokens, keys, said["unsigned_answers"], withheld)
 
 
 def _entries(pack: Pack) -> list[Entry]:

@@ -95,6 +95,7 @@ class Witness:
             trusted: The holder's keys that the auditor trusts.
         """
         self._consent = consent
+        self._unsigned_answers = found.unsigned_answers
         self._profile = profile
         self._found = found
         self._trusted = {thumbprint(key): key for key in trusted}
@@ -131,6 +132,10 @@ class Witness:
         fault = self._fault(entry, proof, part, token)
         if fault is not None:
             return EntryWord(entry.sequence, Word.FALSE, f"its token {name}: {fault}")
+        answered_at = self._only_unsigned(entry, token, proof["channel"])
+        if answered_at is not None:
+            sentence = f"what the holder answered without signing it, received {answered_at}"
+            return EntryWord(entry.sequence, Word.UNSIGNED, sentence)
         if token.is_anchored:
             return EntryWord(
                 entry.sequence, Word.HOLDERS, f"signed by the holder's key {part['kid']!a}, which you trust"
@@ -152,10 +157,24 @@ class Witness:
         if said is None:
             return "it is no message of the kind that the entry says it came as"
         told = told_by(entry)
-        if told is None or self._is_stated(told, said, entry, token):
+        if told is None or self._is_stated(told, said, entry, token) or self._unsigned(told, entry) is not None:
             return None
         states = "nothing of a status" if said.statement is None else said.statement.told
         return f"it states {states}, and the entry tells {told.told}"
+
+    def _only_unsigned(self, entry: Entry, token: _Token, channel: str) -> str | None:
+        """When we had the unsigned answer that alone states what an entry tells; None if a token does, or need not."""
+        told = told_by(entry)
+        if told is None or self._is_stated(told, token.said[channel], entry, token):
+            return None
+        return self._unsigned(told, entry)
+
+    def _unsigned(self, told: Statement, entry: Entry) -> str | None:
+        for answer in self._unsigned_answers:
+            stated = Statement(answer["status"].lower(), parse_rfc3339(answer["status_date_time"]))
+            if answer["received_at"] <= entry.leaf["time"] and told.is_met_by(stated):
+                return str(answer["received_at"])
+        return None
 
     def _is_stated(self, told: Statement, said: Said, entry: Entry, own: _Token) -> bool:
         """Whether its own token states what an entry tells, or one that we had before."""

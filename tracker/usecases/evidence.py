@@ -14,7 +14,7 @@ from tracker.journal.checkpoint import Checkpoint
 from tracker.journal.entry import Entry
 from tracker.journal.instant import rfc3339
 from tracker.journal.pack import LEFT_OUT, pack_bytes
-from tracker.ports import Access, AccessRecord, CheckpointSigner, Clock, EvidenceBook, KeptToken, Store
+from tracker.ports import Access, AccessRecord, CheckpointSigner, Clock, EvidenceBook, KeptToken, Store, StoredReport
 from tracker.usecases import pack_parts
 from tracker.usecases.proofs import Proofs
 from tracker.usecases.providers import Providers
@@ -80,7 +80,8 @@ class EvidencePacks:
         root = await self._proofs.root(size)
         consistency = [] if since is None else await self._grown(since, size)
         entries = [entry for entry in await self._store.entries_of(consent.tracking_id) if entry.sequence <= size]
-        tokens = await self._tokens(consent, entries) if with_private else []
+        reports = await self._store.reports_of(consent.tracking_id)
+        tokens = await self._tokens(reports, entries) if with_private else []
         said: dict[str, Any] = {
             "journal_id": await self._store.journal_id(),
             "origin": self._origin,
@@ -95,6 +96,7 @@ class EvidencePacks:
             },
             "entries": await self._with_proofs(entries, size, with_private=with_private),
             "tokens": [pack_parts.token_part(token) for token in tokens],
+            "unsigned_answers": pack_parts.unsigned_parts(reports),
             "keys": await self._keys(consent, tokens),
             "terms": pack_parts.terms_part(entries) if with_private else None,
             "told": await self._told(entries),
@@ -134,7 +136,7 @@ class EvidencePacks:
             "client_id": consent.client_id,
         }
 
-    async def _tokens(self, consent: TrackedConsent, entries: list[Entry]) -> list[KeptToken]:
+    async def _tokens(self, reports: list[StoredReport], entries: list[Entry]) -> list[KeptToken]:
         """The tokens that entries rest on, and those of all other reports: an entry may tell what an earlier one said."""
         named = {
             proof["jws_sha256"]
@@ -142,7 +144,6 @@ class EvidencePacks:
             for proof in entry.data["evidence"]
             if proof["jws_sha256"] is not None
         }
-        reports = await self._store.reports_of(consent.tracking_id)
         named |= {report.jws_sha256 for report in reports if report.jws_sha256 is not None}
         return await self._book.tokens(named)
 

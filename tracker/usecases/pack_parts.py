@@ -10,7 +10,7 @@ from tracker.domain.subscription import Subscription
 from tracker.journal.entry import Entry
 from tracker.journal.instant import rfc3339
 from tracker.journal.private import base64url
-from tracker.ports import Aftermath, KeptKey, KeptToken, Untold
+from tracker.ports import Aftermath, KeptKey, KeptToken, StoredReport, Untold
 
 _AUTHORIZED: Final = "Authorized"
 
@@ -51,6 +51,19 @@ def token_part(token: KeptToken) -> Part:
             "checks": list(done.checks),
         },
     }
+
+
+def unsigned_parts(reports: Sequence[StoredReport]) -> list[Part]:
+    """What the holder answered without signing it, in the order of recording."""
+    return [
+        {
+            "received_at": rfc3339(stored.report.received_at),
+            "status": stored.report.status.value,
+            "status_date_time": rfc3339(stored.report.status_date_time),
+        }
+        for stored in reports
+        if stored.report.channel.is_holders_word and stored.jws_sha256 is None
+    ]
 
 
 def key_part(key: KeptKey) -> Part:

@@ -11,6 +11,7 @@ from tracker.usecases.api_keys import ApiKeys
 from tracker.usecases.ask import Asker
 from tracker.usecases.complete import Completions
 from tracker.usecases.consult import Consulting
+from tracker.usecases.evidence import EvidencePacks
 from tracker.usecases.feed import Feed
 from tracker.usecases.groups import Groups
 from tracker.usecases.journeys import Journeys
@@ -66,6 +67,7 @@ class Services:
     pausing: Pausing
     journeys: Journeys
     payments: Payments
+    packs: EvidencePacks
     completions: Completions
     feed: Feed
     polling: Polling

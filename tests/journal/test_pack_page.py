@@ -83,47 +83,37 @@ def test_the_page_needs_nothing_and_forbids_all(pack: bytes, signer: Signer) -> 
     policy = next(a["content"] for tag, a in reader.elements if a.get("http-equiv") == "Content-Security-Policy")
     assert policy is not None
     assert policy.startswith("default-src 'none'; style-src 'sha256-")
-    assert {tag for tag, _ in reader.elements} <= set(
-        [
-            "html",
-            "head",
-            "meta",
-            "title",
-            "style",
-            "body",
-            "header",
-            "main",
-            "footer",
-            "section",
-            "h1",
-            "h2",
-            "h3",
-            "p",
-            "dl",
-            "dt",
-            "dd",
-            "ol",
-            "li",
-            "span",
-            "pre",
-            "code",
-            "table",
-            "thead",
-            "tbody",
-            "tr",
-            "th",
-            "td",
-        ]
-    )
+    assert {tag for tag, _ in reader.elements} <= TAGS
     assert not {name for _, attributes in reader.elements for name in attributes} & {"src", "href", "style", "onload"}
 
 
-TAGS = frozenset(
-    re.split(
-        " ",
-        "html head meta title style body header main footer section h1 h2 h3 p dl dt dd ol li span pre code table thead tbody tr th td",
-    )
-)
+TAGS = {
+    *[
+        "html",
+        "head",
+        "meta",
+        "title",
+        "style",
+        "body",
+        "header",
+        "main",
+        "footer",
+        "section",
+        "h1",
+        "h2",
+        "h3",
+        "p",
+        "dl",
+        "dt",
+        "dd",
+        "ol",
+        "li",
+        "span",
+        "pre",
+        "code",
+    ]
+}
+TAGS |= {"table", "thead", "tbody", "tr", "th", "td"}
 HOSTILE = "</td><script>alert(1)</script>\"'><img src=x onerror=alert(1)>\u202e\x1b[2J"
 
 

@@ -1,7 +1,7 @@
 """Evidence packs of consents with a past: they verify, and they say of everything what is so."""
 
 import json
-from datetime import datetime, timedelta
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +12,6 @@ from tests.cli.histories import a_whole_life, at, hear
 from tests.contract.facts import a_subscription
 from tests.usecases.bench import CONSENT, DEMOBANK, Bench, data, event
 from tracker.adapters.checkpoint_signer import checkpoint_signer, checkpoint_vkey
-from tracker.domain.completion import CompletionTerms, Work
 from tracker.domain.consent import ConsentId, ProviderId
 from tracker.domain.errors import ConsentNotFoundError, InvalidRequestError
 from tracker.domain.subscription import EntryFilter, Parked
@@ -126,8 +125,6 @@ async def test_who_was_told_and_what_they_reported(bench: Bench) -> None:
     bench.advance(seconds=1)
     await bench.register()
     await bench.deliver(event(data()), event(data("Revoked", "2026-03-02T15:16:00+04:00"), jti="2"))
-    from dataclasses import replace
-
     lost = Parked(
         sequence=2,
         tracking_id=(await bench.consent()).tracking_id,
@@ -204,10 +201,3 @@ async def test_without_a_checkpoint_key_nobody_signs(bench: Bench) -> None:
 async def test_a_consent_that_is_not_tracked_has_none(bench: Bench, consent_id: str) -> None:
     with pytest.raises(ConsentNotFoundError):
         await packs_of(bench).pack(DEMOBANK, consent_id)
-
-
-async def test_payments_are_in_it_with_their_tokens(bench: Bench) -> None:
-    from tests.profiles import uae_payloads
-
-    assert uae_payloads
-    assert datetime and timedelta and CompletionTerms and Work

@@ -11,7 +11,7 @@ from alembic import op
 from tracker.adapters.store.columns import Instant, Json
 
 revision = "0020"
-down_revision = "0017"
+down_revision = "0018"
 branch_labels = None
 depends_on = None
 

@@ -30,8 +30,8 @@ from tests.contract.facts import (
     stored,
 )
 from tracker.adapters.secret_keys import NO_KEYS, SecretKeys
-from tracker.adapters.store import rows
 from tracker.adapters.store.at_hand import with_their_keys
+from tracker.adapters.store.evidence import to_jws
 from tracker.adapters.store.key_tables import consent_key
 from tracker.adapters.store.safe import LockedKeyError
 from tracker.adapters.store.store import SqlStore
@@ -90,7 +90,7 @@ async def content(store: SqlStore, *tables: str) -> str:
 async def tokens(store: SqlStore) -> list[bytes | None]:
     def read(connection: Any) -> list[bytes | None]:
         found = with_their_keys(connection.execute(select(evidence).order_by(evidence.c.jws_sha256)))
-        return [rows.to_jws(row) for row in found]
+        return [to_jws(row) for row in found]
 
     return await store._database.read(read)
 

@@ -133,7 +133,14 @@ class ScriptedHolders:
         if isinstance(answer, ConsentApiError):
             raise answer
         key = keys_of("hub", tokens.HUB_KID)[tokens.HUB_KID]
-        jws = f"signed.answer.{len(self.asked)}".encode()
+        said = {
+            "iss": provider.issuer,
+            "aud": [provider.client_id],
+            "nbf": 0,
+            "exp": 2**32,
+            "jti": str(len(self.asked)),
+        }
+        jws = tokens.jws({**said, "message": answer})
         token = Token(jws=jws, kid=key.kid, jwk=key.jwk, jwk_thumbprint=key.jwk_thumbprint, jwks_uri=key.jwks_uri)
         return Answer(body=answer, token=token if self.signed else None)
 

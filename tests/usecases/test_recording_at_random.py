@@ -36,6 +36,7 @@ from tracker.domain.report import Report
 from tracker.domain.standing import Summary, fold
 from tracker.domain.tracked import TrackedConsent
 from tracker.journal.entry import Entry
+from tracker.journal.pack_word import Statement, told_by
 from tracker.ports import StoredReport
 from tracker.usecases.ask import _claim_one, _Question, _record_answer
 from tracker.usecases.expire import AUTHORIZATION_OVERDUE
@@ -206,8 +207,20 @@ class Story:
         for e in entries:
             status, usable = Status(e.data["to"]), e.usable
         assert (status, usable) == (row.told.status, row.told.usable)
+        self._require_that_a_report_states_what_is_told(entries)
         judged = [e for e in entries[1:] if e.type != AUTHORIZATION_OVERDUE]
         assert [_as_told(e) for e in judged] == [(*s[:6], *s[7:]) for s in self.said]  # `via` is not in a leaf
+
+    def _require_that_a_report_states_what_is_told(self, entries: list[Entry]) -> None:
+        """What an evidence pack is verified by: no entry tells as the holder's word what no report before it states."""
+        assert self.tracked is not None
+        reports = self._do(self.bench.store.reports_of(self.tracked.tracking_id))
+        for entry in entries:
+            told = told_by(entry) if entry.data["channel"] in {"webhook", "poll"} else None
+            if told is not None:
+                had = [one.report for one in reports if one.report.received_at <= entry.recorded_at]
+                stated = [Statement(r.status.value.lower(), r.status_date_time) for r in had]
+                assert any(told.is_met_by(one) for one in stated), entry.data
 
 
 def _as_told(entry: Entry) -> tuple[object, ...]:

@@ -8,8 +8,9 @@ Spec: RFC 7517 (JWK), RFC 7518 §3.1, §6 (members by type), RFC 7638 (thumbprin
 """
 
 import logging
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
@@ -17,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from tracker.adapters.locked_jwcrypto import JWK, refusing
 from tracker.domain import strict_json
 from tracker.domain.errors import KeysUnavailableError, TrackerError
-from tracker.ports import VerificationKey
+from tracker.ports import UNNOTED, KeyOrigin, VerificationKey
 from tracker.profiles.compact import is_key_id
 
 _log = logging.getLogger(__name__)
@@ -33,6 +34,9 @@ MAX_KEYS: Final = 50
 
 _MEMBERS: Final[Mapping[str, tuple[str, ...]]] = {"RSA": ("n", "e"), "EC": ("crv", "x", "y"), "OKP": ("crv", "x")}
 """What makes a public key, by type."""
+
+_MOST_CERTIFICATES: Final = 10
+_BASE64: Final = re.compile(r"[A-Za-z0-9+/]{1,16384}={0,2}")
 
 _SECRET_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"})
 
@@ -83,12 +87,13 @@ SIGNATURES: Final[Mapping[str, Signature]] = {
 """The algorithms that a profile can allow, by name. What is not here is never used, whatever a profile says."""
 
 
-def verification_keys(jwks: bytes, jwks_uri: str) -> dict[str, VerificationKey]:
+def verification_keys(jwks: bytes, jwks_uri: str, origin: KeyOrigin = UNNOTED) -> dict[str, VerificationKey]:
     """Read the keys of a JWK Set that can verify signatures.
 
     Args:
         jwks: The set as fetched.
         jwks_uri: Where from; goes into the evidence.
+        origin: When that was, and what the server showed; likewise.
 
     Returns:
         The keys by key id, at most 50. The first of those that share an id counts. May be empty.
@@ -113,13 +118,13 @@ def verification_keys(jwks: bytes, jwks_uri: str) -> dict[str, VerificationKey]:
             _log.warning("%s has more than %d keys; the rest is left out", jwks_uri, MAX_KEYS)
             break
         try:
-            keys[kid] = _verification_key(kid, member, jwks_uri)
+            keys[kid] = _verification_key(kid, member, jwks_uri, origin)
         except _UnfitKeyError as error:
             _log.debug("The key %r of %s is left out: %s", kid, jwks_uri, error)
     return keys
 
 
-def _verification_key(kid: str, member: Mapping[str, Any], jwks_uri: str) -> VerificationKey:
+def _verification_key(kid: str, member: Mapping[str, Any], jwks_uri: str, origin: KeyOrigin) -> VerificationKey:
     if not _SECRET_MEMBERS.isdisjoint(member):
         raise _UnfitKeyError("It is published with its secret.")
     if member.get("use", "sig") != "sig" or "verify" not in _operations(member):
@@ -136,7 +141,16 @@ def _verification_key(kid: str, member: Mapping[str, Any], jwks_uri: str) -> Ver
         jwk={**jwk.export_public(as_dict=True), **declared},
         jwk_thumbprint=jwk.thumbprint(),
         jwks_uri=jwks_uri,
+        origin=replace(origin, x5c=_certificates(member)),
     )
+
+
+def _certificates(member: Mapping[str, Any]) -> tuple[str, ...]:
+    """What a set says of a key's certificates, to be kept and never to be trusted; nothing where that is no such list."""
+    chain = member.get("x5c")
+    if not isinstance(chain, list) or not 0 < len(chain) <= _MOST_CERTIFICATES:
+        return ()
+    return tuple(chain) if all(isinstance(one, str) and _BASE64.fullmatch(one) for one in chain) else ()
 
 
 def _operations(member: Mapping[str, Any]) -> list[object]:

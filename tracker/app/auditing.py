@@ -1,4 +1,4 @@
-"""What proves the journal to others, made and wired: the stored tree, checkpoints, exports."""
+"""What proves the journal to others, made and wired: the stored tree, checkpoints, exports, evidence packs."""
 
 import asyncio
 from collections.abc import Sequence
@@ -16,8 +16,10 @@ from tracker.ports import Clock, Meters
 from tracker.ports.checkpoints import NoteSigner
 from tracker.settings import Settings
 from tracker.usecases.checkpoints import Checkpointing, CheckpointTerms
+from tracker.usecases.evidence import EvidencePacks
 from tracker.usecases.export import Exporting
 from tracker.usecases.proofs import Proofs
+from tracker.usecases.providers import Providers
 from tracker.usecases.witnessing import Witnessing
 from tracker.web.services import AuditAnswers
 from tracker.worker import Tick
@@ -39,6 +41,7 @@ class Auditing:
     checkpoints: Checkpointing
     witnessing: Witnessing
     exporting: Exporting
+    packs: EvidencePacks
     look_every_seconds: float
 
     def answers(self) -> AuditAnswers:
@@ -61,7 +64,12 @@ class Auditing:
 
 
 def auditing(
-    store: SqlStore, settings: Settings, signers: Sequence[NoteSigner], clock: Clock, meters: Meters
+    store: SqlStore,
+    settings: Settings,
+    signers: Sequence[NoteSigner],
+    providers: Providers,
+    clock: Clock,
+    meters: Meters,
 ) -> Auditing:
     """Make all of it.
 
@@ -84,4 +92,5 @@ def auditing(
         witnessing=Witnessing(store.checkpoints, clock, is_signed, witnesses),
         exporting=Exporting(store, checkpoints),
         look_every_seconds=max(1.0, audit.checkpoint_every_seconds / _LOOKS_PER_CHECKPOINT),
+        packs=EvidencePacks(store, store.evidence, proofs, providers, clock, checkpoints),
     )

@@ -14,6 +14,7 @@ from tracker.cli import (
     consents,
     db,
     demo,
+    evidence,
     hindsight,
     journal,
     keys,
@@ -57,6 +58,7 @@ app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(journal.app, name="journal")
 app.add_typer(audit.app, name="audit")
 app.add_typer(privacy.app, name="privacy")
+app.add_typer(evidence.app, name="evidence")
 app.add_typer(keys.app, name="keys")
 app.add_typer(sandbox.app, name="sandbox")
 

@@ -12,6 +12,16 @@ from tracker.ports.access import Access, AccessBook, AccessesOf, AccessQuery
 from tracker.ports.at_rest import AtRest, SealingBook, SealingStep
 from tracker.ports.completion import CompletionBook, WorkKey, WorkQuery
 from tracker.ports.delivery import Delivery, Sender
+from tracker.ports.evidence import (
+    UNNOTED,
+    Aftermath,
+    EvidenceBook,
+    KeptKey,
+    KeptToken,
+    KeyOrigin,
+    Untold,
+    Verification,
+)
 from tracker.ports.holders import (
     Answer,
     Decrypted,
@@ -71,10 +81,12 @@ __all__ = [
     "HEALTH_READING",
     "MOST_KEYS_SHOWN",
     "PROCESS_PREFIX",
+    "UNNOTED",
     "Access",
     "AccessBook",
     "AccessQuery",
     "AccessesOf",
+    "Aftermath",
     "Answer",
     "ApiKey",
     "AskLine",
@@ -92,6 +104,7 @@ __all__ = [
     "EventCrypto",
     "EventSigner",
     "Evidence",
+    "EvidenceBook",
     "Health",
     "Held",
     "HolderApi",
@@ -100,6 +113,9 @@ __all__ = [
     "Ids",
     "Inbox",
     "InboxItem",
+    "KeptKey",
+    "KeptToken",
+    "KeyOrigin",
     "LackedKey",
     "Lag",
     "Ledger",
@@ -134,6 +150,8 @@ __all__ = [
     "Told",
     "Transaction",
     "Undelivered",
+    "Untold",
+    "Verification",
     "VerificationKey",
     "Watched",
     "WorkKey",

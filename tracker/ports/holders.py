@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from tracker.domain.allowance import Limits
 from tracker.domain.consent import ConsentId, ProviderId
+from tracker.ports.evidence import UNNOTED, KeyOrigin, Verification
 from tracker.profiles.compact import Compact
 from tracker.profiles.profile import Kind, Profile, Push
 
@@ -51,6 +52,8 @@ class Token:
         jwk: The public key that verified it, as a JWK.
         jwk_thumbprint: Its RFC 7638 SHA-256 thumbprint, base64url.
         jwks_uri: Where the key came from.
+        origin: What vouched for the key there.
+        verification: How it was verified.
     """
 
     jws: bytes
@@ -58,6 +61,8 @@ class Token:
     jwk: Mapping[str, Any]
     jwk_thumbprint: str
     jwks_uri: str
+    origin: KeyOrigin = UNNOTED
+    verification: Verification | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +115,7 @@ class VerificationKey:
         jwk: The same as a JWK.
         jwk_thumbprint: RFC 7638 SHA-256 thumbprint, base64url.
         jwks_uri: Where it came from.
+        origin: What vouches for it there.
     """
 
     kid: str
@@ -117,6 +123,19 @@ class VerificationKey:
     jwk: Mapping[str, Any]
     jwk_thumbprint: str
     jwks_uri: str
+    origin: KeyOrigin = UNNOTED
+
+    def verified(self, jws: bytes, verification: Verification) -> Token:
+        """The token that it verified, with all that is kept of the two."""
+        return Token(
+            jws=jws,
+            kid=self.kid,
+            jwk=self.jwk,
+            jwk_thumbprint=self.jwk_thumbprint,
+            jwks_uri=self.jwks_uri,
+            origin=self.origin,
+            verification=verification,
+        )
 
 
 class HolderKeys(Protocol):

@@ -26,7 +26,7 @@ from tracker.ports import (
     OtherEvent,
     Provider,
     Quarantined,
-    Token,
+    Verification,
 )
 from tracker.profiles.compact import JWE_PARTS, JWS_PARTS, decoded, protected_header, read_claims, take_apart
 from tracker.profiles.profile import Event, Family, Profile, UnreadableMessageError
@@ -128,12 +128,11 @@ class Opener:
             quarantined = _quarantined(item, error.step, error.reason, tried)
             return Refused(quarantined=quarantined, asks_about=_claimed(provider, unverified))
         tried.verified = True
-        token = Token(jws=jws, kid=kid, jwk=key.jwk, jwk_thumbprint=key.jwk_thumbprint, jwks_uri=key.jwks_uri)
         evidence = Evidence(
             jws_sha256=hashlib.sha256(jws).hexdigest(),
             jwe_sha256=hashlib.sha256(item.body).hexdigest(),
             provider=provider.id,
-            token=token,
+            token=key.verified(jws, _verification(signed.header["alg"], claims, item.received_at)),
             received_at=item.received_at,
         )
         try:
@@ -177,6 +176,18 @@ def _heard(
     )
     return HeardOther(
         event=other, evidence=evidence, asks_about=_name(provider, event.consent_id), payment=event.payment
+    )
+
+
+def _verification(alg: str, claims: Mapping[str, Any], received_at: datetime) -> Verification:
+    """What `check_claims` found nothing wrong with."""
+    audience = claims["aud"]
+    return Verification(
+        at=received_at,
+        alg=alg,
+        issuer=claims["iss"],
+        audience=(audience,) if isinstance(audience, str) else tuple(audience),
+        checks=("signature", "iss", "aud", "exp", *(("nbf",) if "nbf" in claims else ())),
     )
 
 

@@ -14,6 +14,7 @@ from tracker.usecases.believed import Believing
 from tracker.usecases.checkpoints import Checkpointing
 from tracker.usecases.complete import Completions
 from tracker.usecases.consult import Consulting
+from tracker.usecases.evidence import EvidencePacks
 from tracker.usecases.feed import Feed
 from tracker.usecases.groups import Groups
 from tracker.usecases.journeys import Journeys
@@ -85,6 +86,7 @@ class Services:
     pausing: Pausing
     journeys: Journeys
     payments: Payments
+    packs: EvidencePacks
     completions: Completions
     feed: Feed
     polling: Polling

@@ -13,7 +13,7 @@ from tracker.domain.errors import (
     KeysUnavailableError,
     RejectedEventError,
 )
-from tracker.ports import Answer, Clock, EventCrypto, Provider, Token
+from tracker.ports import Answer, Clock, EventCrypto, Provider, Verification
 from tracker.profiles import compact
 from tracker.profiles.profile import Kind, UnreadableMessageError
 
@@ -51,8 +51,8 @@ class AnswerReader:
 
     async def _read_signed(self, jws: bytes) -> Answer:
         try:
-            kid = compact.protected_header(jws, compact.JWS_PARTS)["kid"]
-            key = await self._keys.find_published(kid)
+            header = compact.protected_header(jws, compact.JWS_PARTS)
+            key = await self._keys.find_published(header["kid"])
         except RejectedEventError as error:
             raise self._broken(f"is no signed token ({error.reason})") from error
         except KeysUnavailableError as error:
@@ -66,9 +66,10 @@ class AnswerReader:
             claims = self._crypto.verify(jws, key, self._provider.profile.push.jws_algs)
         except RejectedEventError as error:
             raise self._broken(f"cannot be verified ({error.reason})") from error
-        if (problem := claims_problem(claims, self._provider, self._clock.now())) is not None:
+        now = self._clock.now()
+        if (problem := claims_problem(claims, self._provider, now)) is not None:
             raise self._broken(problem)
-        token = Token(jws=jws, kid=key.kid, jwk=key.jwk, jwk_thumbprint=key.jwk_thumbprint, jwks_uri=key.jwks_uri)
+        token = key.verified(jws, _verification(header["alg"], claims, now))
         try:
             return Answer(body=self._provider.profile.open_answer(claims), token=token)
         except UnreadableMessageError as error:
@@ -104,6 +105,18 @@ def claims_problem(claims: Mapping[str, Any], provider: Provider, now: datetime)
     if "aud" in claims and not _is_for(claims["aud"], provider.client_id):
         return "is meant for another client"
     return None
+
+
+def _verification(alg: str, claims: Mapping[str, Any], now: datetime) -> Verification:
+    """What `claims_problem` found nothing wrong with."""
+    audience = claims.get("aud", ())
+    return Verification(
+        at=now,
+        alg=alg,
+        issuer=claims["iss"],
+        audience=tuple(one for one in ([audience] if isinstance(audience, str) else audience) if isinstance(one, str)),
+        checks=("signature", "iss", "exp", *(name for name in ("aud", "nbf") if name in claims)),
+    )
 
 
 def _instant(value: Any) -> float | None:

@@ -17,7 +17,7 @@ from tracker.adapters.hub.refusals import unusable
 from tracker.adapters.hub.session import HolderSession
 from tracker.adapters.public_keys import MAX_KEYS, verification_keys
 from tracker.domain.errors import ConsentApiError, KeysUnavailableError
-from tracker.ports import Clock, VerificationKey
+from tracker.ports import Clock, KeyOrigin, VerificationKey
 
 _log = logging.getLogger(__name__)
 
@@ -184,7 +184,8 @@ class HolderKeySet:
         if reply.status != HTTPStatus.OK:
             raise unusable(reply, self._clock.now())
         # Off the event loop: fifty keys are some milliseconds of big numbers.
-        keys = await asyncio.to_thread(verification_keys, reply.body, str(uri))
+        origin = KeyOrigin(fetched_at=self._clock.now(), tls_chain=reply.tls_chain)
+        keys = await asyncio.to_thread(verification_keys, reply.body, str(uri), origin)
         if not keys:
             # Whoever withdraws all keys has withdrawn the old ones too. Tokens wait until there are new ones.
             self._kept.forget()

@@ -10,6 +10,7 @@ import aiohttp
 from yarl import URL
 
 from tracker.adapters.hub.resolver import OwnThreadsResolver
+from tracker.adapters.hub.witnessed import WitnessedResponse, tls_chain_of
 from tracker.adapters.tls import ContextSource
 from tracker.domain.errors import ConsentApiContractError, ConsentApiUnavailableError
 
@@ -28,12 +29,14 @@ class Reply:
         status: The HTTP status.
         headers: Its headers, names case-insensitive.
         body: All of it.
+        tls_chain: Hex SHA-256 of each certificate that the server showed, its own first; empty without TLS.
     """
 
     url: URL
     status: int
     headers: Mapping[str, str]
     body: bytes
+    tls_chain: tuple[str, ...] = ()
 
     @property
     def media_type(self) -> str:
@@ -111,7 +114,13 @@ class HolderSession:
                 method, url, headers=headers, data=content, allow_redirects=False, ssl=ssl_context
             ) as response:
                 body = await _read(response, max_bytes)
-                return Reply(url=url, status=response.status, headers=response.headers, body=body)
+                return Reply(
+                    url=url,
+                    status=response.status,
+                    headers=response.headers,
+                    body=body,
+                    tls_chain=tls_chain_of(response),
+                )
         except TimeoutError as error:
             raise ConsentApiUnavailableError(f"{url.host} did not answer in time.") from error
         except (aiohttp.ClientError, OSError) as error:
@@ -123,6 +132,7 @@ class HolderSession:
         if self._session is None:  # made here because it belongs to the running event loop
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(keepalive_timeout=_KEEP_ALIVE_SECONDS, resolver=self._resolver),
+                response_class=WitnessedResponse,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trust_env=False,
                 timeout=self._timeout,

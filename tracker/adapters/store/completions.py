@@ -59,7 +59,7 @@ def overdue(
     damaged: list[InconsistentRowError] = []
     for row in connection.execute(in_order):
         try:
-            found.append(_to_work(row))
+            found.append(to_work(row))
         except InconsistentRowError as error:
             damaged.append(error)
     return found, damaged
@@ -73,7 +73,7 @@ def listed(connection: Connection, subscription_id: str, wanted: WorkQuery) -> l
     if wanted.status is not None:
         query = query.where(*_stands(wanted.status, wanted.now))
     in_order = query.order_by(completion.c.sequence, completion.c.work).limit(wanted.limit)
-    return [_to_work(row) for row in connection.execute(in_order)]
+    return [to_work(row) for row in connection.execute(in_order)]
 
 
 def find_by_entry(connection: Connection, subscription_id: str, entry_id: str, word: str) -> Work | None:
@@ -140,7 +140,7 @@ def _stands(status: WorkStatus, now: datetime) -> tuple[ColumnElement[bool], ...
 
 def _one(connection: Connection, query: Select[Any]) -> Work | None:
     row = connection.execute(query).one_or_none()
-    return None if row is None else _to_work(row)
+    return None if row is None else to_work(row)
 
 
 _NAMES = tuple(column.name for column in completion.columns)
@@ -151,5 +151,6 @@ def _values(work: Work) -> Values:
 
 
 @consistent("completion", "sequence")
-def _to_work(row: Row[Any]) -> Work:
+def to_work(row: Row[Any]) -> Work:
+    """A row of `completion`."""
     return Work(**{name: getattr(row, name) for name in _NAMES})

@@ -5,11 +5,11 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, update
 
-from tracker.adapters.store import rows
+from tracker.adapters.store import evidence, rows
 from tracker.adapters.store.at_hand import KeysAtHand
 from tracker.adapters.store.many import insert_rows
 from tracker.adapters.store.sealed import OTHER_EVENT, REPORT, hide_token
-from tracker.adapters.store.tables import evidence, holder_key, other_event, report
+from tracker.adapters.store.tables import other_event, report
 from tracker.ports import Evidence, OtherEvent, StoredReport
 
 
@@ -24,7 +24,7 @@ class Filing:
         self.waiting: set[str] = set()
         self._reports: list[rows.Values] = []
         self._filed: list[rows.Values] = []
-        self._evidence: dict[str, tuple[rows.Values, rows.Values]] = {}
+        self._evidence: dict[str, tuple[rows.Values, Evidence]] = {}
         self._other_events: list[rows.Values] = []
         self._repeats: dict[str, int] = defaultdict(int)
 
@@ -36,12 +36,12 @@ class Filing:
             return
         self._reports.append(values | {"repeats": 0})
         if proof is not None:
-            self._evidence[proof.jws_sha256] = rows.evidence_values(proof, stored.consent_id)
+            self._evidence[proof.jws_sha256] = evidence.token_values(proof, stored.consent_id), proof
 
     def add_other_event(self, event: OtherEvent, proof: Evidence) -> None:
         """Another verified event."""
         self._other_events.append(rows.other_event_values(event))
-        self._evidence[proof.jws_sha256] = rows.evidence_values(proof, event.consent_id)
+        self._evidence[proof.jws_sha256] = evidence.token_values(proof, event.consent_id), proof
 
     def count_repeat(self, digest: str) -> None:
         """A report came again."""
@@ -62,11 +62,9 @@ class Filing:
 
     def write(self, connection: Connection) -> None:
         """Write it down."""
-        proofs = list(self._evidence.values())
-        if proofs:
-            insert_rows(connection, evidence, [token for token, _ in proofs], known_ones_stay=True)
-            keys = {(key["provider"], key["jwk_thumbprint"]): key for _, key in proofs}
-            insert_rows(connection, holder_key, list(keys.values()), known_ones_stay=True)
+        if self._evidence:
+            tokens, proofs = zip(*reversed(self._evidence.values()), strict=True)
+            evidence.write(connection, tokens, proofs)
             self._evidence.clear()
         self._insert(connection, report, self._reports)
         self._insert(connection, other_event, self._other_events)

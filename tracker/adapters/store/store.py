@@ -27,6 +27,7 @@ from tracker.adapters.store.accesses import AccessStore, SqlAccesses
 from tracker.adapters.store.audited import SqlAudited
 from tracker.adapters.store.consent_store import ConsentStore
 from tracker.adapters.store.database import Database as Database  # noqa: PLC0414 - it is known from here
+from tracker.adapters.store.evidence import SqlEvidence
 from tracker.adapters.store.gathering import Gathering
 from tracker.adapters.store.keyed import KeyedDatabase
 from tracker.adapters.store.many import insert_rows
@@ -89,6 +90,7 @@ class SqlStore(AccessStore, ConsentStore, SubscriberStore, SqlTreeStore):
         self.checkpoints = checkpoints.SqlCheckpoints(self._database)
         self.sealing = SqlSealing(self._database, self.vault.safe)
         self.retention = SqlRetention(self._database)
+        self.evidence = SqlEvidence(self._database)
         self._admitted = Gathering(self._admit_all)
         self._fresh = claims.FreshBodies()
 

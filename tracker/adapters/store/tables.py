@@ -287,6 +287,8 @@ evidence = Table(
     Column("kid", String(512), nullable=False),
     Column("jwk_thumbprint", String(64), nullable=False),
     Column("received_at", Instant, nullable=False),
+    Column("key_fetched_at", Instant),
+    Column("verification", Json),
     Column("consent_id", String(128)),  # under whose key the token stands; null: it is not encrypted
 )
 holder_key = Table(
@@ -298,6 +300,9 @@ holder_key = Table(
     Column("jwk", Json, nullable=False),
     Column("jwks_uri", Text, nullable=False),
     Column("first_seen_at", Instant, nullable=False),
+    Column("fetched_at", Instant),
+    Column("x5c", Json),
+    Column("tls_chain", Json),
 )
 
 # The holder vouched for what we knew already. Bounded by age.

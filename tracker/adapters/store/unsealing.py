@@ -9,7 +9,7 @@ from sqlalchemy import Column, Connection, Row, Table, select, tuple_
 from tracker.adapters.secret_keys import NO_KEYS, SecretKeys
 from tracker.adapters.store.at_hand import keyed, with_their_keys
 from tracker.adapters.store.columns import Values
-from tracker.adapters.store.rows.report import to_jws
+from tracker.adapters.store.evidence import to_jws
 from tracker.adapters.store.safe import LockedKeyError, Safe
 from tracker.adapters.store.sealed import CONSENT, OTHER_EVENT, PAYMENT, REPORT, Sealed, private_of
 from tracker.adapters.store.sealing import write_rows

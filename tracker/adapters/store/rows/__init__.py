@@ -6,11 +6,9 @@ from tracker.adapters.store.rows.event import inbox_values, quarantine_values, t
 from tracker.adapters.store.rows.payment import payment_values, to_payment
 from tracker.adapters.store.rows.reading import Values, sorted_out
 from tracker.adapters.store.rows.report import (
-    evidence_values,
     other_event_values,
     report_values,
     to_claim,
-    to_jws,
     to_report,
 )
 from tracker.adapters.store.rows.subscription import (
@@ -27,7 +25,6 @@ __all__ = [
     "api_key_values",
     "consent_values",
     "entry_values",
-    "evidence_values",
     "inbox_values",
     "other_event_values",
     "parked_values",
@@ -41,7 +38,6 @@ __all__ = [
     "to_consent",
     "to_entry",
     "to_inbox_item",
-    "to_jws",
     "to_next_ask",
     "to_parked",
     "to_payment",

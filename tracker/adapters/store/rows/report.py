@@ -1,17 +1,15 @@
-"""Rows of `report`, `other_event`, `evidence` and `holder_key`."""
+"""Rows of `report` and `other_event`."""
 
 from typing import Any
 
 from sqlalchemy import Row
 
-from tracker.adapters.store.at_hand import at_hand
-from tracker.adapters.store.key_tables import NO_CONSENT
 from tracker.adapters.store.rows.reading import Values, consistent
-from tracker.adapters.store.sealed import REPORT, token_place
+from tracker.adapters.store.sealed import REPORT
 from tracker.domain.consent import Channel, ConsentId, ProviderId, Status, TrackingId
 from tracker.domain.lifecycle import Verdict
 from tracker.domain.report import Claim, Report
-from tracker.ports import Evidence, OtherEvent, StoredReport
+from tracker.ports import OtherEvent, StoredReport
 
 
 def report_values(stored: StoredReport) -> Values:
@@ -109,36 +107,3 @@ def other_event_values(event: OtherEvent) -> Values:
         "jws_sha256": event.jws_sha256,
         "repeats": 0,
     }
-
-
-def evidence_values(evidence: Evidence, consent_id: str | None) -> tuple[Values, Values]:
-    """The rows of a signed token, not sealed yet, and of the key that verified it; and about which consent it is."""
-    token = evidence.token
-    return (
-        {
-            "jws_sha256": evidence.jws_sha256,
-            "jwe_sha256": evidence.jwe_sha256,
-            "provider": evidence.provider,
-            "jws": token.jws,
-            "kid": token.kid,
-            "jwk_thumbprint": token.jwk_thumbprint,
-            "received_at": evidence.received_at,
-            "consent_id": consent_id or NO_CONSENT,
-        },
-        {
-            "provider": evidence.provider,
-            "jwk_thumbprint": token.jwk_thumbprint,
-            "kid": token.kid,
-            "jwk": dict(token.jwk),
-            "jwks_uri": token.jwks_uri,
-            "first_seen_at": evidence.received_at,
-        },
-    )
-
-
-@consistent("evidence", "jws_sha256")
-def to_jws(row: Row[Any]) -> bytes | None:
-    """The signed token of a row of `evidence`, as it was received; None where its key is no more."""
-    if row.consent_id is None:  # of an older version, and not encrypted yet
-        return bytes(row.jws)
-    return at_hand().opened((row.provider, row.consent_id), bytes(row.jws), token_place(row.jws_sha256))

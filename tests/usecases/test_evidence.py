@@ -5,14 +5,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tests import tokens
+from tests.checkpointing import ORIGIN, a_signer, checkpointing
 from tests.cli.histories import a_whole_life, at, hear
 from tests.contract.facts import a_subscription
 from tests.usecases.bench import CONSENT, DEMOBANK, Bench, data, event
-from tracker.adapters.checkpoint_signer import checkpoint_signer, checkpoint_vkey
-from tracker.domain.consent import ConsentId, ProviderId
 from tracker.domain.errors import ConsentNotFoundError, InvalidRequestError
 from tracker.domain.subscription import EntryFilter, Parked
 from tracker.journal.checkpoint import Checkpoint, parse_checkpoint, parse_note
@@ -20,23 +18,22 @@ from tracker.journal.verify import Answer
 from tracker.journal.verify_pack import Anchors, PackVerdict, verify_pack
 from tracker.journal.verify_tokens import Word
 from tracker.ports import Access, Progress
-from tracker.usecases.evidence import EvidencePacks, NobodyLooked
+from tracker.ports.checkpoints import NoteSigner
+from tracker.usecases.evidence import EvidencePacks
 from tracker.usecases.proofs import Proofs
 
-ORIGIN = "demo.example/journal"
-KEY = Ed25519PrivateKey.generate()
-VKEY = checkpoint_vkey(KEY, ORIGIN)
-ANCHORS = Anchors(vkeys=[VKEY], holder_keys=tokens.hub_jwks())
+SIGNER = a_signer()
+ANCHORS = Anchors(vkeys=[SIGNER.vkey], holder_keys=tokens.hub_jwks())
 
 
-def packs_of(bench: Bench, **changes: Any) -> EvidencePacks:
-    given = {"accesses": NobodyLooked(), "origin": ORIGIN, "signer": checkpoint_signer(KEY, ORIGIN), **changes}
-    office = bench.office
-    return EvidencePacks(bench.store, bench.store.evidence, Proofs(bench.store), office.providers, bench.clock, **given)
+def packs_of(bench: Bench, *signers: NoteSigner) -> EvidencePacks:
+    store, clock = bench.store, bench.clock
+    checkpoints = checkpointing(store, clock, *signers)
+    return EvidencePacks(store, store.evidence, Proofs(store), bench.office.providers, clock, checkpoints)
 
 
 async def pack(bench: Bench, **how: Any) -> bytes:
-    return await packs_of(bench).pack(DEMOBANK, CONSENT, **how)
+    return await packs_of(bench, SIGNER).pack(DEMOBANK, CONSENT, **how)
 
 
 def said_in(data: bytes) -> dict[str, Any]:
@@ -148,14 +145,22 @@ async def test_who_was_told_and_what_they_reported(bench: Bench) -> None:
 
 
 async def test_who_looked_is_taken_from_the_access_record(bench: Bench) -> None:
-    class Record:
-        async def accesses(self, provider: ProviderId, consent_id: ConsentId) -> list[Access]:
-            assert (provider, consent_id) == (DEMOBANK, CONSENT)
-            return [Access(at=bench.clock.now(), who="key crm", what="read")]
-
     await bench.register()
-    made = await packs_of(bench, accesses=Record()).pack(DEMOBANK, CONSENT)
-    assert said_in(made)["access"] == [{"at": "2026-03-02T11:20:00.000000Z", "who": "key crm", "what": "read"}]
+    tracking_id = (await bench.consent()).tracking_id
+    for n in range(501):  # more than are read at once
+        look = Access(
+            id=f"{n:03}",
+            at=bench.clock.now(),
+            who="key crm",
+            what="consent.show",
+            tracking_id=tracking_id,
+            interaction_id="i",
+        )
+        await bench.store.accesses.add(look, flush=False)
+    made = await pack(bench)
+    looks = said_in(made)["access"]
+    assert len(looks) == 501
+    assert looks[0] == {"at": "2026-03-02T11:20:00.000000Z", "who": "key crm", "what": "consent.show"}
     accepted(verify_pack(made, ANCHORS))
 
 
@@ -166,7 +171,7 @@ async def test_a_pack_is_tied_to_a_checkpoint_published_before(bench: Bench) -> 
     await bench.register("another")
     await bench.deliver(event(data()))
     tied, loose = await pack(bench, since=since), await pack(bench)
-    anchors = Anchors(vkeys=[VKEY], holder_keys=tokens.hub_jwks(), checkpoint=published)
+    anchors = Anchors(vkeys=[SIGNER.vkey], holder_keys=tokens.hub_jwks(), checkpoint=published)
     verdict = accepted(verify_pack(tied, anchors))
     assert "1 of 2 entries are in the published checkpoint over 1 entry" in verdict.by_whom.sentence
     assert verify_pack(loose, anchors).by_whom.sentence.startswith("unanchored: the published checkpoint")
@@ -174,7 +179,7 @@ async def test_a_pack_is_tied_to_a_checkpoint_published_before(bench: Bench) -> 
     assert alone.by_whom.answer is Answer.UNANCHORED
     assert "1 of 2 entries are in the published checkpoint" in alone.by_whom.sentence
     now = said_in(tied)["tree"]["checkpoint"]
-    same = verify_pack(tied, Anchors(vkeys=[VKEY], holder_keys=tokens.hub_jwks(), checkpoint=now))
+    same = verify_pack(tied, Anchors(vkeys=[SIGNER.vkey], holder_keys=tokens.hub_jwks(), checkpoint=now))
     assert "all entries are in the published checkpoint over 3 entries" in accepted(same).by_whom.sentence
 
 
@@ -191,7 +196,7 @@ async def test_a_checkpoint_of_another_history_is_refused(bench: Bench) -> None:
 
 async def test_without_a_checkpoint_key_nobody_signs(bench: Bench) -> None:
     await bench.register()
-    made = await packs_of(bench, signer=None).pack(DEMOBANK, CONSENT)
+    made = await packs_of(bench).pack(DEMOBANK, CONSENT)
     verdict = verify_pack(made, ANCHORS)
     assert verdict.by_whom.sentence == "unanchored: there is no checkpoint, nobody signed this"
     assert verdict.intact.answer is Answer.OK

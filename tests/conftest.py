@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import make_url
+from sqlalchemy import Connection, make_url
 
-from tests.postgres import PostgresServer, postgres_server
-from tracker.adapters.store import migrate
+from tests.postgres import MAKE_SERVICE_ROLE, SERVICE_ROLE, PostgresServer, postgres_server
+from tracker.adapters.store import grants, migrate
 from tracker.adapters.store.postgres import in_one_transaction
 from tracker.adapters.store.sqlite import one_transaction
 
@@ -45,7 +45,13 @@ def postgres() -> Iterator[PostgresServer]:
 def template_postgres(postgres: PostgresServer) -> Iterator[str]:
     """The name of a database with the newest schema."""
     url = postgres.create()
-    asyncio.run(in_one_transaction(url, migrate.upgrade))
+    postgres.execute(MAKE_SERVICE_ROLE)
+
+    def make(connection: Connection) -> None:
+        migrate.upgrade(connection)
+        grants.grant(connection, SERVICE_ROLE)
+
+    asyncio.run(in_one_transaction(url, make))
     yield str(make_url(url).database)
     postgres.drop(url)
 

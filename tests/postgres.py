@@ -26,6 +26,18 @@ _VARIABLE: Final = "TEST_DATABASE_URL"
 _FAST: Final = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
 _numbers = count(1)
 
+SERVICE_ROLE: Final = "tracker_tests_service"
+"""The role of a running service in the tests: it has the rights that `tracker db grants` gives, and owns nothing."""
+
+MAKE_SERVICE_ROLE: Final = f"""
+DO $$ BEGIN CREATE ROLE {SERVICE_ROLE} LOGIN PASSWORD 'tests'; EXCEPTION WHEN duplicate_object OR unique_violation THEN END $$
+"""
+
+
+def as_service(url: str) -> str:
+    """The same database for the service's role."""
+    return make_url(url).set(username=SERVICE_ROLE, password="tests").render_as_string(hide_password=False)
+
 
 class PostgresServer:
     """A server that databases can be made on.

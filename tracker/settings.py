@@ -19,11 +19,11 @@ from pydantic import ValidationError, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
 from tracker.domain.errors import ConfigurationError
+from tracker.settings_audit import AuditSettings
 from tracker.settings_brokers import BrokerSettings
 from tracker.settings_certificates import ClientCertificateSettings
 from tracker.settings_problems import Key, Origin, hint, printable, section_of
 from tracker.settings_sections import (
-    AuditSettings,
     ClientSettings,
     DatabaseSettings,
     HttpSettings,

@@ -116,6 +116,7 @@ Interval = Annotated[timedelta, BeforeValidator(_interval)]
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
 PortSpan = Annotated[str, BeforeValidator(_port_span)]
 Issuer = Annotated[str, AfterValidator(_base_url)]
+AnyUrl = Annotated[str, AfterValidator(_url)]
 CollectorUrl = Annotated[str, AfterValidator(_url), AfterValidator(_without_trailing_slash)]
 ResourceUrl = Annotated[str, AfterValidator(_base_url), AfterValidator(_without_trailing_slash)]
 ProfileName = Annotated[str, Field(pattern=r"^[a-z0-9.-]{1,64}$")]
@@ -152,9 +153,18 @@ class DatabaseSettings(Section):
     Attributes:
         url: `sqlite:///FILE`, relative to the working directory, or `sqlite:////FILE`; or `postgresql://user:pass@host/db`,
             with what libpq takes behind a question mark. Secret, because it may hold a password.
+        migration_url: The same PostgreSQL database with the user who owns the tables, for `tracker db` alone; None: as `url`.
     """
 
     url: Annotated[SecretStr, AfterValidator(_database_url)] = SecretStr("sqlite:///tracker.db")
+    migration_url: Annotated[SecretStr, AfterValidator(_database_url)] | None = None
+
+    @model_validator(mode="after")
+    def _require_one_kind(self) -> Self:
+        urls = [url.get_secret_value() for url in (self.url, self.migration_url) if url is not None]
+        if self.migration_url is not None and not all(url.startswith("postgresql://") for url in urls):
+            raise ValueError("should have a migration_url with PostgreSQL alone: a file has no users")
+        return self
 
 
 class HttpSettings(Section):
@@ -328,18 +338,6 @@ class NoticesSettings(Section):
     authorization_ending_hours: _Steps = (24, 1)
     attestation_days: _Steps = (14, 3)
     overlap_grace: Interval = timedelta(seconds=86_400)
-
-
-class AuditSettings(Section):
-    """`[audit]`.
-
-    Attributes:
-        origin: The journal's name in checkpoints. C2SP signed notes allow no space and no plus sign in it.
-        checkpoint_key: File of a private Ed25519 JWK; None: exports carry no checkpoint.
-    """
-
-    origin: Annotated[str, Field(pattern=r"^[!-*,-~]{1,255}$")] = "tracker.example/journal"
-    checkpoint_key: Path | None = None
 
 
 class SecuritySettings(Section):

@@ -1,6 +1,6 @@
 """What came of verifying a holder's token, and what vouched for the key that verified it.
 
-Revision: 0018, after 0016
+Revision: 0018, after 0017
 """
 
 import sqlalchemy as sa
@@ -9,7 +9,7 @@ from alembic import op
 from tracker.adapters.store.columns import Instant, Json
 
 revision = "0018"
-down_revision = "0016"
+down_revision = "0017"
 branch_labels = None
 depends_on = None
 

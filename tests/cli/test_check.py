@@ -20,6 +20,7 @@ SUBJECTS = [
     "keys",
     "service",
     "clock",
+    "journal",
     "secrets",
     "provider demobank",
     "access to demobank",
@@ -36,7 +37,8 @@ def use(folder, issuer):
 def findings(done):
     """Mark and text of each line, by subject."""
     assert done.err == "", done
-    subjects = r"configuration|database|keys|service|clock|secrets|tracing|providers|provider \w+|access to \w+|consents of \w+"
+    whole = r"configuration|database|keys|service|clock|journal|secrets|tracing|providers"
+    subjects = rf"{whole}|provider \w+|access to \w+|consents of \w+"
     lines = [
         re.fullmatch(rf"(ok  |warn|FAIL|next)  (?:({subjects})\s+)?(.*)", line.rstrip())
         for line in done.out.splitlines()

@@ -5,6 +5,7 @@ import sqlite3
 
 import pytest
 
+from tests.postgres import SERVICE_ROLE, as_service
 from tracker.adapters.store import migrate
 from tracker.adapters.store.service_lock import ServiceLock
 
@@ -99,3 +100,32 @@ def test_a_folder_that_is_missing_is_named(run, folder):
         done = run("db", *arguments)
         assert done.status == 2
         assert "The folder of the database away/tracker.db is not there; make it" in done.says
+
+
+def test_grants_are_printed_for_a_role_on_postgresql(run, folder, monkeypatch):
+    assert run("db", "grants", "--role", "tracker_service").says.startswith("SQLite knows no roles")
+    monkeypatch.setenv("TRACKER_DATABASE__URL", "postgresql://service@host/consents")
+    assert "--role" in run("db", "grants").says
+    done = run("db", "grants", "--role", "tracker_service")
+    assert done.status == 0
+    assert all(line.endswith(";") for line in done.lines)
+    assert any(
+        line.startswith("GRANT SELECT, INSERT, UPDATE (private, private_salt) ON public.entry TO")
+        for line in done.lines
+    )
+    monkeypatch.setenv("TRACKER_DATABASE__MIGRATION_URL", "postgresql://owner@host/consents")
+    assert [line for line in run("db", "grants").lines if "service" not in line] == [
+        "REVOKE CREATE ON SCHEMA public FROM PUBLIC;",
+        "REVOKE ALL ON ALL TABLES IN SCHEMA public FROM PUBLIC;",
+    ]
+
+
+def test_grants_are_applied_by_the_owner(run, folder, monkeypatch, another_postgres):
+    url = another_postgres()
+    monkeypatch.setenv("TRACKER_DATABASE__URL", as_service(url))
+    monkeypatch.setenv("TRACKER_DATABASE__MIGRATION_URL", url)
+    done = run("db", "grants", "--apply")
+    assert done.status == 0
+    assert done.lines[0].startswith(f"{SERVICE_ROLE} has the rights of a service on PostgreSQL ")
+    assert run("db", "upgrade").status == 0
+    assert run("journal", "verify", "--database", "--allow-unanchored").status == 0

@@ -10,6 +10,7 @@ import pytest
 
 from tests.cli.conftest import PROGRAM
 from tests.cli.histories import authorized, tell
+from tests.damage import unguarded
 
 
 @pytest.fixture
@@ -160,3 +161,101 @@ def test_progress_is_for_terminals_only(told):
     os.close(main)
     assert (shown.returncode, shown.stdout) == (0, "b: 2 entries, signed.\n")
     assert b"exporting" in bar
+
+
+# ---------------------------------------------------------------------------------------------- published checkpoints
+
+
+@pytest.fixture
+def checkpoint(exported):
+    """The checkpoint of two entries, as somebody published it."""
+    file = exported.parent / "checkpoint.txt"
+    file.write_text(json.loads((exported / "manifest.json").read_text())["checkpoint"])
+    return file
+
+
+def test_an_export_is_held_against_a_published_checkpoint(run, exported, vkey, checkpoint):
+    done = run("journal", "verify", exported, "--key", vkey, "--checkpoint", checkpoint)
+    assert done.status == 0
+    assert "entries 1 to 2 are those of the checkpoint given" in done.lines[0]
+    shorter = exported.parent / "empty"
+    for file in exported.parent.glob("tracker.db*"):
+        file.unlink()
+    assert run("db", "upgrade").status == 0
+    assert run("journal", "export", "--out", shorter).status == 0
+    assert run("journal", "verify", shorter, "--key", vkey).status == 0
+    done = run("journal", "verify", shorter, "--key", vkey, "--checkpoint", checkpoint)
+    assert (done.status, starts(done)) == (1, ["no", "unknown", "unknown"])
+    assert "truncated: the checkpoint given is of 2 entries, and here they end at 0" in done.lines[0]
+
+
+@pytest.mark.parametrize("content", [b"", b"nonsense", b"\xff\xfe", b"x" * 2_000_000])
+def test_a_checkpoint_that_is_none_is_wrong_usage(run, exported, checkpoint, content):
+    checkpoint.write_bytes(content)
+    done = run("journal", "verify", exported, "--checkpoint", checkpoint)
+    assert done.status == 2
+    assert "checkpoint.txt is no checkpoint: " in done.says
+    checkpoint.unlink()
+    assert "cannot be read" in run("journal", "verify", exported, "--checkpoint", checkpoint).says
+
+
+# ---------------------------------------------------------------------------------------------- the database
+
+
+def test_the_database_is_verified(run, exported, vkey, checkpoint):
+    done = run("journal", "verify", "--database")
+    assert (done.status, starts(done)) == (1, ["yes", "unanchored", "not"])
+    assert run("journal", "verify", "--database", "--allow-unanchored").status == 0
+    done = run("journal", "verify", "--database", "--checkpoint", checkpoint, "--key", vkey)
+    assert (done.status, starts(done)) == (0, ["yes", "tracker.example/journal", "not"])
+    answer = json.loads(run("journal", "verify", "--database", "--allow-unanchored", "--json").out)
+    assert answer["intact"]["answer"] == "ok"
+
+
+def test_a_changed_database_is_found_out(run, told):
+    with unguarded(told / "tracker.db") as connection:
+        connection.execute("UPDATE entry SET leaf = replace(leaf, 'Authorized', 'Suspended') WHERE sequence = 2")
+    done = run("journal", "verify", "--database", "--allow-unanchored")
+    assert (done.status, starts(done)) == (1, ["no", "unknown", "unknown"])
+    assert done.lines[0].startswith("intact         no: entry 2: ")
+
+
+def test_one_thing_is_verified_at_a_time(run, exported):
+    for arguments in ((), (exported, "--database")):
+        assert run("journal", "verify", *arguments).says == "Name the folder of an export, or say --database."
+
+
+# ---------------------------------------------------------------------------------------------- after a restore
+
+
+def test_a_restored_journal_goes_on_behind_its_checkpoint(run, exported, vkey, checkpoint, folder):
+    done = run("db", "after-restore", "--checkpoint", checkpoint)
+    assert done.status == 1
+    assert done.says.startswith(
+        "The journal has all 2 entries that the checkpoint is of, and ends at 2. If it was restored"
+    )
+    done = run("db", "after-restore", "--checkpoint", checkpoint, "--margin", "3")
+    assert done.lines[0].startswith(
+        "entries 3 to 5 are lost, as entry 6 declares; the journal goes on at 7. Publish a new"
+    )
+    assert run("db", "after-restore", "--checkpoint", checkpoint, "--margin", "3").status == 1
+    done = run("journal", "verify", "--database", "--checkpoint", checkpoint, "--key", vkey)
+    assert done.status == 0
+    assert "entries 3 to 5 are lost, as entry 6 declares" in done.lines[0]
+    assert run("journal", "export", "--out", "later").lines == ["later: 3 entries, signed."]
+    done = run("journal", "verify", "later", "--checkpoint", checkpoint, "--key", vkey)
+    assert done.status == 0
+    assert "yes: 3 entries, 1 to 6, " in done.lines[0]
+
+
+def test_a_jump_needs_a_checkpoint_of_our_own(run, exported, checkpoint, folder):
+    assert run("keys", "make", "checkpoint", "--out", "other.json").status == 0
+    file = folder / "tracker.toml"
+    own = file.read_text()
+    file.write_text(own.replace("keys/checkpoint.jwk.json", "other.json"))
+    done = run("db", "after-restore", "--checkpoint", checkpoint, "--margin", "3")
+    assert done.status == 2
+    assert done.says.startswith("The checkpoint is by no key that is trusted here: ")
+    file.write_text(own.partition("[audit]")[0])
+    assert "with --key" in run("db", "after-restore", "--checkpoint", checkpoint, "--margin", "3").says
+    assert "is no VKEY" in run("db", "after-restore", "--checkpoint", checkpoint, "--key", "x").says

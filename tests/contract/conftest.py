@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 
 from tests.contract.facts import NewDatabase, OpenStore
+from tests.postgres import as_service
 from tracker.adapters.clock import SystemIds
 from tracker.adapters.store.postgres import PostgresDatabase
 from tracker.adapters.store.sqlite import SqliteDatabase
@@ -30,7 +31,7 @@ def _postgres(request: pytest.FixtureRequest) -> NewDatabase:
     another: Callable[[], str] = request.getfixturevalue("another_postgres")
 
     def new(ids: Ids | None = None) -> OpenStore:
-        url = another()
+        url = as_service(another())  # with no more rights than a service has
         return lambda: SqlStore(PostgresDatabase(url), ids or SystemIds())
 
     return new

@@ -58,6 +58,7 @@ class Poller:
             except (aiohttp.ClientError, TimeoutError):
                 await asyncio.sleep(0.05)
                 continue
+            self.story.answered += 1
             self.story.settled |= set(ack)
             self.has = [one for one in self.has if one not in ack]
             for one, entry in sets.items():
@@ -68,12 +69,19 @@ class Poller:
 
 
 class Story:
-    """What was handed out first, of each consent."""
+    """What was handed out first, of each consent, and how many polls were answered."""
 
     def __init__(self) -> None:
         self.first: dict[str, list[int]] = {}
         self.handed: set[str] = set()
         self.settled: set[str] = set()
+        self.answered = 0
+
+    async def answers(self, count: int) -> None:
+        """Wait for so many more polls to be answered, or for the end."""
+        enough = self.answered + count
+        while self.answered < enough and len(self.settled) < ALL:
+            await asyncio.sleep(0.02)
 
     def hear(self, entry_id: str, entry: dict[str, Any]) -> None:
         if entry_id not in self.handed:
@@ -114,7 +122,9 @@ async def test_whoever_is_killed_all_is_handed_out_in_order_and_taken(tmp_path: 
 
         async def kill() -> None:
             while len(story.settled) < ALL:
-                await asyncio.sleep(dice.uniform(0.1, 0.6))
+                # So many answers later, however slow they are: who is killed before he answers anything comes no further.
+                await story.answers(dice.randint(1, 25))
+                await asyncio.sleep(dice.uniform(0, 0.05))
                 victim = dice.choice(apis)
                 await victim.kill()
                 await victim.start()

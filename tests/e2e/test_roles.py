@@ -13,7 +13,7 @@ import pytest
 from aiohttp import web
 
 from tests.e2e.service import Service, an_event, issuer
-from tests.postgres import query
+from tests.postgres import as_service, query
 
 CONSENTS = 8
 
@@ -52,7 +52,7 @@ def _time_of(n: int) -> str:
 async def test_any_role_may_be_killed_and_the_others_carry_on(
     tmp_path: Path, another_postgres: Callable[[], str]
 ) -> None:
-    url = another_postgres()
+    url = as_service(another_postgres())
     async with issuer() as issuer_url, subscriber() as (hook, told), AsyncExitStack() as stack:
         processes: dict[str, Service] = {}
         for name, role in (("receiver", "receiver"), ("api", "api"), ("worker-1", "worker"), ("worker-2", "worker")):

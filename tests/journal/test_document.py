@@ -22,12 +22,13 @@ import pytest
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from tests.checkpointing import checkpointing
 from tests.contract.facts import a_subscription
 from tests.journal import drafts
 from tests.profiles import uae_payloads
 from tests.usecases.bench import CONSENT, Bench, data, event, message, open_bench, our_crypto
 from tests.usecases.chain import EXPIRY, NEXT, hear, renew
-from tracker.adapters.checkpoint_signer import checkpoint_signer, checkpoint_vkey
+from tracker.adapters.checkpoint_signer import Ed25519NoteSigner, checkpoint_vkey
 from tracker.domain import decision, lifecycle, overlay
 from tracker.domain.completion import CompletionTerms
 from tracker.domain.errors import RevocationRefusedError
@@ -446,8 +447,8 @@ async def test_what_the_tracker_records_and_exports_is_as_documented(database: P
     vkey = checkpoint_vkey(key, "demo.example/journal")
     async with open_bench(database, our_crypto(tmp_path)) as bench:
         await _live(bench)
-        signer = checkpoint_signer(key, "demo.example/journal")
-        exporting = Exporting(bench.store, origin="demo.example/journal", signer=signer)
+        signer = Ed25519NoteSigner(key, "demo.example/journal")
+        exporting = Exporting(bench.store, checkpointing(bench.store, bench.clock, signer))
         await exporting.export(tmp_path / "export")
         lines = example_lines(tmp_path / "export")
     assert verify(tmp_path / "export", [vkey]).by_whom == "+".join(vkey.split("+", 2)[:2])

@@ -76,6 +76,8 @@ async def fill(database: Database) -> None:
     await store.transact(script)
     await store.transact(about_providers)
     await store.extend_tree(10)
+    await store.checkpoints.propose(1, bytes(32), after=None)
+    await store.checkpoints.keep_note(1, "a note", START, before=None, vkeys=["a key"])
     await store.admit(an_item())
     await store.add_subscription(subscription)
     await store.save_progress(Progress(subscription=subscription, park=(parked(1),), given_up=(parked(2),)))

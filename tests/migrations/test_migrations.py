@@ -149,7 +149,8 @@ def test_migrations_and_tables_make_the_same_statements(database: Path, tmp_path
     engine = create_engine(f"sqlite:///{path}")
     metadata.create_all(engine)
     engine.dispose()
-    assert schema(database) == schema(path)
+    made = {name: sql for name, sql in schema(database).items() if "CREATE TRIGGER" not in sql}  # of migrations alone
+    assert made == schema(path)
 
 
 def test_an_upgrade_that_fails_leaves_nothing_half_done(tmp_path: Path) -> None:

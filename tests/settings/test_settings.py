@@ -101,7 +101,8 @@ def test_every_setting_can_stand_in_the_file(load, folder):
 
 
 OVERRIDES = {
-    "TRACKER_DATABASE__URL": "sqlite:///other.db",
+    "TRACKER_DATABASE__URL": "postgresql://service@host/other",
+    "TRACKER_DATABASE__MIGRATION_URL": "postgresql://owner@host/other",
     "TRACKER_HTTP__HOST": "0.0.0.0",
     "TRACKER_HTTP__PORT": "9000",
     "TRACKER_HTTP__TLS_CERTIFICATE": "keys/receiver.pem",
@@ -140,7 +141,10 @@ OVERRIDES = {
 @pytest.mark.parametrize("text", [WHOLE, ""], ids=["over a file", "without one"])
 def test_variables_override_every_single_value(load, folder, text):
     settings = load(text, OVERRIDES)
-    assert settings.database.url.get_secret_value() == "sqlite:///other.db"
+    assert [url.get_secret_value() for _, url in settings.database] == [
+        "postgresql://service@host/other",
+        "postgresql://owner@host/other",
+    ]
     assert (settings.http.host, settings.http.port, settings.http.max_connections) == ("0.0.0.0", 9000, 10)
     keys = folder / "keys"
     assert (settings.http.tls_certificate, settings.http.tls_key) == (keys / "receiver.pem", keys / "receiver.key")

@@ -301,3 +301,11 @@ def test_an_issuer_is_kept_to_the_letter():
 def test_a_resource_url_loses_the_slashes_at_its_end(slashes):
     url = "https://rs1.demobank.example/open-finance"
     assert ProviderSettings(**PROVIDER | {"resource_url": url + slashes}).resource_url == url
+
+
+def test_only_postgresql_has_an_owner_of_its_own():
+    owner = {"migration_url": "postgresql://owner@host/consents"}
+    assert DatabaseSettings(url="postgresql://service@host/consents", **owner).migration_url is not None
+    for wrong in (owner, {"url": "postgresql://a@host/b", "migration_url": "sqlite:///tracker.db"}):
+        with pytest.raises(ValidationError, match="PostgreSQL alone"):
+            DatabaseSettings(**wrong)

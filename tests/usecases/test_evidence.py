@@ -5,13 +5,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tests import tokens
+from tests.checkpointing import ORIGIN, a_signer, checkpointing
 from tests.cli.histories import a_whole_life, at, hear
 from tests.contract.facts import a_subscription
 from tests.usecases.bench import CONSENT, DEMOBANK, Bench, data, event
-from tracker.adapters.checkpoint_signer import checkpoint_signer, checkpoint_vkey
 from tracker.domain.consent import ConsentId, ProviderId
 from tracker.domain.errors import ConsentNotFoundError, InvalidRequestError
 from tracker.domain.subscription import EntryFilter, Parked
@@ -19,20 +18,22 @@ from tracker.journal.checkpoint import Checkpoint, parse_checkpoint, parse_note
 from tracker.journal.verify import Answer
 from tracker.journal.verify_pack import Anchors, PackVerdict, verify_pack
 from tracker.journal.verify_tokens import Word
-from tracker.ports import Access, Progress
+from tracker.ports import Access, AccessRecord, Progress
+from tracker.ports.checkpoints import NoteSigner
 from tracker.usecases.evidence import EvidencePacks, NobodyLooked
 from tracker.usecases.proofs import Proofs
 
-ORIGIN = "demo.example/journal"
-KEY = Ed25519PrivateKey.generate()
-VKEY = checkpoint_vkey(KEY, ORIGIN)
+VKEY = a_signer().vkey
 ANCHORS = Anchors(vkeys=[VKEY], holder_keys=tokens.hub_jwks())
 
 
-def packs_of(bench: Bench, **changes: Any) -> EvidencePacks:
-    given = {"accesses": NobodyLooked(), "origin": ORIGIN, "signer": checkpoint_signer(KEY, ORIGIN), **changes}
-    office = bench.office
-    return EvidencePacks(bench.store, bench.store.evidence, Proofs(bench.store), office.providers, bench.clock, **given)
+def packs_of(
+    bench: Bench, *signers: NoteSigner, accesses: AccessRecord | None = None, is_signed: bool = True
+) -> EvidencePacks:
+    checkpoints = checkpointing(bench.store, bench.clock, *(signers or ((a_signer(),) if is_signed else ())))
+    providers, looks = bench.office.providers, accesses or NobodyLooked()
+    proofs = Proofs(bench.store)
+    return EvidencePacks(bench.store, bench.store.evidence, proofs, checkpoints, providers, bench.clock, looks)
 
 
 async def pack(bench: Bench, **how: Any) -> bytes:
@@ -189,9 +190,17 @@ async def test_a_checkpoint_of_another_history_is_refused(bench: Bench) -> None:
             await pack(bench, since=since)
 
 
+async def test_while_keys_change_both_sign_both(bench: Bench) -> None:
+    await bench.register()
+    old, new = a_signer("old"), a_signer("new")
+    made = await packs_of(bench, new, old).pack(DEMOBANK, CONSENT)
+    for signer in (old, new):
+        assert verify_pack(made, Anchors(vkeys=[signer.vkey])).by_whom.answer is Answer.OK
+
+
 async def test_without_a_checkpoint_key_nobody_signs(bench: Bench) -> None:
     await bench.register()
-    made = await packs_of(bench, signer=None).pack(DEMOBANK, CONSENT)
+    made = await packs_of(bench, is_signed=False).pack(DEMOBANK, CONSENT)
     verdict = verify_pack(made, ANCHORS)
     assert verdict.by_whom.sentence == "unanchored: there is no checkpoint, nobody signed this"
     assert verdict.intact.answer is Answer.OK

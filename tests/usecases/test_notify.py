@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook
 
+from tests.damage import unguarded
 from tests.journal.drafts import uuid
 from tests.usecases.telling import SECRET, SUBSCRIPTION, NoJitter, Telling, first_deliveries, telling
 from tracker.domain.errors import StorageError
@@ -546,7 +547,8 @@ async def test_a_parked_entry_that_left_the_journal_is_given_up(world: Telling) 
     await world.append(1, 1)
     await world.subscribe()
     await world.turn()
-    await world.real_store._write(lambda connection: connection.exec_driver_sql("DELETE FROM entry WHERE sequence = 1"))
+    with unguarded(world.path) as connection:
+        connection.execute("DELETE FROM entry WHERE sequence = 1")
     await world.turns(10)
     assert world.dead_letters() == {1: 1}
     assert world.subscriber.taken == [2]

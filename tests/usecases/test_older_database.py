@@ -2,14 +2,14 @@
 
 import asyncio
 import json
-import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tests.damage import unguarded
 from tests.journal.drafts import uuid
 from tests.usecases.telling import Telling, telling
 from tracker.domain.errors import StorageError
@@ -29,7 +29,7 @@ async def told_three(world: Telling) -> Subscription:
     await world.append(1, 2, 3)
     await world.turn()
     assert world.subscriber.taken == [1, 2, 3]
-    with closing(sqlite3.connect(world.path)) as connection, connection:
+    with unguarded(world.path) as connection:
         connection.execute("DELETE FROM entry WHERE sequence > 1")
         connection.execute("UPDATE journal SET next_sequence = 2")
         connection.execute("UPDATE subscription SET cursor = 1")

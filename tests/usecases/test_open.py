@@ -10,6 +10,7 @@ from joserfc import jwe as joserfc_jwe
 from joserfc.jwk import RSAKey
 
 from tests import tokens
+from tests.checkpointing import checkpointing
 from tests.profiles.made_up import LIBRARY_CARDS, a_card, news
 from tests.usecases.bench import CONSENT, DEMOBANK, OTHERBANK, UAE, Bench, data, event, message, open_bench
 from tracker.domain.errors import InboxFullError, RejectedEventError, StorageError
@@ -388,5 +389,5 @@ async def test_another_ecosystem_goes_the_same_way(database, crypto, tmp_path) -
         bench.holders.answers["card-7"] = a_card("card-7", "handed back", since=1772449500)
         await bench.asker.ask_now((await bench.consent("card-7")).tracking_id)
         assert await bench.status("card-7") == ("Revoked", False)
-        await Exporting(bench.store, origin="x", signer=None).export(tmp_path / "export")
+        await Exporting(bench.store, checkpointing(bench.store, bench.clock)).export(tmp_path / "export")
         assert verify_export(tmp_path / "export", [], allow_unanchored=True).accepted

@@ -1,14 +1,13 @@
 """The end of the journal in memory says what the database says, whatever happens to either."""
 
 import asyncio
-import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import closing
 from pathlib import Path
 from random import Random
 
 import pytest
 
+from tests.damage import unguarded
 from tests.usecases.telling import Telling, telling
 from tracker.domain.subscription import EntryFilter
 from tracker.usecases import tail
@@ -32,7 +31,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def cut_off(world: Telling, after: int) -> None:
     """An older database takes the place of this one."""
-    with closing(sqlite3.connect(world.path)) as connection, connection:
+    with unguarded(world.path) as connection:
         connection.execute("DELETE FROM entry WHERE sequence > ?", (after,))
         connection.execute("UPDATE journal SET next_sequence = ?", (after + 1,))
 

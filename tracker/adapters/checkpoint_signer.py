@@ -1,29 +1,44 @@
-"""Signing checkpoints of the journal with our Ed25519 key."""
+"""Signing checkpoints of the journal with our Ed25519 keys, and checking the signatures of others."""
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from tracker.journal.checkpoint import Checkpoint, assemble, note_text, vkey
-from tracker.ports import CheckpointSigner
+from tracker.journal.checkpoint import vkey
 
 
-def checkpoint_signer(key: Ed25519PrivateKey, name: str) -> CheckpointSigner:
-    """Make the function that signs checkpoints.
+class Ed25519NoteSigner:
+    """Implements `ports.NoteSigner`."""
 
-    Args:
-        key: Signs.
-        name: What the key goes by in the notes; by custom the journal's origin.
+    def __init__(self, key: Ed25519PrivateKey, name: str) -> None:
+        """Take a key.
 
-    Returns:
-        Takes origin, tree size and root hash, gives a signed note; raises `NoteError` when one of them or the name cannot be
-        in a note.
-    """
-    public_key = key.public_key().public_bytes_raw()
+        Args:
+            key: Signs.
+            name: What the key goes by in the notes; by custom the journal's origin.
 
-    def sign(origin: str, size: int, root: bytes) -> str:
-        text = note_text(Checkpoint(origin, size, root))
-        return assemble(text, name, public_key, key.sign(text.encode()))
+        Raises:
+            NoteError: The name cannot be in a note.
+        """
+        self._key = key
+        self._vkey = checkpoint_vkey(key, name)
 
-    return sign
+    @property
+    def vkey(self) -> str:
+        """Its public half, as `name+hash+base64`."""
+        return self._vkey
+
+    def sign(self, text: str) -> bytes:
+        """Sign the text of a note."""
+        return self._key.sign(text.encode())
+
+
+def is_signed(public_key: bytes, signature: bytes, message: bytes) -> bool:
+    """Whether an Ed25519 key made this signature. Implements `ports.SignatureCheck`."""
+    try:
+        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, message)
+    except InvalidSignature:
+        return False
+    return True
 
 
 def checkpoint_vkey(key: Ed25519PrivateKey, name: str) -> str:

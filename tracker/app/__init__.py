@@ -1,11 +1,21 @@
 """The composition root: what is made of what (`composition`), how it runs (`service`), and what operators do with it."""
 
+from tracker.adapters.store.grants import statements as grant_statements
 from tracker.app.checks import TO_COPY, check_all
 from tracker.app.composition import Tracker, World, build
-from tracker.app.database import database_place, downgrade_database, require_schema, schema_revisions, upgrade_database
+from tracker.app.database import (
+    database_place,
+    downgrade_database,
+    grant_to_service,
+    require_schema,
+    schema_revisions,
+    service_role,
+    upgrade_database,
+)
 from tracker.app.findings import Finding
 from tracker.app.key_making import make_key_file, public_keys, take_key_over
 from tracker.app.our_keys import keys_in_use
+from tracker.app.restoring import jump_after_restore
 from tracker.app.sealing import seal_secrets
 from tracker.app.service import Role, running, service, with_tracker, worker_for
 
@@ -19,6 +29,9 @@ __all__ = [
     "check_all",
     "database_place",
     "downgrade_database",
+    "grant_statements",
+    "grant_to_service",
+    "jump_after_restore",
     "keys_in_use",
     "make_key_file",
     "public_keys",
@@ -27,6 +40,7 @@ __all__ = [
     "schema_revisions",
     "seal_secrets",
     "service",
+    "service_role",
     "take_key_over",
     "upgrade_database",
     "with_tracker",

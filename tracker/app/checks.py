@@ -5,9 +5,11 @@ from datetime import timedelta
 
 from tracker.app.broker_checks import broker_faults, broker_findings
 from tracker.app.certificate_checks import certificate_findings
+from tracker.app.checkpoint_checks import checkpoints_finding
 from tracker.app.composition import Tracker, World, build
 from tracker.app.database import database_clock, database_place, require_writable, schema_revisions
 from tracker.app.findings import Finding
+from tracker.app.journal_checks import journal_finding
 from tracker.app.listener_checks import service_finding
 from tracker.app.next_step import next_step, to_put_right
 from tracker.app.our_keys import load_our_keys, unusable_key_files
@@ -96,7 +98,9 @@ async def _with_the_tracker(
             found(service)
             if has_tables:
                 found(await _clock(settings, tracker))
+                found(journal_finding(settings))
                 found(await secrets_finding(tracker))
+                found(await checkpoints_finding(tracker))
             for provider in tracker.providers:
                 async for finding in provider_findings(tracker, provider):
                     found(finding)

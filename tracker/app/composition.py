@@ -168,8 +168,7 @@ class Tracker:
         self.crypto.use_keys(keys.events)
         self.returned_keys.look_for(keys.events)
         self.holders.sign_with({provider.id: keys.signing[provider.client_id][0] for provider in self.providers})
-        self.auditing.exporting.sign_with(keys.signer)
-        self.auditing.packs.sign_with(keys.signer)
+        self.auditing.checkpoints.sign_with(keys.signers)
         self.services.polling.sign_with(event_signer(keys.notifications))
         self.store.vault.use_keys(keys.secrets)
         self.webhooks.sign_with(keys.notifications)
@@ -263,9 +262,9 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
         revoker = Revoker(store, office, watched_holders, budget, asker, bells.journal, trail)
         post: Sender = told.sender if traces is None else TracedSender(told.sender, traces)
         watched_sender = WatchedSender(post, meters, world.clock, trail)
-        audit = auditing(store, settings, keys.signer, providers, world.clock)
         consulting = Consulting(store, providers, world.clock, office.tempo)
         feed = Feed(store, bells.journal)
+        audit = auditing(store, settings, keys.signers, world.clock, meters, providers)
         services = Services(
             clock=world.clock,
             ids=world.ids,
@@ -315,6 +314,7 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
                 check_means=told.webhooks.check_means,
                 needs_proof=partial(needs_proof, settings=settings.notifications),
             ),
+            auditing=audit.answers(),
             api_keys=api_keys,
             provider_health=provider_health,
             meters=meters,

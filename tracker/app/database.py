@@ -2,15 +2,17 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, make_url, select
 
-from tracker.adapters.store import migrate
+from tracker.adapters.store import grants, immutable, migrate, restored
 from tracker.adapters.store.place import DatabasePlace
 from tracker.adapters.store.postgres_place import PostgresPlace
 from tracker.adapters.store.sqlite_place import SqlitePlace
+from tracker.adapters.store.tables import journal
 from tracker.domain.errors import ConfigurationError
 from tracker.settings import Settings
 
@@ -22,6 +24,43 @@ def database_place(settings: Settings) -> DatabasePlace:
     """The place that the configuration names."""
     url = settings.database.url.get_secret_value()
     return SqlitePlace(Path(url.removeprefix(_SQLITE))) if url.startswith(_SQLITE) else PostgresPlace(url)
+
+
+def owners_place(settings: Settings) -> DatabasePlace:
+    """The same place, reached as the user who owns the tables, if the configuration tells the two apart."""
+    url = settings.database.migration_url
+    return database_place(settings) if url is None else PostgresPlace(url.get_secret_value())
+
+
+def service_role(settings: Settings) -> str | None:
+    """The role of the running service, if it is another than the owner's and the configuration names it."""
+    if settings.database.migration_url is None:
+        return None
+    role, owner = (
+        make_url(url.get_secret_value()).username for url in (settings.database.url, settings.database.migration_url)
+    )
+    return None if role == owner else role
+
+
+def grant_to_service(settings: Settings, role: str) -> None:
+    """Give a role what a service needs, and take from it what it does not.
+
+    Raises:
+        ConfigurationError: The role is not there or owns the tables, or the database cannot be used.
+    """
+    place = owners_place(settings)
+    place.migrate(_ours(place, partial(grants.grant, role=role)))
+
+
+def journal_standing(settings: Settings) -> tuple[grants.Standing | None, list[str]]:
+    """What the service's role could do to the journal, None where there are no roles; and the tables that are not guarded.
+
+    Raises:
+        ConfigurationError: The database cannot be used.
+    """
+    return database_place(settings).run(
+        lambda connection: (grants.standing(connection), immutable.unguarded(connection))
+    )
 
 
 def require_schema(settings: Settings) -> None:
@@ -56,6 +95,25 @@ def schema_revisions(settings: Settings) -> tuple[str | None, str]:
     return place.run(_ours(place, migrate.current)), migrate.newest()
 
 
+def require_own_past(settings: Settings) -> None:
+    """See to it that the journal is no older than what has read it: else it would give sequences out for the second time.
+
+    Raises:
+        ConfigurationError: It is older.
+    """
+    place = database_place(settings)
+
+    def look(connection: Connection) -> tuple[int, list[str]]:
+        return connection.execute(select(journal.c.next_sequence)).scalar_one() - 1, restored.ahead(connection)
+
+    head, told = place.run(look)
+    if told:
+        raise ConfigurationError(
+            f"The journal ends at {head}, and {told[0]}: it was restored from an older copy. "
+            "Run `tracker db after-restore`, so that no sequence is used twice."
+        )
+
+
 def require_writable(settings: Settings) -> None:
     """See to it that the database can be written, by this user; nothing is made by asking.
 
@@ -79,16 +137,19 @@ def database_clock(settings: Settings) -> datetime | None:
 
 
 def upgrade_database(settings: Settings, revision: str) -> str | None:
-    """Bring the database to a newer schema, and say to which.
+    """Bring the database to a newer schema, and say to which; the service's own role gets the rights to what is new.
 
     Raises:
         ConfigurationError: There is no such schema, a service is running on the file, or the database cannot be used.
     """
-    place = database_place(settings)
+    place, role = owners_place(settings), service_role(settings)
 
     def work(connection: Connection) -> str | None:
         migrate.upgrade(connection, revision)
-        return migrate.current(connection)
+        reached = migrate.current(connection)
+        if role is not None and reached == migrate.newest():
+            grants.grant(connection, role)
+        return reached
 
     return place.migrate(_ours(place, work))
 
@@ -105,7 +166,7 @@ def downgrade_database(settings: Settings, revision: str, *, delete_journal: boo
         ConfigurationError: There is no such schema, it has no place for the journal, a service is running on the file, or
             the database cannot be used.
     """
-    place = database_place(settings)
+    place = owners_place(settings)
     if not place.is_there():
         raise ConfigurationError(f"There is no database {place.told}; correct [database] url.")
 

@@ -82,6 +82,9 @@ def public_keys(settings: Settings) -> dict[str, Any]:
     if settings.audit.checkpoint_key is not None:
         key = load_checkpoint_key(settings.audit.checkpoint_key, mode)
         shown["checkpoint_vkey"] = checkpoint_vkey(key, settings.audit.origin)
+    if settings.audit.checkpoint_key_next is not None:
+        key = load_checkpoint_key(settings.audit.checkpoint_key_next, mode)
+        shown["checkpoint_vkey_next"] = checkpoint_vkey(key, settings.audit.origin)
     if settings.notifications.signing_key is not None:
         shown["notification_jwks"] = load_notification_keys(settings.notifications.signing_key, mode).public_jwks()
     return shown

@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from tracker.adapters.checkpoint_signer import checkpoint_signer
+from tracker.adapters.checkpoint_signer import Ed25519NoteSigner
 from tracker.adapters.jose import DecryptionKey, EventKeys, SigningKey
 from tracker.adapters.key_files import event_keys, load_checkpoint_key, load_encryption_keys, load_signing_keys
 from tracker.adapters.notification_keys import NotificationKeys, load_notification_keys
 from tracker.adapters.secret_keys import NO_KEYS, SecretKeys, load_secret_keys
 from tracker.domain.errors import ConfigurationError, TrackerError
-from tracker.ports import CheckpointSigner
+from tracker.ports.checkpoints import NoteSigner
 from tracker.settings import Settings
 
 
@@ -22,7 +22,7 @@ class OurKeys:
         signing: By client id; the first of each signs.
         encryption: By client id; every one opens events.
         events: The encryption keys of all clients, by key id.
-        signer: Signs checkpoints; None if nothing does.
+        signers: Sign checkpoints, each of them all; there may be none.
         notifications: Sign what subscribers are told; None if none of ours does.
         secrets: Encrypt what is secret in the database; there may be none.
     """
@@ -30,7 +30,7 @@ class OurKeys:
     signing: Mapping[str, tuple[SigningKey, ...]]
     encryption: Mapping[str, tuple[DecryptionKey, ...]]
     events: EventKeys
-    signer: CheckpointSigner | None
+    signers: tuple[NoteSigner, ...] = ()
     notifications: NotificationKeys | None = None
     secrets: SecretKeys = NO_KEYS
 
@@ -97,8 +97,7 @@ def unusable_key_files(settings: Settings) -> list[TrackerError]:
     for client in settings.client:
         loads.append(partial(load_signing_keys, client.signing_jwks, mode))
         loads.append(partial(load_encryption_keys, client.encryption_jwks, mode))
-    if settings.audit.checkpoint_key is not None:
-        loads.append(partial(load_checkpoint_key, settings.audit.checkpoint_key, mode))
+    loads += [partial(load_checkpoint_key, file, mode) for file in settings.audit.key_files]
     if settings.notifications.signing_key is not None:
         loads.append(partial(load_notification_keys, settings.notifications.signing_key, mode))
     if settings.notifications.secrets_key is not None:
@@ -121,15 +120,12 @@ def load_our_keys(settings: Settings) -> OurKeys:
     """
     mode = settings.security.key_file_mode
     encryption = {client.client_id: load_encryption_keys(client.encryption_jwks, mode) for client in settings.client}
-    signer = None
-    if settings.audit.checkpoint_key is not None:
-        key = load_checkpoint_key(settings.audit.checkpoint_key, mode)
-        signer = checkpoint_signer(key, settings.audit.origin)
+    checkpoint_keys = [load_checkpoint_key(file, mode) for file in settings.audit.key_files]
     return OurKeys(
         signing={client.client_id: load_signing_keys(client.signing_jwks, mode) for client in settings.client},
         encryption=encryption,
         events=event_keys(encryption),
-        signer=signer,
+        signers=tuple(Ed25519NoteSigner(key, settings.audit.origin) for key in checkpoint_keys),
         notifications=_notification_keys(settings),
         secrets=_secret_keys(settings),
     )

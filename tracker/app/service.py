@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, Final, TypeVar
 
 from tracker.app.composition import Tracker, World, build
-from tracker.app.database import database_place, require_schema
+from tracker.app.database import database_place, require_own_past, require_schema
 from tracker.app.listening import Doors, listening
 from tracker.app.tracing import following
 from tracker.domain.errors import ConfigurationError, StorageError
@@ -163,6 +163,7 @@ async def _stopped(worker: Worker, tracker: Tracker) -> None:
     await worker.stop()
     with suppress(StorageError):
         await tracker.pulse.write()
+    await tracker.auditing.leave()
     await tracker.shared_asks.leave()
     await tracker.opening.leave()
 
@@ -181,6 +182,7 @@ async def service(
         raise ConfigurationError("On SQLite one process has all roles: leave --roles out.")
     with place.occupy():
         require_schema(settings)
+        require_own_past(settings)
         # What is followed is told to the end: the last spans come while everything else is taken down.
         async with following(settings) as spans:
             watched = world or World()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tracker.cli.checkpoints import checkpoint
 from tracker.cli.output import Json, console, print_json, print_line
 from tracker.cli.running import do
 
@@ -18,6 +19,8 @@ app = typer.Typer(
     epilog="Example: tracker journal export --out export-2026-11",
     no_args_is_help=True,
 )
+
+app.command(epilog="Example: tracker journal checkpoint")(checkpoint)
 
 
 @app.command(epilog="Example: tracker journal export --out export-2026-11")
@@ -48,24 +51,33 @@ def export(out: Annotated[Path, typer.Option(help="The folder to make; it must h
 
 @app.command(epilog="Example: tracker journal verify export-2026-11 --key 'tracker.example/journal+1a2b3c4d+AX…'")
 def verify(
-    folder: Annotated[Path, typer.Argument(metavar="DIR")],
+    folder: Annotated[Path | None, typer.Argument(metavar="DIR", help="An export.")] = None,
     key: Annotated[
         list[str] | None, typer.Option(metavar="VKEY", help="A key that you trust; may be repeated.")
     ] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A published checkpoint that you have on another way.")
+    ] = None,
+    database: Annotated[
+        bool, typer.Option("--database", help="Verify the database of the configuration instead of an export.")
+    ] = False,
     allow_unanchored: Annotated[
         bool, typer.Option("--allow-unanchored", help="Be content without a key that you trust.")
     ] = False,
     json: Json = False,
 ) -> None:
-    """Verify an export offline: is it intact, by whom is it, and on whose word does it rest."""
+    """Verify an export offline, or the database: is it intact, by whom is it, and on whose word does it rest."""
+    from tracker.cli.verifying import verify_database, verify_folder  # noqa: PLC0415
     from tracker.domain.errors import InvalidRequestError  # noqa: PLC0415
     from tracker.journal.checkpoint import NoteError  # noqa: PLC0415
-    from tracker.journal.verify import verify_export  # noqa: PLC0415
 
-    if not folder.is_dir():
-        raise InvalidRequestError(f"{folder} is no folder; name the one that `tracker journal export` made.")
+    if database is (folder is not None):
+        raise InvalidRequestError("Name the folder of an export, or say --database.")
     try:
-        verdict = verify_export(folder, key or [], allow_unanchored=allow_unanchored)
+        if folder is not None:
+            verdict = verify_folder(folder, key or [], checkpoint, allow_unanchored=allow_unanchored)
+        else:
+            verdict = verify_database(key or [], checkpoint, allow_unanchored=allow_unanchored)
     except NoteError as error:
         raise InvalidRequestError(f"One --key is no VKEY: {error}") from error
     if json:

@@ -53,6 +53,7 @@ class Draft:
         tracking_id: Our own key of the consent, a UUID; None where the entry is about no consent, but about a subscription or
             else the provider itself. Then there is no kind, no consent id and no evidence, and no flag is set.
         subscription_id: The subscription that the entry is about, a UUID; such an entry has no provider.
+        journal_id: The journal itself, where the entry is about that, a UUID; likewise.
         consent_id: What the holder calls it; None while it has no name.
         kind: Its kind, in the profile's words.
         from_status: The effective status told before; None where the entry tells of no status.
@@ -83,6 +84,7 @@ class Draft:
     provider: str | None = None
     tracking_id: str | None = None
     subscription_id: str | None = None
+    journal_id: str | None = None
     consent_id: str | None = None
     kind: str | None = None
     from_status: str | None = None
@@ -120,9 +122,10 @@ class Draft:
             if not is_uuid(self.tracking_id) or self.provider is None or self.kind is None:
                 raise ValueError("A consent has a tracking id, which is a UUID in lower case, a provider and a kind.")
             return
-        if (self.provider is None) is (self.subscription_id is None) or not is_uuid(self.subscription_id or self.id):
+        ids = [one for one in (self.subscription_id, self.journal_id) if one is not None]
+        if len(ids) + (self.provider is not None) != 1 or not all(map(is_uuid, ids)):
             raise ValueError(
-                "What is about no consent is about a subscription, whose id is a UUID, or about a provider."
+                "What is about no consent is about a subscription or the journal, whose id is a UUID, or about a provider."
             )
         flags = (self.late, self.corrected, self.inferred, self.confirmed, self.usable)
         if any(flags) or self.consent_id is not None or self.kind is not None or self.evidence:
@@ -133,6 +136,8 @@ class Draft:
         """What the entry is about."""
         if self.tracking_id is not None:
             return f"{self.provider}/{self.tracking_id}"
+        if self.journal_id is not None:
+            return f"journal/{self.journal_id}"
         return f"provider/{self.provider}" if self.subscription_id is None else f"subscription/{self.subscription_id}"
 
     @property

@@ -3,7 +3,7 @@
 For each entry, in this order; the first that fails is what is told:
 
 1. the line is JSON without double meanings, with the members of an export line;
-2. it has the next sequence: nothing is missing, nothing changed places;
+2. it has the next sequence: nothing is missing, nothing changed places; or it declares itself what is lost before it (see `gap`);
 3. its leaf hash is the hash of what the entry says;
 4. the entry has exactly the members of a leaf, each of its form;
 5. it is of this journal, is not older than the entry before, and names the consent's entry before;
@@ -19,6 +19,7 @@ from tracker.journal import tree
 from tracker.journal.canonical import NotCanonicalError, canonical
 from tracker.journal.entry import Entry
 from tracker.journal.export import MAX_LINE_BYTES, export_line
+from tracker.journal.gap import GAP_TYPE, Gap, fill, gap_of
 from tracker.journal.instant import parse_rfc3339
 from tracker.journal.leaf import HOLDERS_CHANNELS, form_fault, is_hex_sha256, is_text, leaf_fault
 from tracker.journal.manifest import BrokenExportError
@@ -60,16 +61,27 @@ class Examination:
         source: The journal as a URN.
         tally: What the entries so far rest on.
         frontier: The tree over them.
+        gaps: What is lost, as the entries behind it declare.
+        watched: Sizes of the tree at which its root is wanted.
+        roots: These roots, as far as they were reached.
     """
 
     source: str
     tally: Tally = field(default_factory=Tally)
     frontier: tree.Frontier = field(default_factory=tree.Frontier)
+    gaps: list[Gap] = field(default_factory=list)
+    watched: frozenset[int] = frozenset()
+    roots: dict[int, bytes] = field(default_factory=dict)
     _last_time: str = ""
     _last_of: dict[str, int] = field(default_factory=dict)
 
-    def take(self, line: bytes) -> None:
-        """Check the next line, given with its line feed.
+    @property
+    def count(self) -> int:
+        """How many entries there were."""
+        return self.frontier.size - sum(gap.count for gap in self.gaps)
+
+    def take(self, line: bytes) -> Entry:
+        """Check the next line, given with its line feed, and give the entry in it.
 
         Raises:
             BrokenExportError: It is not what it should be.
@@ -85,15 +97,25 @@ class Examination:
         except (AmbiguousJsonError, BrokenExportError) as error:
             raise BrokenExportError(f"entry {sequence}: {error}") from error
         self._last_time = entry.leaf["time"]
-        self._last_of[entry.subject] = sequence
-        self.frontier.append(entry.leaf_hash)
+        self._last_of[entry.subject] = entry.sequence
+        self._grow(entry)
         self._count(entry)
+        return entry
+
+    def _grow(self, entry: Entry) -> None:
+        gap = gap_of(entry.leaf)
+        if gap is not None:
+            self.gaps.append(gap)
+            fill(self.frontier, gap.count)
+        self.frontier.append(entry.leaf_hash)
+        if self.frontier.size in self.watched:
+            self.roots[self.frontier.size] = self.frontier.root()
 
     def _check_place(self, entry: Entry) -> None:
         if entry.source != self.source:
-            raise BrokenExportError("it is of another journal than the manifest says")
+            raise BrokenExportError("it is of another journal")
         if entry.leaf["time"] < self._last_time:
-            raise BrokenExportError(f"its time is before that of entry {entry.sequence - 1}")
+            raise BrokenExportError(f"its time is before that of entry {self.frontier.size}")
         before = self._last_of.get(entry.subject)
         if entry.previous != before:
             told = "none" if entry.previous is None else entry.previous
@@ -128,7 +150,7 @@ def _read(line: bytes, sequence: int) -> Entry:
     if fault is not None:
         raise BrokenExportError(fault)
     return Entry(
-        sequence=sequence,
+        sequence=int(leaf["sequence"]),
         recorded_at=parse_rfc3339(leaf["time"]),
         leaf=leaf,
         leaf_bytes=leaf_bytes,
@@ -139,7 +161,13 @@ def _read(line: bytes, sequence: int) -> Entry:
 
 
 def _check_sequence(leaf: Mapping[str, Any], sequence: int) -> None:
-    told = leaf.get("sequence")
+    told, gap = leaf.get("sequence"), gap_of(leaf)
+    if gap is not None:
+        if gap.first != sequence:
+            raise BrokenExportError(f"it declares entries {gap.first} to {gap.last} as lost, and {sequence} is missing")
+        return
+    if leaf.get("type") == GAP_TYPE:
+        raise BrokenExportError("it declares a gap that is none")
     if told != f"{sequence:020d}":
         raise BrokenExportError(f"it is missing, or not in its place: here stands one with the sequence {_shown(told)}")
 

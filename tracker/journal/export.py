@@ -21,6 +21,7 @@ from tracker.domain.errors import TrackerError
 from tracker.journal.canonical import canonical
 from tracker.journal.checkpoint import Checkpoint, parse_checkpoint, parse_note
 from tracker.journal.entry import Entry
+from tracker.journal.gap import fill, gap_of
 from tracker.journal.manifest import ENTRIES_NAME, MANIFEST_NAME, Manifest
 from tracker.journal.private import base64url
 from tracker.journal.tree import Frontier
@@ -75,6 +76,7 @@ class ExportWriter:
         self._journal_id = journal_id
         self._source = f"urn:uuid:{journal_id}"
         self._frontier = Frontier()
+        self._lost = 0
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             if any(folder.iterdir()):
@@ -98,7 +100,7 @@ class ExportWriter:
 
     @property
     def size(self) -> int:
-        """How many entries were added."""
+        """The sequence of the last entry that was added; 0 if there is none."""
         return self._frontier.size
 
     def checkpoint(self, origin: str) -> Checkpoint:
@@ -112,7 +114,8 @@ class ExportWriter:
             ExportError: It is not the next one, is of another journal, is too large, or the disk is full.
             NotCanonicalError: Its private value has no canonical form.
         """
-        if entry.sequence != self.size + 1:
+        gap = gap_of(entry.leaf)
+        if (entry.sequence if gap is None else gap.first) != self.size + 1:
             raise ExportError(f"Entry {self.size + 1} is missing: entry {entry.sequence} came in its place.")
         if entry.source != self._source:
             raise ExportError(f"Entry {entry.sequence} is of another journal.")
@@ -123,6 +126,9 @@ class ExportWriter:
             self._lines.write(line)
         except OSError as error:
             raise ExportError(f"{self._folder} cannot be written: {error.strerror}.") from error
+        if gap is not None:
+            self._lost += gap.count
+            fill(self._frontier, gap.count)
         self._frontier.append(entry.leaf_hash)
 
     def finish(self, checkpoint: str | None) -> Manifest:
@@ -160,7 +166,8 @@ class ExportWriter:
             digest = file_digest(written, "sha256").hexdigest()
         manifest = Manifest(
             journal_id=self._journal_id,
-            count=self.size,
+            count=self.size - self._lost,
+            lost=self._lost,
             file_bytes=_partial(entries).stat().st_size,
             file_sha256=digest,
             root_hash=self._frontier.root().hex(),

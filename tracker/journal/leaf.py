@@ -66,6 +66,7 @@ def is_time(value: Any) -> bool:
 is_uuid = _text_like(_UUID)
 is_source = _text_like("urn:uuid:" + _UUID)
 is_subscription = _text_like("subscription/" + _UUID)
+is_journal = _text_like("journal/" + _UUID)
 is_type = _text_like(r"[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)+")
 is_sequence = _text_like(r"[0-9]{20}")
 is_hex_sha256 = _text_like(r"[0-9a-f]{64}")
@@ -137,7 +138,7 @@ def leaf_fault(leaf: Any) -> str | None:
 
 
 def _subject_fault(leaf: Mapping[str, Any]) -> str | None:
-    """Say what keeps the subject from being what the entry is about: a consent, or else a subscription or a provider."""
+    """Say what keeps the subject from being what the entry is about: a consent, or another of few things."""
     data, subject = leaf["data"], leaf["subject"]
     if data["tracking_id"] is not None:
         if data["provider"] is None or data["kind"] is None:
@@ -151,6 +152,9 @@ def _subject_fault(leaf: Mapping[str, Any]) -> str | None:
         return "what is about no consent names none"
     if any(data[flag] for flag in ("late", "corrected", "inferred", "confirmed", "usable")) or data["evidence"]:
         return "what is about no consent says nothing of one"
+    if is_journal(subject):
+        is_own = data["provider"] is None and leaf["source"].endswith(subject.removeprefix("journal/"))
+        return None if is_own else "subject is another journal"
     if data["provider"] is None:
         return None if is_subscription(subject) else "subject is not a subscription"
     return None if subject == f"provider/{data['provider']}" else "subject is not the provider"

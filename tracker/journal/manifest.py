@@ -36,7 +36,8 @@ class Manifest:
 
     Attributes:
         journal_id: UUID of the journal; the entries' source is this as a URN.
-        count: How many entries there are; their sequences are 1 to `count`, and so many leaves has the tree.
+        count: How many entries there are.
+        lost: How many sequences belong to declared gaps (see `gap`); 0 but for a journal that was restored from a copy.
         file_bytes: Size of the file of entries, compressed.
         file_sha256: Hex SHA-256 of that file.
         root_hash: Hex root over the leaf hashes.
@@ -49,6 +50,12 @@ class Manifest:
     file_sha256: str
     root_hash: str
     checkpoint: str | None
+    lost: int = 0
+
+    @property
+    def tree_size(self) -> int:
+        """The last sequence; the tree has so many leaves."""
+        return self.count + self.lost
 
     def to_bytes(self) -> bytes:
         """Write it as the file's content. The same manifest always gives the same bytes."""
@@ -56,10 +63,10 @@ class Manifest:
             "format": FORMAT,
             "version": VERSION,
             "journal_id": self.journal_id,
-            "range": {"from": 1, "to": self.count},
+            "range": {"from": 1, "to": self.tree_size},
             "count": self.count,
             "file": {"name": ENTRIES_NAME, "bytes": self.file_bytes, "sha256": self.file_sha256},
-            "tree_size": self.count,
+            "tree_size": self.tree_size,
             "root_hash": self.root_hash,
             "checkpoint": self.checkpoint,
         }
@@ -104,8 +111,8 @@ def parse_manifest(data: bytes) -> Manifest:
     fault = form_fault(value, _MANIFEST, "the manifest")
     if fault is not None:
         raise BrokenExportError(f"{MANIFEST_NAME}: {fault}")
-    count = value["count"]
-    if value["tree_size"] != count or value["range"]["to"] != count:
+    count, size = value["count"], value["tree_size"]
+    if size < count or value["range"]["to"] != size or (size > count == 0):
         raise BrokenExportError(f"{MANIFEST_NAME}: range, count and tree_size do not agree")
     return Manifest(
         journal_id=value["journal_id"],
@@ -114,4 +121,5 @@ def parse_manifest(data: bytes) -> Manifest:
         file_sha256=value["file"]["sha256"],
         root_hash=value["root_hash"],
         checkpoint=value["checkpoint"],
+        lost=size - count,
     )

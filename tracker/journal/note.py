@@ -4,10 +4,11 @@
                                                       (an empty line, then one line for each signature)
     — demo.example/journal Az3grlgtzPICa5OS8npV…      key name, base64(4 bytes of key hash ‖ signature)
 
-Keys are Ed25519. A verifier knows a key by its VKEY: `name+hash+base64(0x01 ‖ public key)`. Nothing here signs or
-checks a signature: that needs a library, which the adapter and `verify` have.
+Keys are Ed25519. A verifier knows a key by its VKEY: `name+hash+base64(type ‖ public key)`. Type 1 signs the text as it is;
+type 4 is a witness, which signs text and time: `cosignature/v1`, `time` and seconds since 1970, then the text. Nothing here signs
+or checks a signature: that needs a library, which the adapter and `verify` have.
 
-Spec: C2SP signed-note, v1.0.0.
+Spec: C2SP signed-note, v1.0.0; C2SP tlog-cosignature, v1.0.0.
 """
 
 from base64 import b64decode, b64encode
@@ -19,6 +20,12 @@ from tracker.domain.errors import TrackerError
 
 ED25519: Final = b"\x01"
 """The signature type that stands before the public key, in key hash and VKEY."""
+
+COSIGNATURE: Final = b"\x04"
+"""The type of a witness's key."""
+
+_TYPES: Final = frozenset({ED25519, COSIGNATURE})
+_TIME_BYTES: Final = 8
 
 KEY_HASH_BYTES: Final = 4
 PUBLIC_KEY_BYTES: Final = 32
@@ -43,15 +50,22 @@ class VerifierKey:
     Attributes:
         name: As in the signature lines.
         public_key: Ed25519, 32 bytes.
+        kind: `ED25519`, or `COSIGNATURE` for a witness.
     """
 
     name: str
     public_key: bytes
+    kind: bytes = ED25519
+
+    @property
+    def is_witness(self) -> bool:
+        """Whether it cosigns what others have signed."""
+        return self.kind == COSIGNATURE
 
     @property
     def key_hash(self) -> bytes:
         """Which of the name's keys it is: 4 bytes, a hint and no proof."""
-        return _key_hash(self.name, self.public_key)
+        return _key_hash(self.name, self.public_key, self.kind)
 
     @property
     def short(self) -> str:
@@ -66,12 +80,31 @@ class NoteSignature:
     Attributes:
         name: Who says to have signed.
         key_hash: With which key, 4 bytes.
-        signature: What follows; 64 bytes if the key is Ed25519.
+        signature: What follows; 64 bytes if the key is Ed25519, 72 if it is a witness's: its time comes first.
     """
 
     name: str
     key_hash: bytes
     signature: bytes
+
+    def claims_to_be_by(self, key: VerifierKey) -> bool:
+        """Whether it names this key; that proves nothing."""
+        return self.name == key.name and self.key_hash == key.key_hash
+
+    def to_check(self, key: VerifierKey, text: str) -> tuple[bytes, bytes]:
+        """The Ed25519 signature and the bytes that a key must have signed with it, if this line is by that key."""
+        if not key.is_witness:
+            return self.signature, text.encode()
+        return self.signature[_TIME_BYTES:], cosigned(text, self.time)
+
+    @property
+    def time(self) -> int:
+        """When a witness says to have signed, in seconds since 1970; without meaning in a line by any other key."""
+        return int.from_bytes(self.signature[:_TIME_BYTES])
+
+    def line(self) -> str:
+        """Write it, without its line feed."""
+        return f"{_DASH}{self.name} {base64(self.key_hash + self.signature)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +118,15 @@ class SignedNote:
 
     text: str
     signatures: tuple[NoteSignature, ...]
+
+    def written(self) -> str:
+        """Write it as it was read."""
+        return f"{self.text}\n" + "".join(f"{line.line()}\n" for line in self.signatures)
+
+
+def cosigned(text: str, time: int) -> bytes:
+    """What a witness signs to say that it saw a text at a time, in seconds since 1970."""
+    return f"cosignature/v1\ntime {time}\n{text}".encode()
 
 
 def assemble(text: str, name: str, public_key: bytes, signature: bytes) -> str:
@@ -135,18 +177,18 @@ def _parse_signature(line: str) -> NoteSignature:
     return NoteSignature(name, signature[:KEY_HASH_BYTES], signature[KEY_HASH_BYTES:])
 
 
-def vkey(name: str, public_key: bytes) -> str:
+def vkey(name: str, public_key: bytes, kind: bytes = ED25519) -> str:
     """Write a key for those who shall trust it: `name+hash+base64`.
 
     Raises:
         NoteError: The name cannot be in a note, or the key is not 32 bytes long.
     """
     _require_key(name, public_key)
-    return f"{name}+{_key_hash(name, public_key).hex()}+{base64(ED25519 + public_key)}"
+    return f"{name}+{_key_hash(name, public_key, kind).hex()}+{base64(kind + public_key)}"
 
 
 def parse_vkey(text: str) -> VerifierKey:
-    """Read a key that is trusted.
+    """Read a key that is trusted: one that signs checkpoints, or a witness's.
 
     Raises:
         NoteError: It is not of the form `name+hash+base64`, not Ed25519, or the hash is not of this name and key.
@@ -154,17 +196,17 @@ def parse_vkey(text: str) -> VerifierKey:
     name, _, rest = text.partition("+")
     key_hash, _, encoded = rest.partition("+")
     key = from_base64(encoded)
-    if not key.startswith(ED25519):
+    kind, public_key = key[:1], key[1:]
+    if kind not in _TYPES:
         raise NoteError("A key is written name+hash+base64, and is Ed25519.")
-    public_key = key[len(ED25519) :]
     _require_key(name, public_key)
-    if key_hash != _key_hash(name, public_key).hex():
+    if key_hash != _key_hash(name, public_key, kind).hex():
         raise NoteError("The hash in the key is not of this name and key: a character may have been lost.")
-    return VerifierKey(name, public_key)
+    return VerifierKey(name, public_key, kind)
 
 
-def _key_hash(name: str, public_key: bytes) -> bytes:
-    return sha256(name.encode() + b"\n" + ED25519 + public_key).digest()[:KEY_HASH_BYTES]
+def _key_hash(name: str, public_key: bytes, kind: bytes = ED25519) -> bytes:
+    return sha256(name.encode() + b"\n" + kind + public_key).digest()[:KEY_HASH_BYTES]
 
 
 def _require_key(name: str, public_key: bytes) -> None:

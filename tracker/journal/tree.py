@@ -64,13 +64,19 @@ class Frontier:
         """The roots of the complete subtrees, the largest subtree first."""
         return tuple(self._peaks)
 
-    def append(self, leaf: bytes) -> None:
-        """Add one leaf, given by its hash."""
+    def append(self, leaf: bytes, height: int = 0) -> None:
+        """Add one leaf, given by its hash; or a complete subtree of 2^height leaves, where that many are there already or none.
+
+        Raises:
+            ValueError: A subtree of this height does not begin here.
+        """
+        if self._size & ((1 << height) - 1):
+            raise ValueError(f"After {self._size} leaves no complete subtree of height {height} begins.")
         node = leaf
-        for _ in range(_trailing_ones(self._size)):  # as a binary counter carries
+        for _ in range(_trailing_ones(self._size >> height)):  # as a binary counter carries
             node = node_hash(self._peaks.pop(), node)
         self._peaks.append(node)
-        self._size += 1
+        self._size += 1 << height
 
     def root(self) -> bytes:
         """Give the root over the leaves so far."""

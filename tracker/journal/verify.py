@@ -15,6 +15,7 @@ import stat
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from hashlib import file_digest
 from io import BufferedReader
@@ -44,6 +45,7 @@ from tracker.journal.manifest import (
     Manifest,
     parse_manifest,
 )
+from tracker.journal.published import Published, lost_words
 
 _LABEL_WIDTH: Final = 15
 
@@ -97,13 +99,17 @@ class Verdict:
         )
 
 
-def verify_export(folder: Path, vkeys: Sequence[str], *, allow_unanchored: bool = False) -> Verdict:
+def verify_export(
+    folder: Path, vkeys: Sequence[str], *, allow_unanchored: bool = False, published: Published | None = None
+) -> Verdict:
     """Check an export.
 
     Args:
         folder: Where it is.
         vkeys: The keys that the auditor trusts, got on another way than the folder.
         allow_unanchored: Accept a folder that no trusted key signed, if it is intact.
+        published: A checkpoint that the auditor has on another way, too; the entries must be those that it is of, or begin with
+            them. Where keys are trusted, one of them must have signed it.
 
     Raises:
         NoteError: One of the auditor's own keys is malformed. Nothing in the folder raises anything.
@@ -111,22 +117,49 @@ def verify_export(folder: Path, vkeys: Sequence[str], *, allow_unanchored: bool 
     trusted = [parse_vkey(key) for key in vkeys]
     try:
         manifest = _read_manifest(folder)
-        tally = _examine(folder, manifest)
+        seen = _examine(folder, manifest, published)
+        words = "" if published is None else published.compared(seen)
     except BrokenExportError as error:
-        return _broken(str(error))
+        return broken(str(error))
     except OSError as error:
-        return _broken(f"{error.filename or folder} cannot be read: {error.strerror or error}")
-    by_whom = _by_whom(manifest, trusted)
+        return broken(f"{error.filename or folder} cannot be read: {error.strerror or error}")
+    by_whom = anchored(_by_whom(manifest, trusted), published, seen, trusted)
+    return whole(seen, by_whom, words, allow_unanchored=allow_unanchored)
+
+
+def whole(seen: Examination, by_whom: Finding, words: str = "", *, allow_unanchored: bool = False) -> Verdict:
+    """The verdict on entries that are intact.
+
+    Args:
+        seen: They.
+        by_whom: Who signed them.
+        words: What else is to be said of them.
+        allow_unanchored: Whether nobody need have.
+    """
     allowed = {Answer.OK, Answer.UNANCHORED} if allow_unanchored else {Answer.OK}
     return Verdict(
-        intact=Finding(Answer.OK, _intact_sentence(manifest, tally)),
+        intact=Finding(Answer.OK, _intact_sentence(seen) + words),
         by_whom=by_whom,
-        holders_word=Finding(Answer.UNKNOWN, _word_sentence(tally)),
+        holders_word=Finding(Answer.UNKNOWN, _word_sentence(seen.tally)),
         accepted=by_whom.answer in allowed,
     )
 
 
-def _broken(fault: str) -> Verdict:
+def anchored(
+    signed: Finding, published: Published | None, seen: Examination, trusted: Sequence[VerifierKey]
+) -> Finding:
+    """Who signed, where a published checkpoint is at hand too: it must be by a trusted key, and may be of all that there is."""
+    if published is None or signed.answer is Answer.NO or not trusted:
+        return signed
+    signer = signer_of(published.note, published.checkpoint.origin, trusted)
+    if signer.answer is not Answer.OK:
+        return Finding(Answer.NO, f"no: the checkpoint given is by no key that you trust. {signer.sentence}")
+    is_of_all = published.checkpoint.size == seen.frontier.size
+    return signer if is_of_all and signed.answer is Answer.UNANCHORED else signed
+
+
+def broken(fault: str) -> Verdict:
+    """The verdict on entries that are not intact, for this reason."""
     return Verdict(
         intact=Finding(Answer.NO, f"no: {fault}"),
         by_whom=Finding(Answer.UNKNOWN, "unknown: not asked, because the entries are not intact"),
@@ -135,10 +168,11 @@ def _broken(fault: str) -> Verdict:
     )
 
 
-def _intact_sentence(manifest: Manifest, tally: Tally) -> str:
-    span = f"1 to {manifest.count}, " if manifest.count else ""
-    withheld = f"; {_entries(tally.withheld)} without the private value" if tally.withheld else ""
-    return f"yes: {_entries(manifest.count)}, {span}root {manifest.root_hash}{withheld}"
+def _intact_sentence(seen: Examination) -> str:
+    size, withheld = seen.frontier.size, seen.tally.withheld
+    span = f"1 to {size}, " if size else ""
+    without = f"; {_entries(withheld)} without the private value" if withheld else ""
+    return f"yes: {_entries(seen.count)}, {span}root {seen.frontier.root().hex()}{lost_words(seen)}{without}"
 
 
 def _entries(count: int) -> str:
@@ -161,23 +195,28 @@ def _read_manifest(folder: Path) -> Manifest:
     return parse_manifest(data)
 
 
-def _examine(folder: Path, manifest: Manifest) -> Tally:
+def _examine(folder: Path, manifest: Manifest, published: Published | None) -> Examination:
     """Read all entries. What is wrong with one of them is told before what is wrong with the file as a whole."""
-    examination = Examination(source=f"urn:uuid:{manifest.journal_id}")
+    watched = frozenset[int]() if published is None else published.watched
+    examination = Examination(source=f"urn:uuid:{manifest.journal_id}", watched=watched)
     with _open(folder / ENTRIES_NAME) as file:
         for line in _lines(file, manifest.count):
             examination.take(line)
         file.seek(0)
         digest = file_digest(file, "sha256").hexdigest()
         size = file.tell()
-    count = examination.frontier.size
-    if count != manifest.count:
-        raise BrokenExportError(f"entry {count + 1} is missing: the file ends before it, {manifest.count} are promised")
+    reached = examination.frontier.size
+    if examination.count != manifest.count:
+        raise BrokenExportError(
+            f"entry {reached + 1} is missing: the file ends before it, {manifest.count} are promised"
+        )
+    if reached != manifest.tree_size:
+        raise BrokenExportError(f"the last entry is {reached}, and {MANIFEST_NAME} says {manifest.tree_size}")
     if examination.frontier.root().hex() != manifest.root_hash:
         raise BrokenExportError(f"the entries have another root than {MANIFEST_NAME} says")
     if digest != manifest.file_sha256 or size != manifest.file_bytes:
         raise BrokenExportError(f"{ENTRIES_NAME} is not the file that {MANIFEST_NAME} describes")
-    return examination.tally
+    return examination
 
 
 def _open(path: Path) -> BufferedReader:
@@ -211,7 +250,7 @@ def _by_whom(manifest: Manifest, trusted: Sequence[VerifierKey]) -> Finding:
         checkpoint = parse_checkpoint(note.text)
     except NoteError as error:
         return Finding(Answer.NO, f"no: the checkpoint cannot be read. {error}")
-    if checkpoint != Checkpoint(checkpoint.origin, manifest.count, bytes.fromhex(manifest.root_hash)):
+    if checkpoint != Checkpoint(checkpoint.origin, manifest.tree_size, bytes.fromhex(manifest.root_hash)):
         return Finding(
             Answer.NO,
             f"no: the checkpoint is of another tree: {_entries(checkpoint.size)}, root {checkpoint.root.hex()}",
@@ -221,25 +260,30 @@ def _by_whom(manifest: Manifest, trusted: Sequence[VerifierKey]) -> Finding:
 
 def signer_of(note: SignedNote, origin: str, trusted: Sequence[VerifierKey]) -> Finding:
     """Look for a journal's own signature by a trusted key. One that such a key did not make spoils the whole note."""
-    known = [key for key in trusted if key.name == origin]
-    claims = [(key, line) for line in note.signatures for key in known if _claims_to_be_by(line, key)]
+    known = [key for key in trusted if key.name == origin or key.is_witness]
+    claims = [(key, line) for line in note.signatures for key in known if line.claims_to_be_by(key)]
     for key, line in claims:
         if not _is_signed(note.text, line, key):
             return Finding(Answer.NO, f"no: the signature in the name of {key.short} is not by that key")
-    if not claims:
+    own = [key for key, _ in claims if not key.is_witness]
+    if not own:
         first = note.signatures[0]
         name = f"{first.name[:100]}+{first.key_hash.hex()}"
         return Finding(Answer.UNANCHORED, f"unanchored: no key that you trust signed this; {name!a} claims to have")
-    return Finding(Answer.OK, f"{origin}, key {claims[0][0].short}")
+    seen = (f"; seen by {key.short}, {_when(line.time)}" for key, line in claims if key.is_witness)
+    return Finding(Answer.OK, f"{origin}, key {', '.join(key.short for key in own)}{''.join(seen)}")
 
 
-def _claims_to_be_by(line: NoteSignature, key: VerifierKey) -> bool:
-    return line.name == key.name and line.key_hash == key.key_hash
+def _when(seconds: int) -> str:
+    try:
+        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    except (ValueError, OverflowError, OSError):
+        return f"{seconds} seconds after 1970"
 
 
 def _is_signed(text: str, line: NoteSignature, key: VerifierKey) -> bool:
     try:
-        Ed25519PublicKey.from_public_bytes(key.public_key).verify(line.signature, text.encode())
+        Ed25519PublicKey.from_public_bytes(key.public_key).verify(*line.to_check(key, text))
     except InvalidSignature:
         return False
     return True

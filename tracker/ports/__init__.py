@@ -9,7 +9,7 @@ Rules that hold for all of them:
 """
 
 from tracker.ports.completion import CompletionBook, WorkKey, WorkQuery
-from tracker.ports.delivery import CheckpointSigner, Delivery, Sender
+from tracker.ports.delivery import Delivery, Sender
 from tracker.ports.evidence import (
     UNNOTED,
     Access,
@@ -87,7 +87,6 @@ __all__ = [
     "Answer",
     "ApiKey",
     "AskLine",
-    "CheckpointSigner",
     "Clock",
     "CompletionBook",
     "Confirmation",

@@ -1,6 +1,5 @@
 """What leaves the house."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -53,7 +52,3 @@ class Sender(Protocol):
             at: Now.
             traceparent: Our place in a trace, for the subscriber to go on from.
         """
-
-
-CheckpointSigner = Callable[[str, int, bytes], str]
-"""(origin, tree size, root hash) to a signed note."""

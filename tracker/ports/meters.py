@@ -27,5 +27,8 @@ class Meters(Protocol):
     def revocation_sent(self, *, provider: str, outcome: str) -> None:
         """A holder was asked to revoke a consent."""
 
+    def checkpoint_made(self, *, outcome: str) -> None:
+        """A checkpoint was `signed`, or `refused`: the journal is not what was signed of it before."""
+
     def subscriber_told(self, *, outcome: str, seconds: float) -> None:
         """A notification was posted, whatever came of it."""

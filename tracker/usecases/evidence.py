@@ -14,8 +14,9 @@ from tracker.journal.checkpoint import Checkpoint
 from tracker.journal.entry import Entry
 from tracker.journal.instant import rfc3339
 from tracker.journal.pack import LEFT_OUT, pack_bytes
-from tracker.ports import Access, AccessRecord, CheckpointSigner, Clock, EvidenceBook, KeptToken, Store, StoredReport
+from tracker.ports import Access, AccessRecord, Clock, EvidenceBook, KeptToken, Store, StoredReport
 from tracker.usecases import pack_parts
+from tracker.usecases.checkpoints import Checkpointing
 from tracker.usecases.proofs import Proofs
 from tracker.usecases.providers import Providers
 
@@ -36,12 +37,10 @@ class EvidencePacks:
         store: Store,
         book: EvidenceBook,
         proofs: Proofs,
+        checkpoints: Checkpointing,
         providers: Providers,
         clock: Clock,
         accesses: AccessRecord,
-        *,
-        origin: str,
-        signer: CheckpointSigner | None,
     ) -> None:
         self._store = store
         self._book = book
@@ -49,12 +48,7 @@ class EvidencePacks:
         self._providers = providers
         self._clock = clock
         self._accesses = accesses
-        self._origin = origin
-        self._signer = signer
-
-    def sign_with(self, signer: CheckpointSigner | None) -> None:
-        """Sign with another key from now on, or not at all."""
-        self._signer = signer
+        self._checkpoints = checkpoints
 
     async def pack(
         self, provider: str, consent_id: str, *, with_private: bool = True, since: Checkpoint | None = None
@@ -73,10 +67,12 @@ class EvidencePacks:
         Raises:
             ConsentNotFoundError: It is not tracked.
             InvalidRequestError: The checkpoint is of another journal, or of another history than this one has.
+            JournalForkedError: The journal does not begin with what was signed of it before.
             StorageError: The database is away.
         """
         consent = await self._find(provider, consent_id)
-        size = await self._proofs.extend()
+        checkpoint = await self._checkpoints.at_head()
+        size = await self._proofs.extend() if checkpoint is None else checkpoint.size
         root = await self._proofs.root(size)
         consistency = [] if since is None else await self._grown(since, size)
         entries = [entry for entry in await self._store.entries_of(consent.tracking_id) if entry.sequence <= size]
@@ -84,14 +80,14 @@ class EvidencePacks:
         tokens = await self._tokens(reports, entries) if with_private else []
         said: dict[str, Any] = {
             "journal_id": await self._store.journal_id(),
-            "origin": self._origin,
+            "origin": self._checkpoints.origin,
             "made_at": rfc3339(self._clock.now()),
             "left_out": [] if with_private else list(LEFT_OUT),
             "consent": self._identity(consent, tokens),
             "tree": {
                 "size": size,
                 "root_hash": root.hex(),
-                "checkpoint": None if self._signer is None else self._signer(self._origin, size, root),
+                "checkpoint": None if checkpoint is None else checkpoint.note,
                 "consistency": consistency,
             },
             "entries": await self._with_proofs(entries, size, with_private=with_private),
@@ -102,7 +98,7 @@ class EvidencePacks:
             "told": await self._told(entries),
             "access": await self._looks(consent),
         }
-        return await asyncio.to_thread(pack_bytes, said, self._signer)
+        return await asyncio.to_thread(pack_bytes, said, self._checkpoints.signed)
 
     async def _find(self, provider: str, consent_id: str) -> TrackedConsent:
         name = ProviderId(provider), ConsentId(consent_id)
@@ -112,8 +108,9 @@ class EvidencePacks:
         return consent
 
     async def _grown(self, since: Checkpoint, size: int) -> list[dict[str, Any]]:
-        if since.origin != self._origin:
-            raise InvalidRequestError(f"The checkpoint is of {since.origin!a}, and this journal is {self._origin!a}.")
+        origin = self._checkpoints.origin
+        if since.origin != origin:
+            raise InvalidRequestError(f"The checkpoint is of {since.origin!a}, and this journal is {origin!a}.")
         if since.size > size or since.root != await self._proofs.root(since.size):
             raise InvalidRequestError("The checkpoint is of a history that this journal does not have.")
         if since.size in {0, size}:

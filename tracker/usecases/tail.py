@@ -4,6 +4,7 @@ A hundred readers who wait are woken by each new entry. Without this each of the
 """
 
 import asyncio
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Sequence
 from itertools import islice
@@ -46,7 +47,7 @@ class Tail:
         if self._entries and self._entries[-1].sequence <= sequence:
             return ()
         if self._entries and self._entries[0].sequence <= sequence + 1:
-            begin = sequence + 1 - self._entries[0].sequence  # there are no gaps
+            begin = bisect_right(self._entries, sequence, key=lambda entry: entry.sequence)
             return list(islice(self._entries, begin, begin + limit))
         return await self._store.entries_after(sequence, limit)
 

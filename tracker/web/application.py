@@ -8,6 +8,7 @@ from aiohttp import web
 
 from tracker.web import health, metrics, receiver
 from tracker.web.api import (
+    audit,
     completions,
     consents,
     deeds,
@@ -51,6 +52,7 @@ OPERATIONS = (
     *ownership.OPERATIONS,
     *quarantine.OPERATIONS,
     *providers.OPERATIONS,
+    *audit.OPERATIONS,
 )
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

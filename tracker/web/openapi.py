@@ -188,6 +188,8 @@ def _responses(operation: Operation, shapes: _Shapes) -> dict[str, Any]:
             described["content"] = {"text/event-stream": {"schema": {"type": "string"}, "example": examples.STREAM}}
         elif model is not None:
             described["content"] = {"application/json": {"schema": shapes.ref(model, "serialization")}}
+            if operation.also_text:
+                described["content"]["text/plain"] = {"schema": {"type": "string"}}
         names = [] if model is None or model.__name__ not in _VERSIONED else ["ETag"]
         _with_headers(described, names + ["Location"] * (status == HTTPStatus.CREATED))
         responses[str(status)] = described

@@ -9,6 +9,7 @@ from aiohttp import web
 from tracker.ports import Clock, Ids, Meters, Store
 from tracker.usecases.api_keys import ApiKeys
 from tracker.usecases.ask import Asker
+from tracker.usecases.checkpoints import Checkpointing
 from tracker.usecases.complete import Completions
 from tracker.usecases.consult import Consulting
 from tracker.usecases.evidence import EvidencePacks
@@ -19,6 +20,7 @@ from tracker.usecases.pause import Pausing
 from tracker.usecases.payments import Payments
 from tracker.usecases.ping import Pings
 from tracker.usecases.poll import Polling
+from tracker.usecases.proofs import Proofs
 from tracker.usecases.prove import Ownership
 from tracker.usecases.provider_health import ProviderHealth
 from tracker.usecases.quarantine import Quarantine
@@ -29,6 +31,7 @@ from tracker.usecases.revoke import Revoker
 from tracker.usecases.subscribe import Subscriptions
 from tracker.usecases.timeline import Timelines
 from tracker.usecases.traces import Traces
+from tracker.usecases.witnessing import Witnessing
 from tracker.web.peers import Peers
 
 
@@ -37,6 +40,15 @@ class MetricsPage(NamedTuple):
 
     body: bytes
     content_type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditAnswers:
+    """The use cases that prove the journal to others."""
+
+    proofs: Proofs
+    checkpoints: Checkpointing
+    witnessing: Witnessing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +88,7 @@ class Services:
     pings: Pings
     resending: Resending
     ownership: Ownership
+    auditing: AuditAnswers
     api_keys: ApiKeys
     provider_health: ProviderHealth
     meters: Meters

@@ -1,7 +1,6 @@
 """A row that says what the domain cannot: an error that names it and not its content, and the others go on."""
 
 import logging
-import sqlite3
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
@@ -27,6 +26,7 @@ from tests.contract.facts import (
     save,
     stored,
 )
+from tests.damage import unguarded
 from tracker.adapters.store.store import SqlStore
 from tracker.domain.consent import Status
 from tracker.domain.errors import InconsistentRowError
@@ -43,10 +43,8 @@ def edit(database: Path) -> Edit:
     """Change the file behind the store's back."""
 
     def edit(statement: str, *values: object) -> None:
-        connection = sqlite3.connect(database, timeout=10)
-        with connection:
+        with unguarded(database) as connection:
             assert connection.execute(statement, values).rowcount == 1
-        connection.close()
 
     return edit
 

@@ -69,6 +69,12 @@ class Counters:
             "tracker_notification_seconds", "Time to a subscriber's answer.", buckets=_REMOTE, registry=registry
         )
 
+        self._checkpoints = Counter(
+            "tracker_checkpoints", "Checkpoints of the journal, by what came of it.", ["outcome"], registry=registry
+        )
+        for outcome in ("signed", "refused"):  # that there was never any refused is worth seeing
+            self._checkpoints.labels(outcome)
+
     def request_answered(self, *, method: str, route: str, status: int, seconds: float) -> None:
         """An HTTP request was answered."""
         self._request_of(labels.method(method), route, str(status)).inc()
@@ -99,6 +105,10 @@ class Counters:
     def revocation_sent(self, *, provider: str, outcome: str) -> None:
         """A holder was asked to revoke a consent."""
         self._revocations.labels(provider, self._outcomes.word(outcome)).inc()
+
+    def checkpoint_made(self, *, outcome: str) -> None:
+        """A checkpoint was signed or refused."""
+        self._checkpoints.labels(outcome).inc()
 
     def subscriber_told(self, *, outcome: str, seconds: float) -> None:
         """A notification was posted."""

@@ -6,6 +6,9 @@ synchronous connection, so that another database needs a driver module of its ow
 """
 
 from tracker.adapters.store import (
+    checkpoint_tables as checkpoint_tables,
+)
+from tracker.adapters.store import (
     completion_tables as completion_tables,
 )
 from tracker.adapters.store import (

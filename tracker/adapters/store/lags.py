@@ -11,13 +11,16 @@ from tracker.ports import Lag
 
 def lags(connection: Connection, only: str | None = None) -> dict[str, Lag]:
     """How far behind each subscription is, or one of them, by id; all in one query."""
+    later = entry.alias()
+    # Not simply the number behind it: a gap may have taken that.
+    following = select(func.min(later.c.sequence)).where(later.c.sequence > subscription.c.cursor).scalar_subquery()
     query = select(
         subscription.c.id,
         (select(journal.c.next_sequence).scalar_subquery() - 1 - subscription.c.cursor).label("entries"),
         entry.c.recorded_at,
         _count(parked).label("parked"),
         _count(dead_letter).label("dead_letters"),
-    ).join(entry, entry.c.sequence == subscription.c.cursor + 1, isouter=True)
+    ).select_from(subscription.outerjoin(entry, entry.c.sequence == following))
     if only is not None:
         query = query.where(subscription.c.id == only)
     return {

@@ -11,8 +11,9 @@ what it is kept by. The consent's id is never missing and never changes, and the
 partition holds its digests unique, and that is as good as all of them together.
 
 Schema 0005 makes the first partitions. Housekeeping makes the next ones long before they are needed, in small transactions that
-rather fail than let anybody wait. Should it not come to that, the partition for the rest takes what has no other: nothing is
-refused or lost, and it becomes the partition for what it took when housekeeping runs again.
+rather fail than let anybody wait. What is done to tables is in functions of the database (`tending`), so that the service's role
+needs no right to do more. Should it not come to that, the partition for the rest takes what has no other: nothing is refused or
+lost, and it becomes the partition for what it took when housekeeping runs again.
 """
 
 import logging
@@ -20,8 +21,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Any, Final, Protocol
 
-from sqlalchemy import Connection, Table, bindparam, func, select, text
+from sqlalchemy import Connection, Table, delete, func, select, text
 
+from tracker.adapters.store import tending
 from tracker.adapters.store.differences import POSTGRES
 from tracker.adapters.store.tables import confirmation, entry, journal
 
@@ -110,9 +112,10 @@ def make_next(connection: Connection, now: datetime) -> bool:
 
 def delete_old(connection: Connection, before: datetime) -> None:
     """Delete confirmations that were recorded before some time and are in no day's partition."""
-    whole = "confirmation_rest" if connection.dialect.name == POSTGRES else "confirmation"
-    old = text(f"DELETE FROM {whole} WHERE recorded_at < :before")  # noqa: S608 - names of ours
-    connection.execute(old.bindparams(bindparam("before", before, confirmation.c.recorded_at.type)))
+    if connection.dialect.name == POSTGRES:
+        tending.forget_confirmations(connection, before)
+    else:
+        connection.execute(delete(confirmation).where(confirmation.c.recorded_at < before))
 
 
 def drop_old(connection: Connection, before: datetime) -> bool:
@@ -122,7 +125,7 @@ def drop_old(connection: Connection, before: datetime) -> bool:
     *others, _last = _parts(connection, _Days())  # the last one stays: it says where the next one begins
     old = [part.name for part in others if part.below <= before]
     if old:
-        connection.execute(text(f"DROP TABLE {old[0]}"))
+        tending.drop_confirmations(connection, old[0])
     return bool(old)
 
 
@@ -152,22 +155,10 @@ def _extended(connection: Connection, scale: _Scale, now: datetime) -> bool:
     if edge >= ahead:
         return False
     below = scale.after(max(edge, current))
-    first, last = connection.execute(text(f"SELECT min({scale.key}), max({scale.key}) FROM {rest}")).one()  # noqa: S608
-    if first is not None and first < below <= last:
-        _log.warning("%s holds what is far ahead of our clock; nothing is lost, but no partition can be made", rest)
-        return False
-    name, bounds = scale.name(below), f"FROM ('{edge}') TO ('{below}')"
-    if first is not None and first < below:
-        # All that are about to write to the table wait here, while the rows that were taken are read once.
-        connection.execute(text(f"ALTER TABLE {table} DETACH PARTITION {rest}"))
-        connection.execute(text(f"ALTER TABLE {rest} RENAME TO {name}"))
-        connection.execute(text(f"ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES {bounds}"))
-        connection.execute(text(f"CREATE TABLE {rest} PARTITION OF {table} DEFAULT"))
-    else:
-        # Made apart and then attached: that waits for no writer, and none for it.
-        connection.execute(text(f"CREATE TABLE {name} (LIKE {table} INCLUDING ALL)"))
-        connection.execute(text(f"ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES {bounds}"))
-    return True
+    if tending.add_partition(connection, table, scale.name(below), (str(edge), str(below))):
+        return True
+    _log.warning("%s holds what is far ahead of our clock; nothing is lost, but no partition can be made", rest)
+    return False
 
 
 def _parts(connection: Connection, scale: _Scale) -> list[_Part]:

@@ -146,7 +146,9 @@ def _first_since(connection: Connection, time: datetime) -> int:
     low, high = 1, int(connection.execute(select(journal.c.next_sequence)).scalar_one())
     while low < high:
         middle = (low + high) // 2
-        recorded_at = connection.execute(select(entry.c.recorded_at).where(entry.c.sequence == middle)).scalar()
+        # The next one there is: what a gap has taken has no time.
+        next_one = select(entry.c.recorded_at).where(entry.c.sequence >= middle).order_by(entry.c.sequence).limit(1)
+        recorded_at = connection.execute(next_one).scalar()
         if recorded_at is None or recorded_at < time:
             low = middle + 1
         else:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, delete, insert, update
 
 from tracker.adapters.store import (
     aside,
+    checkpoints,
     claims,
     lags,
     leases,
@@ -22,10 +23,12 @@ from tracker.adapters.store import (
     subscriptions,
     surveys,
 )
+from tracker.adapters.store.audited import SqlAudited
 from tracker.adapters.store.database import Database as Database  # noqa: PLC0414 - it is known from here
 from tracker.adapters.store.evidence import SqlEvidence
 from tracker.adapters.store.gathering import Gathering
 from tracker.adapters.store.many import insert_rows
+from tracker.adapters.store.restored import SqlRestored
 from tracker.adapters.store.subscriber_store import SubscriberStore
 from tracker.adapters.store.tables import api_key, batch, inbox
 from tracker.adapters.store.transaction import SqlTransaction
@@ -85,6 +88,9 @@ class SqlStore(SubscriberStore, SqlTreeStore):
         self._ids = ids
         self.replays = replays.SqlReplays(database)
         self.evidence = SqlEvidence(database)
+        self.audited = SqlAudited(database)
+        self.restored = SqlRestored(database, ids)
+        self.checkpoints = checkpoints.SqlCheckpoints(database)
         self._admitted = Gathering(self._admit_all)
         self._fresh = claims.FreshBodies()
 

@@ -1,13 +1,17 @@
 """The stored tree: extended from the journal in sequence, and read tile by tile."""
 
+import json
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
+from itertools import repeat
+from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, Row, select, update
 
 from tracker.adapters.store.differences import upsert
 from tracker.adapters.store.tables import entry
 from tracker.adapters.store.tile_tables import tile, tree
+from tracker.journal.gap import GAP_HASH, gap_of
 from tracker.journal.tiles import Tile, TornTreeError, edge, grown
 
 
@@ -33,16 +37,27 @@ def extend(connection: Connection, limit: int) -> int:
     at = connection.execute(select(tree.c.size).with_for_update()).scalar_one()
     query = select(entry.c.sequence, entry.c.leaf_hash).where(entry.c.sequence > at).order_by(entry.c.sequence)
     found = connection.execute(query.limit(limit)).all()
-    for expected, (sequence, _) in enumerate(found, start=at + 1):
-        if sequence != expected:
-            raise TornTreeError(f"Entry {expected} is missing from the journal.")
     if not found:
         return 0
-    changed = grown(at, read(connection, edge(at)), (bytes(leaf_hash) for _, leaf_hash in found))
+    changed = grown(at, read(connection, edge(at)), _leaves(connection, at, found))
     put = upsert(connection, tile)
     put = put.on_conflict_do_update(index_elements=["level", "position"], set_={"hashes": put.excluded.hashes})
     connection.execute(
         put, [{"level": one.level, "position": one.position, "hashes": held} for one, held in changed.items()]
     )
-    connection.execute(update(tree).values(size=at + len(found)))
+    connection.execute(update(tree).values(size=found[-1].sequence))
     return len(found)
+
+
+def _leaves(connection: Connection, size: int, found: Sequence[Row[Any, Any]]) -> Iterator[bytes]:
+    """The hashes of the next leaves; for what a gap declares as lost, what stands in its place."""
+    for sequence, leaf_hash in found:
+        size += 1
+        if sequence != size:
+            leaf = connection.execute(select(entry.c.leaf).where(entry.c.sequence == sequence)).scalar_one()
+            gap = gap_of(json.loads(leaf))
+            if gap is None or (gap.first, gap.last) != (size, sequence - 1):
+                raise TornTreeError(f"Entry {size} is missing from the journal.")
+            yield from repeat(GAP_HASH, gap.count)
+            size = sequence
+        yield bytes(leaf_hash)

@@ -1,0 +1,39 @@
+"""The journal refuses changes, and PostgreSQL's partitions are made by functions that a role without rights may call.
+
+Revision: 0023, after 0018
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+from tracker.adapters.store import immutable, tending
+
+revision = "0023"
+down_revision = "0018"
+branch_labels = None
+depends_on = None
+
+GUARDS = (immutable.ENTRIES, immutable.HEAD, immutable.TREE, immutable.TILES)
+
+
+def upgrade() -> None:
+    connection = op.get_bind()
+    immutable.make_refusal(connection)
+    for guard in GUARDS:
+        immutable.guard(connection, guard)
+    if _is_postgres(connection):
+        immutable.guard_parts(connection, immutable.ENTRIES.table)
+        tending.make_functions(connection)
+
+
+def downgrade() -> None:
+    connection = op.get_bind()
+    if _is_postgres(connection):
+        tending.drop_functions(connection)
+    for guard in GUARDS:
+        immutable.unguard(connection, guard.table)
+    immutable.drop_refusal(connection)
+
+
+def _is_postgres(connection: sa.Connection) -> bool:
+    return connection.dialect.name == "postgresql"

@@ -1,0 +1,256 @@
+"""The journal verified where it is stored: each kind of damage done with SQL is found, and the first broken entry named."""
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from tests.contract.facts import a_consent, a_decision, append, draft_about, save
+from tests.damage import unguarded
+from tests.journal.drafts import ORIGIN, Signer
+from tests.postgres import as_service
+from tracker.adapters.clock import SystemIds
+from tracker.adapters.store.postgres import PostgresDatabase
+from tracker.adapters.store.sqlite import SqliteDatabase
+from tracker.adapters.store.store import SqlStore
+from tracker.journal.checkpoint import Checkpoint
+from tracker.journal.published import Published
+from tracker.journal.verify import Answer, Verdict
+from tracker.usecases import verify_database
+from tracker.usecases.proofs import Proofs
+from tracker.usecases.verify_database import Anchors, DatabaseVerification
+
+COUNT = 300
+
+
+@pytest.fixture(autouse=True)
+def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verify_database, "_PAGE", 70)
+
+
+async def _fill(store: SqlStore, count: int = COUNT) -> None:
+    """Two consents whose entries take turns, with private values; the tree over all but the last ones."""
+    consents = [a_consent("one"), a_consent("two")]
+    for consent in consents:
+        await save(store, consent, decision=a_decision())
+    values = {"private": {"user_ref": "customer-7", "Amount": 12.5}, "private_salt": bytes(32)}
+    drafts = [draft_about(consents[n % 2], **(values if n % 7 == 0 else {})) for n in range(count)]
+    await append(store, *drafts[: count - 20])
+    await Proofs(store).extend()
+    await append(store, *drafts[count - 20 :])
+
+
+@pytest_asyncio.fixture
+async def store(database: Path) -> AsyncIterator[SqlStore]:
+    store = SqlStore(SqliteDatabase(database), SystemIds())
+    await _fill(store)
+    yield store
+    await store.close()
+
+
+async def verified(store: SqlStore, **anchors: Any) -> Verdict:
+    return await DatabaseVerification(store, store.audited).verify(Anchors(**anchors))
+
+
+def refused(verdict: Verdict, *words: str) -> None:
+    assert (verdict.intact.answer, verdict.accepted) == (Answer.NO, False), verdict
+    for word in words:
+        assert word in verdict.intact.sentence, verdict.intact.sentence
+
+
+async def published(store: SqlStore, signer: Signer, size: int = COUNT - 20) -> Published:
+    return Published.read(signer.note(Checkpoint(ORIGIN, size, await Proofs(store).root(size))))
+
+
+# ------------------------------------------------------------------------------------------ as it should be
+
+
+async def test_an_intact_database_is_unanchored_without_a_checkpoint(store: SqlStore) -> None:
+    verdict = await verified(store)
+    assert verdict.intact.sentence.startswith("yes: 300 entries, 1 to 300, root ")
+    assert (verdict.accepted, verdict.by_whom.answer) == (False, Answer.UNANCHORED)
+    assert (await verified(store, allow_unanchored=True)).accepted
+    assert len(verdict.lines()) == 3
+
+
+async def test_a_checkpoint_and_its_key_anchor_it(store: SqlStore) -> None:
+    signer = Signer()
+    checkpoint = await published(store, signer)
+    verdict = await verified(store, vkeys=[signer.vkey], published=checkpoint)
+    assert verdict.accepted
+    assert "entries 1 to 280 are those of the checkpoint given" in verdict.intact.sentence
+    assert verdict.by_whom.sentence.endswith("entries 1 to 280; entries 281 to 300 came after it")
+    other = await verified(store, vkeys=[Signer().vkey], published=checkpoint, allow_unanchored=True)
+    assert (other.accepted, other.by_whom.answer) == (False, Answer.NO)
+    nobody = await verified(store, published=checkpoint)
+    assert (nobody.accepted, nobody.by_whom.answer) == (False, Answer.UNANCHORED)
+
+
+async def test_an_empty_journal_is_intact(another_database: Callable[[str], Path]) -> None:
+    store = SqlStore(SqliteDatabase(another_database("empty.db")), SystemIds())
+    assert (await verified(store, allow_unanchored=True)).accepted
+    await store.close()
+
+
+async def test_what_is_written_meanwhile_is_left_for_the_next_time(store: SqlStore) -> None:
+    reached: list[int] = []
+    consent = a_consent("meanwhile")
+    await save(store, consent, decision=a_decision())
+    read = store.audited.rows
+
+    async def rows(after: int, limit: int, up_to: int) -> Any:
+        found = await read(after, limit, up_to)
+        await append(store, draft_about(consent))
+        await Proofs(store).extend()
+        return found
+
+    store.audited.rows = rows  # type: ignore[method-assign]
+    verification = DatabaseVerification(store, store.audited)
+    verdict = await verification.verify(Anchors(allow_unanchored=True), lambda done, _: reached.append(done))
+    assert verdict.accepted, verdict
+    assert reached == [70, 140, 210, 280, 300]
+    assert await store.head() > COUNT
+
+
+async def test_postgres_is_verified_by_the_services_role(another_postgres: Callable[[], str]) -> None:
+    store = SqlStore(PostgresDatabase(as_service(another_postgres())), SystemIds())
+    await _fill(store)
+    verdict = await verified(store, allow_unanchored=True)
+    await store.close()
+    assert verdict.accepted, verdict
+    assert verdict.intact.sentence.startswith("yes: 300 entries")
+
+
+# ------------------------------------------------------------------------------------------ damage, one of each kind
+
+DAMAGE = {
+    "a byte of an entry": ("UPDATE entry SET leaf = replace(leaf, 'Authorized', 'Suspended') WHERE sequence = 77", 77),
+    "a byte of a hash": ("UPDATE entry SET leaf_hash = zeroblob(32) WHERE sequence = 78", 78),
+    "a hash of no length": ("UPDATE entry SET leaf_hash = x'' WHERE sequence = 78", 78),
+    "a leaf that is text": ("UPDATE entry SET leaf = CAST(leaf AS text) WHERE sequence = 79", 79),
+    "a leaf that is nothing": ("UPDATE entry SET leaf = x'' WHERE sequence = 79", 79),
+    "an entry removed": ("DELETE FROM entry WHERE sequence = 80", 80),
+    "the first entry removed": ("DELETE FROM entry WHERE sequence = 1", 1),
+    "the last entry removed": ("DELETE FROM entry WHERE sequence = 300", 300),
+    "the end removed": ("DELETE FROM entry WHERE sequence > 290", 291),
+    "two swapped": (
+        (
+            "UPDATE entry SET sequence = -1 WHERE sequence = 81; UPDATE entry SET sequence = 81 WHERE sequence = 82;"
+            " UPDATE entry SET sequence = 82 WHERE sequence = -1"
+        ),
+        81,
+    ),
+    "two leaves swapped": (
+        (
+            "CREATE TABLE kept AS SELECT * FROM entry WHERE sequence IN (81, 82);"
+            " UPDATE entry SET leaf = (SELECT leaf FROM kept WHERE kept.sequence = 163 - entry.sequence),"
+            " leaf_hash = (SELECT leaf_hash FROM kept WHERE kept.sequence = 163 - entry.sequence)"
+            " WHERE sequence IN (81, 82)"
+        ),
+        81,
+    ),
+    "another id in the column": ("UPDATE entry SET id = 'x' WHERE sequence = 83", 83),
+    "another consent in the column": (
+        "UPDATE entry SET tracking_id = (SELECT tracking_id FROM entry WHERE sequence = 85) WHERE sequence = 84",
+        84,
+    ),
+    "another time in the column": (
+        "UPDATE entry SET recorded_at = '1999-01-01T00:00:00.000000+00:00' WHERE sequence = 86",
+        86,
+    ),
+    "no time in the column": ("UPDATE entry SET recorded_at = 'yesterday' WHERE sequence = 86", 86),
+    "a private value": ('UPDATE entry SET private = \'{"user_ref": "x"}\' WHERE sequence = 71', 71),
+    "a private value that is no JSON": ("UPDATE entry SET private = '{' WHERE sequence = 71", 71),
+    "a salt": ("UPDATE entry SET private_salt = zeroblob(31) WHERE sequence = 71", 71),
+    "a salt alone": ("UPDATE entry SET private = NULL WHERE sequence = 71", 71),
+    "a private value where none was": (
+        "UPDATE entry SET private = '{}', private_salt = zeroblob(32) WHERE sequence = 87",
+        87,
+    ),
+    "a hash in the stored tree": (
+        (
+            "UPDATE tile SET hashes = CAST(substr(hashes, 1, 320) || zeroblob(32) || substr(hashes, 353) AS blob)"
+            " WHERE level = 0 AND position = 0"
+        ),
+        11,
+    ),
+}
+
+
+@pytest.mark.parametrize(("statements", "broken"), DAMAGE.values(), ids=DAMAGE.keys())
+async def test_damage_is_found_and_the_first_broken_entry_named(
+    store: SqlStore, database: Path, statements: str, broken: int
+) -> None:
+    with unguarded(database) as connection:
+        for statement in statements.split(";"):
+            connection.execute(statement)
+    refused(await verified(store, allow_unanchored=True), f"no: entry {broken}")
+
+
+OTHER_DAMAGE = {
+    "the head moved back": ("UPDATE journal SET next_sequence = 295", "entry 295 is beyond the journal's head"),
+    "the head moved on": ("UPDATE journal SET next_sequence = 400", "entry 301 is missing"),
+    "the head's time": (
+        "UPDATE journal SET recorded_at = '1999-01-01T00:00:00.000000+00:00'",
+        "head is of a time before that of entry 300",
+    ),
+    "another journal": ("UPDATE journal SET journal_id = '0198f1c2-0000-7000-8000-000000000001'", "entry 1: "),
+    "a tile missing": ("DELETE FROM tile WHERE level = 0 AND position = 1", "tile 1 of level 0 of the stored tree"),
+    "a tile above": ("UPDATE tile SET hashes = zeroblob(32) WHERE level = 1", "tile 0 of level 1 of the stored tree"),
+    "a tile cut off": (
+        "UPDATE tile SET hashes = substr(hashes, 1, 32) WHERE level = 0 AND position = 1",
+        "entry 258: the stored tree does not have its hash",
+    ),
+    "end and head cut off": (
+        "DELETE FROM entry WHERE sequence > 100; UPDATE journal SET next_sequence = 101",
+        "entry 101 is missing: the stored tree is over 280 entries",
+    ),
+}
+
+
+@pytest.mark.parametrize(("statements", "words"), OTHER_DAMAGE.values(), ids=OTHER_DAMAGE.keys())
+async def test_damage_to_the_journal_as_a_whole_is_found(
+    store: SqlStore, database: Path, statements: str, words: str
+) -> None:
+    with unguarded(database) as connection:
+        for statement in statements.split(";"):
+            connection.execute(statement)
+    refused(await verified(store, allow_unanchored=True), words)
+
+
+async def test_who_also_mends_hashes_head_and_tree_is_found_by_a_published_checkpoint(
+    store: SqlStore, database: Path, another_database: Callable[[str], Path]
+) -> None:
+    """The journal of another database in the place of this one, under this one's name: nothing inside can tell."""
+    signer = Signer()
+    checkpoint = await published(store, signer)
+    other = another_database("other.db")
+    forged = SqlStore(SqliteDatabase(other), SystemIds())
+    await _fill(forged)
+    assert (await verified(forged, allow_unanchored=True)).accepted
+    refused(
+        await verified(forged, vkeys=[signer.vkey], published=checkpoint),
+        "entries 1 to 280 are not those that the checkpoint given is of",
+    )
+    await forged.close()
+    short = SqlStore(SqliteDatabase(another_database("short.db")), SystemIds())
+    await _fill(short, 100)
+    refused(await verified(short, vkeys=[signer.vkey], published=checkpoint), "truncated: ", "280", "end at 100")
+    await short.close()
+
+
+async def test_an_unreadable_row_does_not_hide_an_earlier_one(store: SqlStore, database: Path) -> None:
+    with unguarded(database) as connection:
+        connection.execute("UPDATE tile SET hashes = zeroblob(8192) WHERE level = 0 AND position = 0")
+        connection.execute("UPDATE entry SET leaf = x'' WHERE sequence = 280")
+    refused(await verified(store, allow_unanchored=True), "no: entry 1: the stored tree does not have its hash")
+
+
+async def test_destroyed_private_values_break_nothing(store: SqlStore, database: Path) -> None:
+    with unguarded(database) as connection:
+        connection.execute("UPDATE entry SET private = NULL, private_salt = NULL")
+    verdict = await verified(store, allow_unanchored=True)
+    assert verdict.accepted
+    assert "without the private value" in verdict.intact.sentence

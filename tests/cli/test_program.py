@@ -41,6 +41,7 @@ READ_COMMANDS = {
     ("providers", "list"),
     ("providers", "show"),
     ("journal", "verify"),
+    ("evidence", "verify"),
     ("keys", "list"),
     ("keys", "in-use"),
 }
@@ -73,6 +74,9 @@ def test_the_tree_has_the_commands_of_this_step():
         ("subscriptions", "test"),
         ("quarantine", "retry"),
         ("journal", "export"),
+        ("evidence", "pack"),
+        ("evidence", "show"),
+        ("evidence", "schema"),
         ("keys", "add-api-key"),
         ("keys", "revoke"),
         ("keys", "make", "signing"),

@@ -1,6 +1,6 @@
 """What came of verifying a holder's token, and what vouched for the key that verified it.
 
-Revision: 0018, after 0016
+Revision: 0018, after 0017
 """
 
 import sqlalchemy as sa

@@ -1,6 +1,6 @@
 """The journal refuses changes, and PostgreSQL's partitions are made by functions that a role without rights may call.
 
-Revision: 0023, after 0016
+Revision: 0023, after 0018
 """
 
 import sqlalchemy as sa

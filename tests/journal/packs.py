@@ -13,7 +13,7 @@ from tests.journal.drafts import JOURNAL_ID, ORIGIN, START, Signer, a_draft, sea
 from tests.usecases.bench import data, message
 from tracker.journal import tree
 from tracker.journal.canonical import canonical
-from tracker.journal.checkpoint import Checkpoint, assemble, note_text
+from tracker.journal.checkpoint import Checkpoint, assemble
 from tracker.journal.entry import Draft, Entry, Evidence
 from tracker.journal.holder_key import thumbprint
 from tracker.journal.pack import SEAL, pack_bytes
@@ -208,13 +208,16 @@ def signed(said: Said, signer: Signer) -> Said:
     return said | {"tree": said["tree"] | {"checkpoint": signer.note(checkpoint)}}
 
 
-def sealing(signer: Signer) -> Callable[[str, int, bytes], str]:
-    def sign(origin: str, size: int, root: bytes) -> str:
-        assert origin == ORIGIN + SEAL
-        text = note_text(Checkpoint(origin, size, root))
-        return assemble(text, signer.name, signer.public_key, signer.sign(text.encode()))
+def sealing(signer: Signer) -> Callable[[str], str]:
+    def sign(text: str) -> str:
+        assert text.startswith(f"{ORIGIN}{SEAL}\n")
+        return signed_by(signer, text)
 
     return sign
+
+
+def signed_by(signer: Signer, text: str) -> str:
+    return assemble(text, signer.name, signer.public_key, signer.sign(text.encode()))
 
 
 def a_pack(signer: Signer, key: str = "hub", kid: str = tokens.HUB_KID) -> bytes:

@@ -28,6 +28,7 @@ from tests.journal.packs import (
     refused,
     resigned,
     said_in,
+    sealing,
     written,
 )
 from tracker.journal import tree
@@ -121,7 +122,7 @@ WRONG: dict[str, tuple[Callable[[Said], Any], str]] = {
         "the proof of consistency with the tree of 5",
     ),
     "token changed": (
-        lambda p: p["tokens"][1].update(jws=p["tokens"][1]["jws"][:-1] + "A"),
+        lambda p: p["tokens"][1].update(jws=p["tokens"][1]["jws"] + "A"),
         "its bytes have another hash",
     ),
     "tokens swapped": (
@@ -225,7 +226,7 @@ def test_forged_checkpoints_are_told(pack: bytes, signer: Signer) -> None:
     for words, forge in forged.items():
         note = forge(said["tree"]["checkpoint"])
         tampered = said | {"tree": said["tree"] | {"checkpoint": note}}
-        verdict = check(pack_bytes(tampered, lambda o, s, d: signer.note(Checkpoint(o, s, d))), signer)
+        verdict = check(pack_bytes(tampered, sealing(signer)), signer)
         assert (verdict.by_whom.answer, verdict.accepted) == (Answer.NO, False)
         assert words in verdict.by_whom.sentence, verdict.by_whom.sentence
     verdict = check(resigned(said, forger), signer)
@@ -261,7 +262,7 @@ def test_a_pack_is_no_checkpoint_and_a_checkpoint_is_no_seal(pack: bytes, signer
 
 
 def resigned_keeping(said: Said, signer: Signer) -> bytes:
-    return pack_bytes(said, lambda o, s, d: signer.note(Checkpoint(o, s, d)))
+    return pack_bytes(said, sealing(signer))
 
 
 # ---------------------------------------------------------------------------------------------- the holder's word

@@ -29,7 +29,7 @@ ANCHORS = Anchors(vkeys=[SIGNER.vkey], holder_keys=tokens.hub_jwks())
 def packs_of(bench: Bench, *signers: NoteSigner) -> EvidencePacks:
     store, clock = bench.store, bench.clock
     checkpoints = checkpointing(store, clock, *signers)
-    return EvidencePacks(store, store.evidence, Proofs(store), bench.office.providers, clock, checkpoints)
+    return EvidencePacks(store, store.evidence, Proofs(store), checkpoints, bench.office.providers, clock)
 
 
 async def pack(bench: Bench, **how: Any) -> bytes:
@@ -192,6 +192,14 @@ async def test_a_checkpoint_of_another_history_is_refused(bench: Bench) -> None:
     ):
         with pytest.raises(InvalidRequestError):
             await pack(bench, since=since)
+
+
+async def test_while_keys_change_both_sign_both(bench: Bench) -> None:
+    await bench.register()
+    old, new = a_signer("old"), a_signer("new")
+    made = await packs_of(bench, new, old).pack(DEMOBANK, CONSENT)
+    for signer in (old, new):
+        assert verify_pack(made, Anchors(vkeys=[signer.vkey])).by_whom.answer is Answer.OK
 
 
 async def test_without_a_checkpoint_key_nobody_signs(bench: Bench) -> None:

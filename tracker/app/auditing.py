@@ -67,9 +67,9 @@ def auditing(
     store: SqlStore,
     settings: Settings,
     signers: Sequence[NoteSigner],
-    providers: Providers,
     clock: Clock,
     meters: Meters,
+    providers: Providers,
 ) -> Auditing:
     """Make all of it.
 
@@ -91,6 +91,6 @@ def auditing(
         checkpoints=checkpoints,
         witnessing=Witnessing(store.checkpoints, clock, is_signed, witnesses),
         exporting=Exporting(store, checkpoints),
+        packs=EvidencePacks(store, store.evidence, proofs, checkpoints, providers, clock),
         look_every_seconds=max(1.0, audit.checkpoint_every_seconds / _LOOKS_PER_CHECKPOINT),
-        packs=EvidencePacks(store, store.evidence, proofs, providers, clock, checkpoints),
     )

@@ -272,7 +272,7 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
         consulting = Consulting(store, providers, world.clock, office.tempo, store.retention)
         believing = Believing(store, store.past, world.clock, consulting)
         feed = Feed(store, bells.journal, store.retention.journal_floor)
-        audit = auditing(store, settings, keys.signers, providers, world.clock, meters)
+        audit = auditing(store, settings, keys.signers, world.clock, meters, providers)
         sparing = Sparing(world.clock)
         services = Services(
             clock=world.clock,

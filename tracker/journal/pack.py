@@ -25,6 +25,7 @@ from typing import Any, Final
 
 from tracker.domain.errors import TrackerError
 from tracker.journal.canonical import NotCanonicalError, canonical
+from tracker.journal.checkpoint import Checkpoint, note_text
 from tracker.journal.leaf import (
     MAX_SEQUENCE,
     Form,
@@ -95,20 +96,30 @@ class Pack:
         return str(self.said["origin"])
 
 
-def pack_bytes(said: Mapping[str, Any], sign: Callable[[str, int, bytes], str | None]) -> bytes:
+def pack_bytes(said: Mapping[str, Any], sign: Callable[[str], str | None]) -> bytes:
     """Write a pack.
 
     Args:
         said: What is to stand under `pack`.
-        sign: Signs (first line, tree size, digest) as a note; its answer is None where nobody does.
+        sign: Makes a signed note of a text; None of it: nobody signs.
 
     Raises:
         NotCanonicalError: Something in it has no canonical form.
+        NoteError: The journal's name cannot be in a note.
     """
     body = canonical(dict(said))
-    digest = sha256(body).digest()
-    seal = sign(said["origin"] + SEAL, said["tree"]["size"], digest)
-    return canonical_file(body, digest.hex(), seal)
+    digest = sha256(body)
+    seal = sign(seal_text(said["origin"], said["tree"]["size"], digest.digest()))
+    return canonical_file(body, digest.hexdigest(), seal)
+
+
+def seal_text(origin: str, size: int, digest: bytes) -> str:
+    """Write what is signed of a pack.
+
+    Raises:
+        NoteError: The journal's name cannot be in a note.
+    """
+    return note_text(Checkpoint(origin + SEAL, size, digest))
 
 
 def canonical_file(body: bytes, digest: str, seal: str | None) -> bytes:

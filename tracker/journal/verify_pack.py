@@ -20,13 +20,12 @@ from tracker.journal.checkpoint import (
     Checkpoint,
     NoteError,
     VerifierKey,
-    note_text,
     parse_checkpoint,
     parse_note,
     parse_vkey,
 )
 from tracker.journal.holder_key import Jwk, parse_holder_keys
-from tracker.journal.pack import SEAL, TOKENS, BrokenPackError, Pack, parse_pack
+from tracker.journal.pack import TOKENS, BrokenPackError, Pack, parse_pack, seal_text
 from tracker.journal.pack_examine import Examined, examine
 from tracker.journal.verify import Answer, Finding, signer_of
 from tracker.journal.verify_tokens import EntryWord, Witness, Word
@@ -201,7 +200,7 @@ def _seal(pack: Pack, trusted: Sequence[VerifierKey]) -> Finding:
         return Finding(Answer.UNANCHORED, "unanchored: the pack has no seal")
     try:
         note = parse_note(pack.seal)
-        expected = note_text(Checkpoint(pack.origin + SEAL, pack.size, pack.digest))
+        expected = seal_text(pack.origin, pack.size, pack.digest)
     except NoteError as error:
         return Finding(Answer.NO, f"no: the seal cannot be read. {error}")
     if note.text != expected:

@@ -109,6 +109,11 @@ class Checkpointing:
         """The keys that sign now."""
         return tuple(signer.vkey for signer in self._signers)
 
+    def signed(self, text: str) -> str | None:
+        """Put our signatures under another text than a checkpoint's; None without a key."""
+        lines = tuple(_line(signer, text) for signer in self._signers)
+        return SignedNote(text, lines).written() if lines else None
+
     async def keys(self) -> list[SigningHistory]:
         """The keys of ours that have ever signed, the latest first."""
         return await self._book.keys()
@@ -158,12 +163,6 @@ class Checkpointing:
             raise
         await self._publish(made)
         return made
-
-    def seal(self, name: str, size: int, digest: bytes) -> str | None:
-        """Sign what else is made of the journal, in the form of a checkpoint but under a name of its own; None without a key."""
-        text = note_text(Checkpoint(name, size, digest))
-        lines = tuple(_line(signer, text) for signer in self._signers)
-        return SignedNote(text, lines).written() if lines else None
 
     async def run_once(self) -> StoredCheckpoint | None:
         """Make the next one if it is time, and have it stamped; give what was made."""

@@ -31,9 +31,9 @@ class EvidencePacks:
         store: Store,
         book: EvidenceBook,
         proofs: Proofs,
+        checkpoints: Checkpointing,
         providers: Providers,
         clock: Clock,
-        checkpoints: Checkpointing,
     ) -> None:
         self._store = store
         self._book = book
@@ -59,6 +59,7 @@ class EvidencePacks:
         Raises:
             ConsentNotFoundError: It is not tracked.
             InvalidRequestError: The checkpoint is of another journal, or of another history than this one has.
+            JournalForkedError: The journal does not begin with what was signed of it before.
             StorageError: The database is away.
         """
         consent = await self._find(provider, consent_id)
@@ -89,7 +90,7 @@ class EvidencePacks:
             "told": await self._told(entries),
             "access": await self._looks(consent),
         }
-        return await asyncio.to_thread(pack_bytes, said, self._checkpoints.seal)
+        return await asyncio.to_thread(pack_bytes, said, self._checkpoints.signed)
 
     async def _find(self, provider: str, consent_id: str) -> TrackedConsent:
         name = ProviderId(provider), ConsentId(consent_id)
@@ -99,10 +100,9 @@ class EvidencePacks:
         return consent
 
     async def _grown(self, since: Checkpoint, size: int) -> list[dict[str, Any]]:
-        if since.origin != self._checkpoints.origin:
-            raise InvalidRequestError(
-                f"The checkpoint is of {since.origin!a}, and this journal is {self._checkpoints.origin!a}."
-            )
+        origin = self._checkpoints.origin
+        if since.origin != origin:
+            raise InvalidRequestError(f"The checkpoint is of {since.origin!a}, and this journal is {origin!a}.")
         if since.size > size or since.root != await self._proofs.root(since.size):
             raise InvalidRequestError("The checkpoint is of a history that this journal does not have.")
         if since.size in {0, size}:

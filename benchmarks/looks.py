@@ -29,6 +29,7 @@ from tracker.adapters.store.postgres import in_one_transaction
 from tracker.adapters.store.sqlite import one_transaction
 from tracker.app.composition import Tracker, build
 from tracker.ports import Access
+from tracker.settings_sections import DatabaseSettings
 from tracker.usecases.register import Registration
 from tracker.web.application import web_application
 
@@ -44,8 +45,9 @@ async def serving(folder: Path, url: str | None) -> AsyncIterator[tuple[Tracker,
             migrate.upgrade(connection)
     else:
         await in_one_transaction(url, migrate.upgrade)
-    sections = {} if url is None else {"database": {"url": url}}
-    settings = settings_for(path, write_keys(folder), {"demobank": "http://127.0.0.1:9"}, **sections)
+    settings = settings_for(path, write_keys(folder), {"demobank": "http://127.0.0.1:9"})
+    if url is not None:
+        settings = settings.model_copy(update={"database": DatabaseSettings.model_validate({"url": url})})
     async with build(settings) as tracker:
         for number in range(_CONSENTS):
             wanted = Registration(provider="demobank", kind="account-access", consent_id=f"c-{number}")

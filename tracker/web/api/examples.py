@@ -73,6 +73,7 @@ CONSENT: Final[dict[str, Any]] = {
     "abandoned": False,
     "authorizers": None,
     "payment_outcome": None,
+    "known": None,
 }
 
 USABLE: Final[dict[str, Any]] = {

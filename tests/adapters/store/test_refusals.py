@@ -30,7 +30,7 @@ async def test_an_entrys_id_is_in_the_journal_once(store: SqlStore) -> None:
     await save(store, consent)
     draft = draft_about(consent)
     await append(store, draft)
-    with pytest.raises(NotStorableError, match="UNIQUE"):
+    with pytest.raises(NotStorableError, match="is written once: INSERT"):
         await append(store, draft)
     assert await store.head() == 1
 

@@ -21,6 +21,7 @@ SUBJECTS = [
     "service",
     "clock",
     "secrets",
+    "checkpoints",
     "provider demobank",
     "access to demobank",
     "consents of demobank",
@@ -36,7 +37,7 @@ def use(folder, issuer):
 def findings(done):
     """Mark and text of each line, by subject."""
     assert done.err == "", done
-    subjects = r"configuration|database|keys|service|clock|secrets|tracing|providers|provider \w+|access to \w+|consents of \w+"
+    subjects = r"configuration|database|keys|service|clock|secrets|checkpoints|tracing|providers|provider \w+|access to \w+|consents of \w+"
     lines = [
         re.fullmatch(rf"(ok  |warn|FAIL|next)  (?:({subjects})\s+)?(.*)", line.rstrip())
         for line in done.out.splitlines()

@@ -8,8 +8,8 @@ import pytest
 from pydantic import ValidationError
 
 from tracker.settings import Settings
+from tracker.settings_audit import AuditSettings
 from tracker.settings_sections import (
-    AuditSettings,
     ClientSettings,
     DatabaseSettings,
     HttpSettings,

@@ -8,6 +8,7 @@ from tracker.app.key_making import make_key_file, public_keys, take_key_over
 from tracker.app.our_keys import keys_in_use
 from tracker.app.sealing import seal_secrets
 from tracker.app.service import Role, running, service, with_tracker, worker_for
+from tracker.app.timestamping import stamp_of
 
 __all__ = [
     "TO_COPY",
@@ -27,6 +28,7 @@ __all__ = [
     "schema_revisions",
     "seal_secrets",
     "service",
+    "stamp_of",
     "take_key_over",
     "upgrade_database",
     "with_tracker",

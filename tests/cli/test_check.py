@@ -37,7 +37,10 @@ def use(folder, issuer):
 def findings(done):
     """Mark and text of each line, by subject."""
     assert done.err == "", done
-    subjects = r"configuration|database|keys|service|clock|secrets|checkpoints|tracing|providers|provider \w+|access to \w+|consents of \w+"
+    subjects = (
+        r"configuration|database|keys|service|clock|secrets|checkpoints|tracing"
+        r"|providers|provider \w+|access to \w+|consents of \w+"
+    )
     lines = [
         re.fullmatch(rf"(ok  |warn|FAIL|next)  (?:({subjects})\s+)?(.*)", line.rstrip())
         for line in done.out.splitlines()

@@ -92,7 +92,9 @@ async def test_an_entry_is_proven_to_be_in_the_journal(site: Site) -> None:
         assert tree.is_included(entries[n - 1].leaf_hash, n - 1, 5, hashes, bytes.fromhex(proof["root"]))
     later = (await site.get("/v1/audit/proof?sequence=7&size=7")).json
     assert later["root"] == tree.root([one.leaf_hash for one in entries]).hex()
-    for wrong in ("", "?sequence=6", "?sequence=0", "?sequence=1&from_size=1", "?sequence=1&size=8", "?from_size=6"):
+    last = (await site.get("/v1/audit/proof")).json
+    assert last["index"] == 4
+    for wrong in ("?sequence=6", "?sequence=0", "?sequence=1&from_size=1", "?sequence=1&size=8", "?from_size=6"):
         assert (await site.get(f"/v1/audit/proof{wrong}")).problem == "invalid_request"
 
 

@@ -22,7 +22,9 @@ class CheckpointQuery(Query):
 class ProofQuery(Query):
     """What is to be proven of the journal."""
 
-    sequence: Sequence | None = Field(None, description="That this entry is in it.")
+    sequence: Sequence | None = Field(
+        None, description="That this entry is in it; the last one, if nothing is asked for."
+    )
     from_size: Sequence | None = Field(None, description="Instead: that it begins with so many entries as they were.")
     size: Sequence | None = Field(
         None, description="Of its first so many entries; those of the latest checkpoint, if left out."

@@ -251,17 +251,24 @@ _MADE = {
     "signing_jwks": "signing",
     "encryption_jwks": "encryption",
     "checkpoint_key": "checkpoint",
+    "checkpoint_key_next": "checkpoint",
     "secrets_key": "secrets",
     "at_rest_keys": "secrets",
     "signing_key": "notifications",
 }
 """Key files that we can make ourselves, and how."""
 
+_WRITTEN = frozenset({"publish_to"})
+"""Files that we write: only their folder must be there."""
+
 
 def _found(section: Section, key: Key, origin: Origin) -> Section:
     files = {name: origin.folder / value for name, value in section if isinstance(value, Path)}
     for name, file in files.items():
-        if not _is_there(file):
+        if name in _WRITTEN:
+            if not file.parent.is_dir() or file.is_dir():
+                raise origin.error((*key, name), "should be a file in a folder that is there")
+        elif not _is_there(file):
             # What stands in place of the name may be the key itself, so it is not repeated.
             fix = (
                 f"; correct it, or make the file with `tracker keys make {_MADE[name]} --out FILE`"

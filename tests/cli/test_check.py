@@ -22,6 +22,7 @@ SUBJECTS = [
     "clock",
     "journal",
     "secrets",
+    "checkpoints",
     "at rest",
     "provider demobank",
     "access to demobank",
@@ -38,7 +39,7 @@ def use(folder, issuer):
 def findings(done):
     """Mark and text of each line, by subject."""
     assert done.err == "", done
-    whole = r"configuration|database|keys|service|clock|journal|secrets|at rest|tracing|providers"
+    whole = r"configuration|database|keys|service|clock|journal|secrets|at rest|checkpoints|tracing|providers"
     subjects = rf"{whole}|provider \w+|access to \w+|consents of \w+"
     lines = [
         re.fullmatch(rf"(ok  |warn|FAIL|next)  (?:({subjects})\s+)?(.*)", line.rstrip())

@@ -137,6 +137,10 @@ OVERRIDES = {
     "TRACKER_NOTIFICATIONS__SIGNING_KEY": "keys/ca.pem",
     "TRACKER_AUDIT__ORIGIN": "other.example/journal",
     "TRACKER_AUDIT__CHECKPOINT_KEY": "keys/ca.pem",
+    "TRACKER_AUDIT__CHECKPOINT_KEY_NEXT": "keys/http.key",
+    "TRACKER_AUDIT__CHECKPOINT_EVERY_SECONDS": "60",
+    "TRACKER_AUDIT__PUBLISH_TO": "keys/published",
+    "TRACKER_AUDIT__TIMESTAMP_URL": "http://tsa.example/",
     "TRACKER_SECURITY__KEY_FILE_MODE": "refuse",
     "TRACKER_SECURITY__AT_REST_KEYS": "keys/receiver.key",
     "TRACKER_METRICS__HOST": "::1",
@@ -177,7 +181,9 @@ def test_variables_override_every_single_value(load, folder, text):
         keys / "ca.pem",
     )
     assert settings.audit.origin == "other.example/journal"
-    assert settings.audit.checkpoint_key == folder / "keys/ca.pem"
+    assert settings.audit.key_files == (folder / "keys/ca.pem", folder / "keys/http.key")
+    assert settings.audit.publish_to == folder / "keys/published"
+    assert (settings.audit.checkpoint_every_seconds, settings.audit.timestamp_url) == (60, "http://tsa.example/")
     assert settings.security.key_file_mode == "refuse"
     assert settings.at_rest_keys == settings.security.at_rest_keys == keys / "receiver.key"
     assert (settings.metrics.host, settings.metrics.port) == ("::1", 9001)
@@ -359,3 +365,12 @@ def test_client_certificates_have_names_of_their_own_and_files_that_are_there(lo
     assert 'name "crm" stands in two [[client_certificate]] tables' in refusal(CLIENT_CERTIFICATE * 2)
     gone = CLIENT_CERTIFICATE.replace("transport.key", "gone.key")
     assert refusal(gone).startswith("tracker.toml: [[client_certificate]] no. 1 key names no file;")
+
+
+def test_a_file_that_we_write_needs_only_its_folder(tmp_path):
+    file = tmp_path / "tracker.toml"
+    file.write_text('[audit]\npublish_to = "out/checkpoint"\n')
+    with pytest.raises(ConfigurationError, match="publish_to should be a file in a folder that is there"):
+        load_settings({}, tmp_path)
+    (tmp_path / "out").mkdir()
+    assert load_settings({}, tmp_path).audit.publish_to == tmp_path / "out" / "checkpoint"

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from tests.journal.test_checkpoint import GO_VKEY
 from tracker.settings import Settings
+from tracker.settings_audit import AuditSettings
 from tracker.settings_sections import (
-    AuditSettings,
     ClientSettings,
     DatabaseSettings,
     HttpSettings,
@@ -76,6 +77,10 @@ def problem(section, **values):
             [["0"], [65536], ["80-"], ["443-80"], ["a"], ["-1"], [-1], [80.5], [True], "80"],
         ),
         (AuditSettings, "origin", ["", "a b", "a+b", "a\nb", "a\n", "a" * 256]),
+        (AuditSettings, "checkpoint_every_seconds", [0, 0.9, 86_401, True]),
+        (AuditSettings, "checkpoint_key_next", ["alone.jwk.json"]),
+        (AuditSettings, "timestamp_url", ["", "tsa.example", "ftp://tsa.example"]),
+        (AuditSettings, "witnesses", [["w"], [GO_VKEY], [""]]),
         (SecuritySettings, "key_file_mode", ["ignore", True]),
         (MetricsSettings, "port", [-1, 65536, "http", True, 1.5]),
         (MetricsSettings, "host", ["", "a b", "a\n", 1, True]),

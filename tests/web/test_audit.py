@@ -92,7 +92,9 @@ async def test_an_entry_is_proven_to_be_in_the_journal(site: Site) -> None:
         assert tree.is_included(entries[n - 1].leaf_hash, n - 1, 5, hashes, bytes.fromhex(proof["root"]))
     later = (await site.get("/v1/audit/proof?sequence=7&size=7")).json
     assert later["root"] == tree.root([one.leaf_hash for one in entries]).hex()
-    for wrong in ("", "?sequence=6", "?sequence=0", "?sequence=1&from_size=1", "?sequence=1&size=8", "?from_size=6"):
+    last = (await site.get("/v1/audit/proof")).json
+    assert last["index"] == 4
+    for wrong in ("?sequence=6", "?sequence=0", "?sequence=1&from_size=1", "?sequence=1&size=8", "?from_size=6"):
         assert (await site.get(f"/v1/audit/proof{wrong}")).problem == "invalid_request"
 
 
@@ -112,7 +114,7 @@ async def test_the_tree_itself_is_shown(site: Site) -> None:
     await site.call("POST", CHECKPOINT)
     told = (await site.get("/v1/audit/tile?level=0&position=0")).json
     assert told["hashes"] == [one.leaf_hash.hex() for one in await site.tracker.store.entries_after(0, 10)]
-    for wrong in ("level=0&position=1", "level=1&position=0", "level=63&position=0", "level=0"):
+    for wrong in ("level=0&position=1", "level=1&position=0", "level=63&position=0", "level=x"):
         assert (await site.get(f"/v1/audit/tile?{wrong}")).problem == "invalid_request"
 
 

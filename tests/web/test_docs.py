@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import pytest
 
+from tests.checkpointing import a_signer
 from tests.usecases.bench import data
 from tests.web.site import Site
 from tracker.web.api import examples
@@ -96,6 +97,8 @@ async def test_every_call_on_the_page_is_one_that_works(site: Site) -> None:
         html.unescape(text) for text in re.findall(r"<pre(?: class=\"long\")?>(curl .*?)</pre>", PAGE, re.DOTALL)
     ]
     assert len(commands) == sum(len(verbs) for verbs in api_document()["paths"].values())
+    site.tracker.auditing.checkpoints.sign_with([a_signer()])
+    await site.tracker.auditing.checkpoints.at_head()
     site.tracker.services.feed.close()  # a stream would go on for good
     codes = []
     for command in commands:
@@ -114,6 +117,7 @@ async def test_every_call_on_the_page_is_one_that_works(site: Site) -> None:
         202,
         "consent_not_found",
         "subscription_not_found",
+        "checkpoint_not_found",
         "quarantined_event_not_found",
     }
     assert codes.count("consent_not_found") == 1

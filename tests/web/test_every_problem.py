@@ -11,6 +11,7 @@ from typing import Any, cast
 import pytest
 
 from tests.adapters.hub.scripted_hub import says, says_json
+from tests.checkpointing import a_signer
 from tests.usecases.bench import CONSENT
 from tests.web.site import Said, Site
 from tracker.domain.replay import MOST_OPEN
@@ -26,6 +27,23 @@ REGISTRATION = {"provider": "demobank", "kind": "account-access", "consent_id": 
 async def consent_conflict(site: Site) -> Said:
     await site.register()
     return await site.call("POST", "/v1/consents", json=REGISTRATION | {"kind": "payment"})
+
+
+async def signed(site: Site) -> Said:
+    site.tracker.auditing.checkpoints.sign_with([a_signer()])
+    await site.register()
+    return await site.call("POST", "/v1/audit/checkpoint")
+
+
+async def journal_forked(site: Site) -> Said:
+    await signed(site)
+    site.execute("UPDATE checkpoint SET root = zeroblob(32)")
+    return await site.call("POST", "/v1/audit/checkpoint")
+
+
+async def cosignature_refused(site: Site) -> Said:
+    note = (await signed(site)).json["note"]
+    return await site.call("POST", "/v1/audit/checkpoint/cosignatures", json={"note": note})
 
 
 async def version_conflict(site: Site) -> Said:
@@ -226,6 +244,10 @@ PROVOKED: dict[str, tuple[int, Callable[[Site], Awaitable[Said]]]] = {
     "extra_not_installed": (422, extra_not_installed),
     "internal_error": (500, internal_error),
     "holder_refused": (502, holder_refused),
+    "checkpoint_not_found": (404, lambda site: site.get("/v1/audit/checkpoint")),
+    "not_signed": (409, lambda site: site.call("POST", "/v1/audit/checkpoint")),
+    "cosignature_refused": (422, cosignature_refused),
+    "journal_forked": (500, journal_forked),
     "holder_unavailable": (503, holder_unavailable),
     "not_ready": (503, not_ready),
 }

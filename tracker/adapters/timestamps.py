@@ -66,6 +66,18 @@ class Rfc3161Authority:
             raise TimestampError(f"The time-stamping authority could not be asked ({type(error).__name__}).") from error
 
 
+def certificates_in(pem: bytes) -> list[x509.Certificate]:
+    """Read certificates.
+
+    Raises:
+        TimestampError: There is none, or one that cannot be read.
+    """
+    try:
+        return x509.load_pem_x509_certificates(pem)
+    except ValueError as error:
+        raise TimestampError("The certificates of time-stamping authorities are not PEM.") from error
+
+
 def stamped_at(token: bytes, text: bytes, roots: Sequence[x509.Certificate]) -> datetime:
     """Check a time stamp offline, against the authorities that are trusted.
 

@@ -19,6 +19,7 @@ from tracker.app.our_keys import keys_in_use
 from tracker.app.restoring import jump_after_restore
 from tracker.app.sealing import seal_secrets
 from tracker.app.service import Role, running, service, with_tracker, worker_for
+from tracker.app.timestamping import stamp_of
 
 __all__ = [
     "TO_COPY",
@@ -43,6 +44,7 @@ __all__ = [
     "seal_secrets",
     "service",
     "service_role",
+    "stamp_of",
     "take_key_over",
     "upgrade_database",
     "with_tracker",

@@ -1,16 +1,51 @@
 """`tracker journal checkpoint`: signing what the journal is now."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tracker.cli.output import Json, print_json, print_line
+from tracker.cli.output import Json, print_json
 from tracker.cli.running import do
 
 if TYPE_CHECKING:
     from tracker.app import Tracker
     from tracker.ports.checkpoints import StoredCheckpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """Whether a time stamp holds.
+
+    Attributes:
+        ok: Whether it does.
+        sentence: For people; when it was, or why not.
+    """
+
+    ok: bool
+    sentence: str
+
+
+def stamp_told(folder: Path, token: Path | None, authorities: Path | None) -> Stamp | None:
+    """Check the time stamp of an export's checkpoint; None: nobody asked.
+
+    Raises:
+        InvalidRequestError: Only one of the two was given, or a file cannot be read.
+    """
+    from tracker.app import stamp_of  # noqa: PLC0415
+    from tracker.domain.checkpoint_errors import TimestampError  # noqa: PLC0415
+    from tracker.domain.errors import InvalidRequestError  # noqa: PLC0415
+
+    if token is None and authorities is None:
+        return None
+    if token is None or authorities is None:
+        raise InvalidRequestError("Give both --timestamp and --timestamp-ca, or neither.")
+    try:
+        at = stamp_of(folder, token, authorities)
+    except TimestampError as error:
+        return Stamp(ok=False, sentence=f"no: {error}")
+    return Stamp(ok=True, sentence=f"{at:%Y-%m-%d %H:%M:%S} UTC, by an authority that you trust")
 
 
 def checkpoint(
@@ -41,4 +76,4 @@ def checkpoint(
 
         print_json(CheckpointOut.of(made).model_dump(mode="json"))
     else:
-        print_line((made.note or "").removesuffix("\n"))
+        print(made.note or "", end="")

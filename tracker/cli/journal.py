@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tracker.cli.checkpoints import checkpoint
+from tracker.cli.checkpoints import checkpoint, stamp_told
 from tracker.cli.looking import exported
 from tracker.cli.output import Json, console, print_json, print_line
 from tracker.cli.running import do
@@ -66,6 +66,12 @@ def verify(
     allow_unanchored: Annotated[
         bool, typer.Option("--allow-unanchored", help="Be content without a key that you trust.")
     ] = False,
+    timestamp: Annotated[
+        Path | None, typer.Option(help="A time stamp of its checkpoint, as the authority gave it.")
+    ] = None,
+    timestamp_ca: Annotated[
+        Path | None, typer.Option("--timestamp-ca", help="PEM: whom you trust to say when; for --timestamp.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Verify an export offline, or the database: is it intact, by whom is it, and on whose word does it rest."""
@@ -82,10 +88,13 @@ def verify(
             verdict = verify_database(key or [], checkpoint, allow_unanchored=allow_unanchored)
     except NoteError as error:
         raise InvalidRequestError(f"One --key is no VKEY: {error}") from error
+    stamp = stamp_told(folder, timestamp, timestamp_ca)
     if json:
-        print_json(asdict(verdict))
+        print_json(asdict(verdict) | ({} if stamp is None else {"stamped": asdict(stamp)}))
     else:
         for line in verdict.lines():
             print_line(line)
-    if not verdict.accepted:
+        if stamp is not None:
+            print_line("stamped        " + stamp.sentence)
+    if not verdict.accepted or not (stamp is None or stamp.ok):
         raise typer.Exit(1)

@@ -61,6 +61,11 @@ class Proofs:
         nodes = covering(0, size)
         return await self._read([nodes], lambda tiles: root_of(nodes, tiles))
 
+    async def leaf(self, sequence: int) -> bytes:
+        """The hash of an entry, as it is in the tree."""
+        node = Node(0, sequence - 1)
+        return await self._read([(node,)], lambda tiles: hash_of(node, tiles))
+
     async def inclusions(self, sequences: Collection[int], size: int) -> dict[int, tuple[bytes, ...]]:
         """Prove that entries are in the tree over the first `size` entries; many proofs read each tile once.
 

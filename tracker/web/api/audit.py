@@ -6,6 +6,7 @@ from tracker.domain.checkpoint_errors import CheckpointNotFoundError
 from tracker.journal.checkpoint import NoteError
 from tracker.journal.tiles import Tile
 from tracker.ports.checkpoints import StoredCheckpoint
+from tracker.usecases.proofs import Proofs
 from tracker.web.api.operation import Operation, answer, body_of, query_of
 from tracker.web.api.shapes.audit import (
     AuditKeysOut,
@@ -75,45 +76,44 @@ async def cosign(request: web.Request, services: Services) -> web.Response:
 async def proof(request: web.Request, services: Services) -> web.Response:
     """Prove that an entry is in the journal, or that the journal only grew."""
     query = query_of(request, ProofQuery)
-    if (query.sequence is None) is (query.from_size is None):
+    if query.sequence is not None and query.from_size is not None:
         raise Problem("invalid_request", "Give either sequence or from_size.")
     proofs = services.auditing.proofs
     size = await _size(query, services)
-    root = (await proofs.root(size)).hex()
-    if query.sequence is not None:
-        if not 1 <= query.sequence <= size:
-            raise Problem("invalid_request", f"There is no entry {query.sequence} among the first {size}.")
-        path = (await proofs.inclusions([query.sequence], size))[query.sequence]
-        leaf = await services.store.tiles([Tile(0, (query.sequence - 1) // 256)])
-        begin = (query.sequence - 1) % 256 * _HASH_BYTES
-        (hashes,) = leaf.values()
-        return answer(
-            ProofOut(
-                kind="inclusion",
-                size=size,
-                root=root,
-                hashes=tuple(one.hex() for one in path),
-                index=query.sequence - 1,
-                leaf_hash=hashes[begin : begin + _HASH_BYTES].hex(),
-                from_size=None,
-                from_root=None,
-            )
-        )
-    older = query.from_size or 0
+    if query.from_size is not None:
+        return answer(await _consistency(proofs, query.from_size, size))
+    return answer(await _inclusion(proofs, size if query.sequence is None else query.sequence, size))
+
+
+async def _inclusion(proofs: Proofs, sequence: int, size: int) -> ProofOut:
+    if not 1 <= sequence <= size:
+        raise Problem("invalid_request", f"There is no entry {sequence} among the first {size}.")
+    path = (await proofs.inclusions([sequence], size))[sequence]
+    return ProofOut(
+        kind="inclusion",
+        size=size,
+        root=(await proofs.root(size)).hex(),
+        hashes=tuple(one.hex() for one in path),
+        index=sequence - 1,
+        leaf_hash=(await proofs.leaf(sequence)).hex(),
+        from_size=None,
+        from_root=None,
+    )
+
+
+async def _consistency(proofs: Proofs, older: int, size: int) -> ProofOut:
     if older > size:
         raise Problem("invalid_request", f"There are not {older} entries among the first {size}.")
     path = await proofs.consistency(older, size)
-    return answer(
-        ProofOut(
-            kind="consistency",
-            size=size,
-            root=root,
-            hashes=tuple(one.hex() for one in path),
-            index=None,
-            leaf_hash=None,
-            from_size=older,
-            from_root=(await proofs.root(older)).hex(),
-        )
+    return ProofOut(
+        kind="consistency",
+        size=size,
+        root=(await proofs.root(size)).hex(),
+        hashes=tuple(one.hex() for one in path),
+        index=None,
+        leaf_hash=None,
+        from_size=older,
+        from_root=(await proofs.root(older)).hex(),
     )
 
 

@@ -167,7 +167,16 @@ COMPLETION_REPORT: Final[dict[str, Any]] = {
     "done_at": "2026-03-02T12:00:00Z",
 }
 
+COSIGNATURES: Final[dict[str, Any]] = {
+    "note": (
+        "tracker.example/journal\n3\nQtz8hueAYa9Z3H3xVyfRMbMxr07Cf9pqfvNtB4vCr0U=\n\n"
+        "— witness.example "
+        "jx4CegAAAABppXDQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==\n"
+    )
+}
+
 OF_MODELS: Final[dict[str, dict[str, Any]]] = {
+    "CosignaturesIn": COSIGNATURES,
     "RegistrationIn": REGISTRATION,
     "BatchIn": BATCH,
     "ConsentOut": CONSENT,

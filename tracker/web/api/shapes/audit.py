@@ -22,7 +22,9 @@ class CheckpointQuery(Query):
 class ProofQuery(Query):
     """What is to be proven of the journal."""
 
-    sequence: Sequence | None = Field(None, description="That this entry is in it.")
+    sequence: Sequence | None = Field(
+        None, description="That this entry is in it; the last one, if nothing is asked for."
+    )
     from_size: Sequence | None = Field(None, description="Instead: that it begins with so many entries as they were.")
     size: Sequence | None = Field(
         None, description="Of its first so many entries; those of the latest checkpoint, if left out."
@@ -32,8 +34,10 @@ class ProofQuery(Query):
 class TileQuery(Query):
     """Which tile of the tree."""
 
-    level: Annotated[Sequence, Field(le=62)] = Field(description="0: leaf hashes; 1: roots of 256 of these, and so on.")
-    position: Sequence = Field(description="Its number on that level, from 0.")
+    level: Annotated[Sequence, Field(le=62)] = Field(
+        0, description="0: leaf hashes; 1: roots of 256 of these, and so on."
+    )
+    position: Sequence = Field(0, description="Its number on that level, from 0.")
 
 
 class CosignaturesIn(In):

@@ -24,7 +24,7 @@ from tracker.domain.retention import (
     years_before,
 )
 from tracker.domain.standing import Summary
-from tracker.domain.tracked import TrackedConsent
+from tracker.domain.tracked import Asking, TrackedConsent
 
 NOTHING = Ties()
 YEAR = timedelta(days=365)
@@ -113,6 +113,8 @@ def test_a_mere_registration_has_no_duty_once_somebody_asks() -> None:
     assert look(consent, START + 3 * DAY, ties=asked).may_go
     assert look(consent, START + 3 * DAY).obstacles == (Obstacle.DUTY,)
     assert look(a_consent(), START + DAY, ties=asked).may_go
+    asking = replace(consent, asking=Asking(leased_until=START + 4 * DAY))
+    assert look(asking, START + 3 * DAY, ties=asked).obstacles == (Obstacle.NOT_ENDED,)
     heard = replace(consent, summary=Summary(standing=(a_report(1, Status.UNKNOWN),)))
     assert look(heard, START + 3 * DAY, ties=asked).obstacles == (Obstacle.NOT_ENDED,)
 

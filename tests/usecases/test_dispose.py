@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.contract.facts import a_subscription, at, parked
-from tests.usecases.bench import CONSENT, DEMOBANK, Bench, data
+from tests.usecases.bench import CONSENT, DEMOBANK, Bench, data, event, message
 from tests.usecases.keeping import ACCOUNT, PERSON, PURPOSE, a_life, bytes_of, deeds, later_event, pass_years, said
 from tracker.domain.consent import ConsentId
 from tracker.domain.errors import ConsentDisposedError, ConsentNotFoundError
@@ -118,6 +118,26 @@ async def test_nothing_personal_is_left_in_any_file_and_exports_before_and_after
     assert PERSON.encode() not in exported
 
 
+async def test_among_many_and_large_ones_no_old_page_keeps_what_is_gone(bench: Bench) -> None:
+    """Rows that grow move from page to page, and pages are split, joined and freed: each may keep a copy."""
+    marks = [f"MARK{n:03d}." for n in range(60)]
+    for n, mark in enumerate(marks):
+        person = PERSON if n % 3 else "another-person"
+        await bench.register(f"c-{n}", user_ref=person, terms={"accounts": [mark * (1 + 37 * n % 200)]})
+    for n in sorted(range(60), key=lambda n: n * 7 % 60):
+        for status, when in (("Authorized", "2026-03-02T15:13:19+04:00"), ("Revoked", "2026-03-02T15:14:00+04:00")):
+            terms = {"UserType": "Retail", "Purpose": marks[n] * (1 + 53 * n % 90)}
+            found = data(status, when, ConsentId=f"c-{n}", OpenFinanceBilling=terms)
+            told = event(found, message=message(found, at=when, ConsentId=f"c-{n}"))
+            await bench.receiver.receive(bench.profile, told, "i")
+    await bench.work_off()
+    pass_years(bench)
+    fates = await deeds(bench).privacy.erase(PERSON, "desk")
+    assert [fate.is_gone for fate in fates] == [True] * 40
+    held = bytes_of(bench.path)
+    assert [mark for n, mark in enumerate(marks) if (mark.encode() in held) != (n % 3 == 0)] == []
+
+
 async def test_what_a_holder_says_afterwards_is_told_and_brings_nothing_back(bench: Bench) -> None:
     await a_life(bench)
     pass_years(bench)
@@ -159,6 +179,10 @@ async def test_a_hold_keeps_it_until_it_is_lifted_and_the_journal_tells_of_both(
     (fate,) = await deeds(bench).privacy.erase(PERSON, "desk")
     assert (fate.is_scheduled, fate.keeping.obstacles) == (True, ("legal_hold",))
     assert await holds.standing() == [hold]
+    bench.advance(days=2)
+    assert await deeds(bench).disposal.run_once() == 0
+    (waiting,) = await deeds(bench).privacy.scheduled()
+    assert waiting.look_at == bench.clock.now() + timedelta(days=1)  # and not at every look until then
     assert await holds.lift(hold.id, "settled", "legal") == 1
     types = [entry.type for entry in await bench.entries()][-3:]
     assert types == ["consent.hold_placed", "consent.erasure_scheduled", "consent.hold_lifted"]

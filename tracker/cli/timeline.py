@@ -23,6 +23,9 @@ _TITLES = {
     "consent.overlap_found": "still authorized beside its renewal",
     "consent.authorization_overdue": "nobody finished authorizing",
     "payment.status_changed": "a payment's status",
+    "consent.hold_placed": "a legal hold was placed",
+    "consent.hold_lifted": "a legal hold was lifted",
+    "consent.erasure_scheduled": "erasure was asked for",
     "subscription.completion_overdue": "a subscriber's work is overdue",
     "subscription.completed": "a subscriber's work is done",
 }
@@ -30,6 +33,7 @@ _WITHOUT_DOUBT = frozenset(
     {
         "consent.authorization_overdue",
         "consent.revocation_requested",
+        "consent.erasure_scheduled",
         "payment.status_changed",
         "subscription.completion_overdue",
         "subscription.completed",

@@ -245,6 +245,8 @@ def _ended(consent: TrackedConsent, now: datetime) -> tuple[datetime | None, boo
         return min(said or expiry or consent.judged_at or consent.registered_at, now), True
     if consent.told.status is not Status.NOT_STAGED or consent.summary.standing:
         return None, True
+    if consent.asking.leased_until is not None and consent.asking.leased_until > now:
+        return None, False  # its holder is being asked at this moment
     window = consent.authorization_expiration_date_time or consent.registered_expiry
     closed = max(consent.registered_at + NOBODY_COMES, min(window or consent.registered_at, _LAST - NOBODY_COMES))
     return (closed if closed <= now else None), False

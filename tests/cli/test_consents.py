@@ -210,7 +210,9 @@ def test_a_consent_that_is_not_tracked_is_a_no(run, consents, command, name):
 
 
 def test_what_others_wrote_is_shown_and_not_obeyed(run, consents):
-    spoil(consents, "UPDATE consent SET user_ref = ? WHERE user_ref = 'customer-42'", "\x1b[2J\u202e[red]x[/]")
+    mine = NAME.partition("/")[2]
+    plain = "UPDATE consent SET user_ref = ?, sealed = NULL WHERE consent_id = ?"  # as an older version wrote it
+    spoil(consents, plain, "\x1b[2J\u202e[red]x[/]", mine)
     shown = run("consents", "show", NAME)
     assert "\\x1b[2J\\u202e[red]x[/]" in shown.out
     for done in (shown, run("consents", "show", NAME, "--json"), run("consents", "list", "--json")):

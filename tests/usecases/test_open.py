@@ -8,11 +8,14 @@ from typing import Any
 import pytest
 from joserfc import jwe as joserfc_jwe
 from joserfc.jwk import RSAKey
+from sqlalchemy import select
 
 from tests import tokens
 from tests.checkpointing import checkpointing
 from tests.profiles.made_up import LIBRARY_CARDS, a_card, news
 from tests.usecases.bench import CONSENT, DEMOBANK, OTHERBANK, UAE, Bench, data, event, message, open_bench
+from tracker.adapters.store.rows import to_jws
+from tracker.adapters.store.tables import evidence
 from tracker.domain.errors import InboxFullError, RejectedEventError, StorageError
 from tracker.journal.verify import verify_export
 from tracker.usecases.export import Exporting
@@ -39,7 +42,10 @@ async def test_an_event_moves_its_consent_and_the_journal_tells_it(bench: Bench)
     assert entry.private is not None
     assert entry.private["terms"]["Permissions"] == ["ReadAccountsBasic", "ReadBalances"]
     # The holder's signed token is kept, under the hash that the leaf names, with the key that verified it.
-    ((jws, thumbprint),) = bench.rows("SELECT jws, jwk_thumbprint FROM evidence")
+    ((sealed, thumbprint),) = bench.rows("SELECT jws, jwk_thumbprint FROM evidence")
+    jws = await bench.store._database.read(lambda c: to_jws(c.execute(select(evidence)).one()))
+    assert jws is not None
+    assert sealed != jws
     assert proof["jwk_thumbprint"] == thumbprint
     assert (
         tokens.claims(message=message(data()))["message"]

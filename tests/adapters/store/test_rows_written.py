@@ -1,6 +1,5 @@
 """What the port has no way to read: evidence, keys, confirmations, other events, dead letters, counts. Read past our code."""
 
-import json
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -24,10 +23,12 @@ from tests.contract.facts import (
     save,
     stored,
 )
+from tracker.adapters.store import rows
+from tracker.adapters.store.sealed import OTHER_EVENT
 from tracker.adapters.store.sqlite import SqliteDatabase
 from tracker.adapters.store.store import SqlStore
 from tracker.adapters.store.tables import evidence as evidence_table
-from tracker.adapters.store.tables import holder_key
+from tracker.adapters.store.tables import holder_key, other_event
 from tracker.domain.consent import Channel, Status
 from tracker.ports import Confirmation, Evidence, Progress, StoredReport, Transaction
 
@@ -46,10 +47,11 @@ async def test_evidence_is_kept_whole_with_the_key_that_verified_it(
 ) -> None:
     await record(store, report, evidence=evidence)
     token = evidence.token
-    row = await sqlite.read(
-        lambda c: c.execute(select(evidence_table).where(evidence_table.c.jws_sha256 == evidence.jws_sha256)).one()
-    )
-    assert (row.jws, row.kid, row.jwk_thumbprint) == (token.jws, token.kid, token.jwk_thumbprint)
+    query = select(evidence_table).where(evidence_table.c.jws_sha256 == evidence.jws_sha256)
+    row = await sqlite.read(lambda c: c.execute(query).one())
+    jws = await store._database.read(lambda c: rows.to_jws(c.execute(query).one()))
+    assert (jws, row.kid, row.jwk_thumbprint) == (token.jws, token.kid, token.jwk_thumbprint)
+    assert row.jws != token.jws
     assert (row.jwe_sha256, row.provider, row.received_at) == (
         evidence.jwe_sha256,
         evidence.provider,
@@ -103,8 +105,10 @@ async def test_other_events_and_confirmations_are_written(store: SqlStore, datab
             )
 
     await store.transact(script)
-    ((family, event_type, data),) = look(database, "SELECT family, event_type, data FROM other_event")
-    assert (family, event_type, json.loads(data)) == ("payment", "Resource.Updated", {"PaymentId": "7"})
+    (written,) = look(database, "SELECT family, event_type, data FROM other_event")
+    assert written == ("payment", "Resource.Updated", None)
+    seen = await store._database.read(lambda c: OTHER_EVENT.opened(c.execute(select(other_event)).one()))
+    assert seen == {"data": {"PaymentId": "7"}}
     found = look(database, "SELECT tracking_id, vouched_at, channel, status FROM confirmation ORDER BY id")
     assert found == [
         (consent.tracking_id, f"2026-03-02T06:00:0{seconds}.000000+00:00", "poll", "Authorized") for seconds in (1, 2)

@@ -16,7 +16,7 @@ from tests.contract.facts import (
 )
 from tracker.ports import Transaction
 
-_MOST = 14
+_MOST = 15
 """Statements of a whole recording: four that look up, ten that write."""
 
 

@@ -9,11 +9,11 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, delete, select, update
 
 from tracker.adapters.store.differences import written_over
 from tracker.adapters.store.key_tables import NO_CONSENT, USER_REFS, consent_key
-from tracker.adapters.store.many import among, texts
+from tracker.adapters.store.many import among, insert_rows, texts
 from tracker.adapters.store.safe import ConsentKey, Safe
 from tracker.adapters.store.tables import consent
 from tracker.domain.errors import StorageError
@@ -120,8 +120,7 @@ class KeysAtHand:
                 with written_over(self._connection):
                     self._connection.execute(update(consent_key).where(*mine).values(tracking_id=tracking_id))
                 self._tracking[name] = tracking_id
-        if new:
-            self._connection.execute(insert(consent_key), new)
+        insert_rows(self._connection, consent_key, new)
 
     def sealed(self, name: KeyName, value: bytes, place: str) -> bytes:
         """Seal a value under the key of a name; `make` has made it.

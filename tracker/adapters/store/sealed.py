@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import Row
+from sqlalchemy.exc import StatementError
 
 from tracker.adapters.store.at_hand import KeyName, KeysAtHand, at_hand
 from tracker.adapters.store.columns import Values, json_text
@@ -51,9 +52,7 @@ class Sealed:
         """Seal what of a row is to be sealed, in place; its key was made."""
         hidden = {name: values[name] for name in self.columns if values[name] is not None}
         values |= self.columns
-        values["sealed"] = (
-            keys.sealed(self._name_of(values), json_text(hidden).encode(), self._place(values)) if hidden else None
-        )
+        values["sealed"] = keys.sealed(self._name_of(values), _bytes(hidden), self._place(values)) if hidden else None
 
     @staticmethod
     def _name_of(values: Any) -> KeyName:
@@ -121,7 +120,7 @@ def name_of_entry(leaf_data: Mapping[str, Any]) -> KeyName:
 
 def hide_private(keys: KeysAtHand, name: KeyName, entry_id: str, private: Mapping[str, Any], salt: bytes) -> bytes:
     """Seal an entry's private value and its salt; the key was made."""
-    return keys.sealed(name, salt + json_text(dict(private)).encode(), _private_place(entry_id))
+    return keys.sealed(name, salt + _bytes(dict(private)), _private_place(entry_id))
 
 
 def hidden_private(drafts: Iterable[Draft]) -> dict[str, bytes]:
@@ -146,6 +145,13 @@ def private_of(leaf: Mapping[str, Any], sealed: bytes) -> tuple[Any, bytes | Non
     """
     opened = at_hand().opened(name_of_entry(leaf["data"]), sealed, _private_place(leaf["id"]))
     return (None, None) if opened is None else (json.loads(opened[SALT_BYTES:]), opened[:SALT_BYTES])
+
+
+def _bytes(value: Any) -> bytes:
+    try:
+        return json_text(value).encode()
+    except (TypeError, ValueError, RecursionError) as error:  # as SQLAlchemy tells of a value that cannot be bound
+        raise StatementError(type(error).__name__, None, None, error, hide_parameters=True) from error
 
 
 def _private_place(entry_id: str) -> str:

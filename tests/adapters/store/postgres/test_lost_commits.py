@@ -58,7 +58,7 @@ async def test_what_left_no_mark_is_told_as_a_failure_either_way(url: str, open_
 async def test_a_mark_that_is_still_being_put_in_is_waited_for(url: str, open_store: Open) -> None:
     """The connection is gone, and the server may still be at it: the answer must not be no."""
     store = open_store()
-    database = store._database
+    database = store._database.beneath
     async with database._engine.connect() as other:
         await other.exec_driver_sql("INSERT INTO batch VALUES ('still-going-on', now())")
         looking = asyncio.create_task(database._did_commit("still-going-on"))

@@ -62,7 +62,7 @@ async def test_registration_races_with_an_early_event_and_neither_misses_the_oth
     """While a name that nobody has yet is held, whoever wants to register it waits, and then finds what was kept for it."""
     keeper, registrar = open_store(), open_store()
     report, holding, going_on = stored(a_report(), CONSENT_1), asyncio.Event(), asyncio.Event()
-    database = keeper._database
+    database = keeper._database.beneath
 
     async def keep() -> None:
         async with database._engine.begin() as connection:  # a script cannot wait in the middle; this can
@@ -73,7 +73,7 @@ async def test_registration_races_with_an_early_event_and_neither_misses_the_oth
                 transaction.add_report(report, None)
                 transaction.finish()
 
-            await connection.run_sync(begin)
+            await connection.run_sync(keyed(Safe(), begin))
             holding.set()
             await going_on.wait()
 

@@ -42,6 +42,11 @@ def crowded(postgres: PostgresServer, template_postgres: str) -> Iterator[str]:
 
     asyncio.run(load())
     query(url, f"UPDATE journal SET next_sequence = {COUNT + 1}")
+    query(
+        url,
+        "INSERT INTO consent_key (provider, consent_id, tracking_id, sealed_with, key)"
+        " SELECT provider, consent_id, tracking_id, '', '' FROM consent",
+    )
     query(url, "ANALYZE")
     yield url
     postgres.drop(url)

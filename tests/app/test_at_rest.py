@@ -18,9 +18,10 @@ from tracker.adapters.secret_keys import NO_KEYS, SecretKeys, load_secret_keys, 
 from tracker.adapters.store.sqlite import SqliteDatabase
 from tracker.adapters.store.store import SqlStore
 from tracker.adapters.store.vault import Vault
-from tracker.app.composition import World, build
+from tracker.app.composition import build
 from tracker.app.sealing import at_rest_finding, seal_secrets
 from tracker.app.service import service
+from tracker.app.world import World
 from tracker.domain.errors import ConfigurationError
 from tracker.domain.tracked import TrackedConsent
 from tracker.journal.verify import verify_export

@@ -12,9 +12,10 @@ from tests.usecases.bench import NOW
 from tests.web.site import settings_for
 from tracker.adapters.clock import SystemClock
 from tracker.app.checks import _clock
-from tracker.app.composition import World, build
+from tracker.app.composition import build
 from tracker.app.findings import Finding
 from tracker.app.provider_checks import provider_findings
+from tracker.app.world import World
 from tracker.settings import Settings
 
 

@@ -12,8 +12,9 @@ from tests.web.site import settings_for
 from tracker.adapters.notification_keys import make_notification_keys
 from tracker.adapters.secret_keys import make_secret_keys
 from tracker.adapters.store.vault import Sealing
-from tracker.app.composition import World, build
+from tracker.app.composition import build
 from tracker.app.service import service
+from tracker.app.world import World
 from tracker.domain.errors import ConfigurationError
 from tracker.usecases.subscribe import SubscriptionRequest
 

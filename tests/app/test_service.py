@@ -18,7 +18,8 @@ from tests.clocks import ManualClock
 from tests.usecases.bench import CONSENT, NOW, data, message
 from tests.web.site import DOOR, settings_for
 from tracker.app import running, service, worker_for
-from tracker.app.composition import Tracker, World, build
+from tracker.app.composition import Tracker, build
+from tracker.app.world import World
 from tracker.domain.consent import TrackingId
 from tracker.domain.errors import ConfigurationError, KeysUnavailableError
 from tracker.usecases.register import Registration

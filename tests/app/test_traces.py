@@ -18,8 +18,9 @@ from tests.collector import Sink
 from tests.usecases.bench import CONSENT, NOW, data, message
 from tests.web.site import settings_for
 from tracker.adapters.store.store import SqlStore
-from tracker.app.composition import Tracker, World, build
+from tracker.app.composition import Tracker, build
 from tracker.app.traced import TracedHolders, TracedInbox, TracedOpener, TracedSender
+from tracker.app.world import World
 from tracker.ports import Place, Span
 from tracker.profiles import PROFILES
 from tracker.usecases import traces as traces_module

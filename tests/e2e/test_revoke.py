@@ -20,7 +20,8 @@ from tests.clocks import ManualClock
 from tests.e2e.service import Service
 from tests.web.site import write_keys
 from tracker.app import public_keys
-from tracker.app.composition import Tracker, World, build
+from tracker.app.composition import Tracker, build
+from tracker.app.world import World
 from tracker.sandbox import ApiFault, Hub, HubOptions, Mode, RevocationPolicy, Terms, running_hub
 from tracker.sandbox.jwk import SigningKey
 from tracker.settings import Settings

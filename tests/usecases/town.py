@@ -23,7 +23,8 @@ from tests.clocks import ManualClock
 from tests.usecases.bench import NOW, UAE, data, message
 from tests.web.site import settings_for, write_keys
 from tracker.adapters.key_files import make_jwks
-from tracker.app.composition import Tracker, World, build
+from tracker.app.composition import Tracker, build
+from tracker.app.world import World
 from tracker.domain.consent import ConsentId, ProviderId
 from tracker.ports import InboxItem
 from tracker.usecases.register import Registration

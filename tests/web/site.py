@@ -21,7 +21,8 @@ from tests.clocks import ManualClock
 from tests.usecases.bench import CONSENT, NOW, data, message
 from tests.web.described import require_as_described
 from tracker.adapters.key_files import make_jwks
-from tracker.app.composition import Tracker, World, build
+from tracker.app.composition import Tracker, build
+from tracker.app.world import World
 from tracker.settings import Settings
 from tracker.web.application import web_application
 

@@ -2,7 +2,7 @@
 
 from tracker.adapters.store.grants import statements as grant_statements
 from tracker.app.checks import TO_COPY, check_all
-from tracker.app.composition import Tracker, World, build
+from tracker.app.composition import Tracker, build
 from tracker.app.database import (
     database_place,
     downgrade_database,
@@ -20,6 +20,7 @@ from tracker.app.restoring import jump_after_restore
 from tracker.app.sealing import seal_secrets
 from tracker.app.service import Role, running, service, with_tracker, worker_for
 from tracker.app.timestamping import stamp_of
+from tracker.app.world import World
 
 __all__ = [
     "TO_COPY",

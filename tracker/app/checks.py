@@ -6,7 +6,7 @@ from datetime import timedelta
 from tracker.app.broker_checks import broker_faults, broker_findings
 from tracker.app.certificate_checks import certificate_findings
 from tracker.app.checkpoint_checks import checkpoints_finding
-from tracker.app.composition import Tracker, World, build
+from tracker.app.composition import Tracker, build
 from tracker.app.database import database_clock, database_place, require_writable, schema_revisions
 from tracker.app.findings import Finding
 from tracker.app.journal_checks import journal_finding
@@ -16,6 +16,7 @@ from tracker.app.our_keys import load_our_keys, unusable_key_files
 from tracker.app.provider_checks import provider_findings
 from tracker.app.sealing import at_rest_finding, secrets_finding
 from tracker.app.tracing import require_extra
+from tracker.app.world import World
 from tracker.domain.errors import TrackerError
 from tracker.settings import Settings
 

@@ -10,7 +10,6 @@ from functools import partial
 
 from prometheus_client import CollectorRegistry
 
-from tracker.adapters.clock import SystemClock, SystemEntropy, SystemIds
 from tracker.adapters.hub.holders import HolderConnection, Holders
 from tracker.adapters.jose import JwcryptoEventCrypto
 from tracker.adapters.metrics.counters import Counters
@@ -32,9 +31,8 @@ from tracker.app.ownership import needs_proof
 from tracker.app.resending import resending
 from tracker.app.ring import require_ring
 from tracker.app.traced import TracedHolders, TracedInbox, TracedOpener, TracedSender
-from tracker.ports import Clock, Entropy, HolderApi, Ids, Inbox, Sender, Spans
-from tracker.profiles import PROFILES
-from tracker.profiles.profile import Profile
+from tracker.app.world import World
+from tracker.ports import HolderApi, Inbox, Sender
 from tracker.settings import Settings
 from tracker.usecases.api_keys import ApiKeys
 from tracker.usecases.ask import Asker
@@ -87,25 +85,6 @@ from tracker.web.services import Services
 _log = logging.getLogger(__name__)
 
 _OPENING_THREADS = 2
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class World:
-    """What a test or the demo may put in the place of the real thing.
-
-    Attributes:
-        clock: Our clock.
-        ids: Fresh ids.
-        entropy: Randomness.
-        profiles: The ecosystems that are known.
-        spans: What takes the spans of whatever is followed; None: nothing is.
-    """
-
-    clock: Clock = field(default_factory=SystemClock)
-    ids: Ids = field(default_factory=SystemIds)
-    entropy: Entropy = field(default_factory=SystemEntropy)
-    profiles: dict[str, Profile] = field(default_factory=lambda: dict(PROFILES))
-    spans: Spans | None = None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -9,12 +9,13 @@ from enum import StrEnum
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from tracker.app.composition import Tracker, World, build
+from tracker.app.composition import Tracker, build
 from tracker.app.database import database_place, require_own_past, require_schema
 from tracker.app.listening import Doors, listening
 from tracker.app.ring import require_ring
 from tracker.app.sealing import sealing_loop, warn_of_no_ring
 from tracker.app.tracing import following
+from tracker.app.world import World
 from tracker.domain.errors import ConfigurationError, StorageError
 from tracker.settings import Settings
 from tracker.worker import Loop, Tick, Worker

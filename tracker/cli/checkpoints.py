@@ -27,11 +27,11 @@ class Stamp:
     sentence: str
 
 
-def stamp_told(folder: Path, token: Path | None, authorities: Path | None) -> Stamp | None:
+def stamp_told(folder: Path | None, token: Path | None, authorities: Path | None) -> Stamp | None:
     """Check the time stamp of an export's checkpoint; None: nobody asked.
 
     Raises:
-        InvalidRequestError: Only one of the two was given, or a file cannot be read.
+        InvalidRequestError: Only one of the two was given, or there is no export, or a file cannot be read.
     """
     from tracker.app import stamp_of  # noqa: PLC0415
     from tracker.domain.checkpoint_errors import TimestampError  # noqa: PLC0415
@@ -41,6 +41,8 @@ def stamp_told(folder: Path, token: Path | None, authorities: Path | None) -> St
         return None
     if token is None or authorities is None:
         raise InvalidRequestError("Give both --timestamp and --timestamp-ca, or neither.")
+    if folder is None:
+        raise InvalidRequestError("A time stamp is checked with an export: name its folder.")
     try:
         at = stamp_of(folder, token, authorities)
     except TimestampError as error:

@@ -282,7 +282,7 @@ evidence = Table(
     Column("jwk_thumbprint", String(64), nullable=False),
     Column("received_at", Instant, nullable=False),
     Column("key_fetched_at", Instant),
-    Column("verification", Json),
+    Column("verification", Text),
 )
 holder_key = Table(
     "holder_key",

@@ -11,14 +11,14 @@ from tests.checkpointing import ORIGIN, a_signer, checkpointing
 from tests.cli.histories import a_whole_life, at, hear
 from tests.contract.facts import a_subscription
 from tests.usecases.bench import CONSENT, DEMOBANK, Bench, data, event
-from tracker.domain.consent import ConsentId, ProviderId
+from tracker.domain.consent import TrackingId
 from tracker.domain.errors import ConsentNotFoundError, InvalidRequestError
 from tracker.domain.subscription import EntryFilter, Parked
 from tracker.journal.checkpoint import Checkpoint, parse_checkpoint, parse_note
 from tracker.journal.verify import Answer
 from tracker.journal.verify_pack import Anchors, PackVerdict, verify_pack
 from tracker.journal.verify_tokens import Word
-from tracker.ports import Access, AccessRecord, Progress
+from tracker.ports import Look, LookRecord, Progress
 from tracker.ports.checkpoints import NoteSigner
 from tracker.usecases.evidence import EvidencePacks, NobodyLooked
 from tracker.usecases.proofs import Proofs
@@ -28,12 +28,12 @@ ANCHORS = Anchors(vkeys=[VKEY], holder_keys=tokens.hub_jwks())
 
 
 def packs_of(
-    bench: Bench, *signers: NoteSigner, accesses: AccessRecord | None = None, is_signed: bool = True
+    bench: Bench, *signers: NoteSigner, looks: LookRecord | None = None, is_signed: bool = True
 ) -> EvidencePacks:
     checkpoints = checkpointing(bench.store, bench.clock, *(signers or ((a_signer(),) if is_signed else ())))
-    providers, looks = bench.office.providers, accesses or NobodyLooked()
+    providers, record = bench.office.providers, looks or NobodyLooked()
     proofs = Proofs(bench.store)
-    return EvidencePacks(bench.store, bench.store.evidence, proofs, checkpoints, providers, bench.clock, looks)
+    return EvidencePacks(bench.store, bench.store.evidence, proofs, checkpoints, providers, bench.clock, record)
 
 
 async def pack(bench: Bench, **how: Any) -> bytes:
@@ -150,12 +150,12 @@ async def test_who_was_told_and_what_they_reported(bench: Bench) -> None:
 
 async def test_who_looked_is_taken_from_the_access_record(bench: Bench) -> None:
     class Record:
-        async def accesses(self, provider: ProviderId, consent_id: ConsentId) -> list[Access]:
-            assert (provider, consent_id) == (DEMOBANK, CONSENT)
-            return [Access(at=bench.clock.now(), who="key crm", what="read")]
+        async def looks_at(self, tracking_id: TrackingId) -> list[Look]:
+            assert tracking_id == (await bench.consent()).tracking_id
+            return [Look(at=bench.clock.now(), who="key crm", what="read")]
 
     await bench.register()
-    made = await packs_of(bench, accesses=Record()).pack(DEMOBANK, CONSENT)
+    made = await packs_of(bench, looks=Record()).pack(DEMOBANK, CONSENT)
     assert said_in(made)["access"] == [{"at": "2026-03-02T11:20:00.000000Z", "who": "key crm", "what": "read"}]
     accepted(verify_pack(made, ANCHORS))
 

@@ -12,13 +12,13 @@ from tracker.ports.completion import CompletionBook, WorkKey, WorkQuery
 from tracker.ports.delivery import Delivery, Sender
 from tracker.ports.evidence import (
     UNNOTED,
-    Access,
-    AccessRecord,
     Aftermath,
     EvidenceBook,
     KeptKey,
     KeptToken,
     KeyOrigin,
+    Look,
+    LookRecord,
     Untold,
     Verification,
 )
@@ -81,8 +81,6 @@ __all__ = [
     "MOST_KEYS_SHOWN",
     "PROCESS_PREFIX",
     "UNNOTED",
-    "Access",
-    "AccessRecord",
     "Aftermath",
     "Answer",
     "ApiKey",
@@ -114,6 +112,8 @@ __all__ = [
     "LackedKey",
     "Lag",
     "Ledger",
+    "Look",
+    "LookRecord",
     "Meters",
     "Name",
     "OtherEvent",

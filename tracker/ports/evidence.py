@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from tracker.domain.completion import Work
-from tracker.domain.consent import ConsentId, ProviderId
+from tracker.domain.consent import ProviderId, TrackingId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +138,7 @@ class EvidenceBook(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Access:
+class Look:
     """One look into a consent, as the access record has it.
 
     Attributes:
@@ -152,8 +152,8 @@ class Access:
     what: str
 
 
-class AccessRecord(Protocol):
+class LookRecord(Protocol):
     """Who in the back office looked at a consent."""
 
-    async def accesses(self, provider: ProviderId, consent_id: ConsentId) -> list[Access]:
+    async def looks_at(self, tracking_id: TrackingId) -> list[Look]:
         """All looks at one consent that are on record, the first first."""

@@ -7,14 +7,14 @@ entries up to there never change; what is not in the tree (deliveries, reports o
 import asyncio
 from typing import Any
 
-from tracker.domain.consent import ConsentId, ProviderId, is_consent_id
+from tracker.domain.consent import ConsentId, ProviderId, TrackingId, is_consent_id
 from tracker.domain.errors import ConsentNotFoundError, InvalidRequestError
 from tracker.domain.tracked import TrackedConsent
 from tracker.journal.checkpoint import Checkpoint
 from tracker.journal.entry import Entry
 from tracker.journal.instant import rfc3339
 from tracker.journal.pack import LEFT_OUT, pack_bytes
-from tracker.ports import Access, AccessRecord, Clock, EvidenceBook, KeptToken, Store, StoredReport
+from tracker.ports import Clock, EvidenceBook, KeptToken, Look, LookRecord, Store, StoredReport
 from tracker.usecases import pack_parts
 from tracker.usecases.checkpoints import Checkpointing
 from tracker.usecases.proofs import Proofs
@@ -22,9 +22,9 @@ from tracker.usecases.providers import Providers
 
 
 class NobodyLooked:
-    """`ports.AccessRecord` where none is kept: the list in a pack is empty then."""
+    """`ports.LookRecord` where none is kept: the list in a pack is empty then."""
 
-    async def accesses(self, provider: ProviderId, consent_id: ConsentId) -> list[Access]:  # noqa: ARG002 - the port's
+    async def looks_at(self, tracking_id: TrackingId) -> list[Look]:  # noqa: ARG002 - the port's
         """Nothing is on record."""
         return []
 
@@ -40,14 +40,14 @@ class EvidencePacks:
         checkpoints: Checkpointing,
         providers: Providers,
         clock: Clock,
-        accesses: AccessRecord,
+        looks: LookRecord,
     ) -> None:
         self._store = store
         self._book = book
         self._proofs = proofs
         self._providers = providers
         self._clock = clock
-        self._accesses = accesses
+        self._look_record = looks
         self._checkpoints = checkpoints
 
     async def pack(
@@ -158,5 +158,5 @@ class EvidencePacks:
         return pack_parts.told_parts(subscriptions, entries, aftermath)
 
     async def _looks(self, consent: TrackedConsent) -> list[dict[str, Any]]:
-        looks = await self._accesses.accesses(consent.provider, consent.consent_id)
+        looks = await self._look_record.looks_at(consent.tracking_id)
         return [{"at": rfc3339(look.at), "who": look.who, "what": look.what} for look in looks]

@@ -30,7 +30,7 @@ from tracker.journal.published import Published
 from tracker.journal.verify import verify_export
 from tracker.ports import Progress
 from tracker.settings import load_settings
-from tracker.usecases.after_restore import MARGIN, AfterRestore, ForkedJournalError, NothingToJumpError
+from tracker.usecases.after_restore import MARGIN, AfterRestore, JournalForkedError, NothingToJumpError
 from tracker.usecases.export import Exporting
 from tracker.usecases.proofs import Proofs
 from tracker.usecases.verify_database import Anchors, DatabaseVerification
@@ -158,7 +158,7 @@ async def test_a_journal_with_all_of_the_checkpoint_jumps_only_when_told_how_far
 
 
 async def test_a_journal_that_went_on_after_the_restore_is_refused(open_store: Callable[[], SqlStore]) -> None:
-    with pytest.raises(ForkedJournalError, match="Entries 1 to 15 of the journal are not those"):
+    with pytest.raises(JournalForkedError, match="Entries 1 to 15 of the journal are not those"):
         await jump(open_store(), published(15))
 
 

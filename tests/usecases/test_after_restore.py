@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from tests.checkpointing import a_signer, checkpointing
 from tests.clocks import ManualClock
 from tests.contract.facts import START, a_consent, a_decision, append, draft_about, save
 from tests.damage import unguarded
@@ -21,6 +22,7 @@ from tracker.adapters.store.replays import _first_since
 from tracker.adapters.store.sqlite import SqliteDatabase
 from tracker.adapters.store.store import Database, SqlStore
 from tracker.app.database import require_own_past
+from tracker.domain.checkpoint_errors import JournalForkedError
 from tracker.domain.consent import TrackingId
 from tracker.domain.errors import ConfigurationError, InconsistentRowError, InvalidRequestError
 from tracker.journal.checkpoint import Checkpoint
@@ -30,7 +32,7 @@ from tracker.journal.published import Published
 from tracker.journal.verify import verify_export
 from tracker.ports import Progress
 from tracker.settings import load_settings
-from tracker.usecases.after_restore import MARGIN, AfterRestore, JournalForkedError, NothingToJumpError
+from tracker.usecases.after_restore import MARGIN, AfterRestore, NothingToJumpError
 from tracker.usecases.export import Exporting
 from tracker.usecases.proofs import Proofs
 from tracker.usecases.verify_database import Anchors, DatabaseVerification
@@ -106,11 +108,9 @@ async def test_the_journal_goes_on_behind_the_checkpoint_and_the_margin(
     assert verdict.accepted is True, verdict
     assert "yes: 22 entries, 1 to 37, root " in verdict.intact.sentence
     assert "entries 21 to 35 are lost, as entry 36 declares" in verdict.intact.sentence
-    signer = Exporting(
-        store, origin=ORIGIN, signer=lambda origin, size, root: SIGNER.note(Checkpoint(origin, size, root))
-    )
-    await signer.export(tmp_path / "export")
-    verdict = verify_export(tmp_path / "export", [SIGNER.vkey], published=published())
+    ours = a_signer()
+    await Exporting(store, checkpointing(store, ManualClock(START), ours)).export(tmp_path / "export")
+    verdict = verify_export(tmp_path / "export", [SIGNER.vkey, ours.vkey], published=published())
     assert verdict.accepted, verdict
     assert (await proofs.root(37)).hex() in verdict.intact.sentence
 

@@ -13,8 +13,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tracker.journal.checkpoint import Checkpoint, assemble, note_text, vkey
 from tracker.journal.entry import Draft, Entry, Evidence, seal
-from tracker.journal.export import ExportWriter
-from tracker.journal.tree import root
+from tracker.journal.export import EntryWriter, Row, publish
+from tracker.journal.folder import ExportFolder
+from tracker.journal.selection import Part, whole
+from tracker.journal.stretch import Around
+from tracker.journal.tiles import covering
+from tracker.journal.tree import inclusion_proof, root
 from tracker.journal.verify import Answer, Verdict
 
 JOURNAL_ID = "0198f1c2-0000-7000-8000-000000000001"
@@ -116,11 +120,36 @@ class Signer:
 
 def export(folder: Path, entries: Sequence[Entry], signer: Signer | None = None) -> Path:
     """Write a whole export."""
-    with ExportWriter(folder, journal_id=JOURNAL_ID) as writer:
-        for entry in entries:
-            writer.add(entry)
-        writer.finish(None if signer is None else signer.note(writer.checkpoint(ORIGIN)))
+    return export_part(folder, entries, whole(JOURNAL_ID, len(entries)), signer)
+
+
+def export_part(folder: Path, entries: Sequence[Entry], part: Part, signer: Signer | None = None) -> Path:
+    """Write a part of a journal that has these entries."""
+    leaves = [entry.leaf_hash for entry in entries]
+    tree_root, place = root(leaves), ExportFolder(folder, part.members())
+    beside = Around(subtrees(leaves, 0, part.first - 1), subtrees(leaves, part.last, part.tree_size))
+    around, proofs = (None, {}) if part.selection.is_filter else (beside, None)
+    chosen = [row_of(entry) for entry in entries if part.first <= entry.sequence <= part.last]
+    if proofs is not None:
+        chosen = [row for row in chosen if part.selection.fault(json.loads(row.leaf_bytes)) is None]
+        proofs = {row.sequence: inclusion_proof(leaves, row.sequence - 1) for row in chosen}
+    with EntryWriter(place, part, left=beside.left if around else ()) as writer:
+        writer.add(chosen, proofs)
+        writer.finish()
+        note = None if signer is None else signer.note(Checkpoint(ORIGIN, part.tree_size, tree_root))
+        publish(place, part, writer.count, root=tree_root, around=around, note=note)
     return folder
+
+
+def row_of(entry: Entry) -> Row:
+    return Row(entry.sequence, entry.leaf_bytes, entry.leaf_hash, entry.private, entry.private_salt)
+
+
+def subtrees(leaves: Sequence[bytes], first: int, end: int) -> tuple[bytes, ...]:
+    """The roots of the complete subtrees over some leaves, from the definition."""
+    return tuple(
+        root(leaves[node.position << node.height : (node.position + 1) << node.height]) for node in covering(first, end)
+    )
 
 
 def read_lines(folder: Path) -> list[bytes]:

@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass
 
+from tracker.adapters.parquet import ParquetWriter
 from tracker.adapters.store.store import SqlStore
 from tracker.ports import CheckpointSigner
 from tracker.settings import Settings
+from tracker.usecases.consent_records import ConsentRecords
 from tracker.usecases.export import Exporting
 from tracker.usecases.proofs import Proofs
+from tracker.usecases.providers import Providers
 from tracker.worker import Tick
 
 _TREE_EVERY_SECONDS = 5.0
@@ -24,6 +27,15 @@ class Auditing:
         return [Tick(name="tree", run=self.proofs.extend, every_seconds=_TREE_EVERY_SECONDS)]
 
 
-def auditing(store: SqlStore, settings: Settings, signer: CheckpointSigner | None) -> Auditing:
+def auditing(store: SqlStore, settings: Settings, signer: CheckpointSigner | None, providers: Providers) -> Auditing:
     """Make all of it."""
-    return Auditing(proofs=Proofs(store), exporting=Exporting(store, origin=settings.audit.origin, signer=signer))
+    proofs = Proofs(store)
+    exporting = Exporting(
+        store,
+        proofs,
+        origin=settings.audit.origin,
+        signer=signer,
+        parquet=ParquetWriter,
+        records=ConsentRecords(store, providers),
+    )
+    return Auditing(proofs=proofs, exporting=exporting)

@@ -342,7 +342,7 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
             holders=holders,
             crypto=crypto,
             services=services,
-            auditing=auditing(store, settings, keys.signer),
+            auditing=auditing(store, settings, keys.signer, providers),
             opening=opening,
             expiry=Expiry(store, office, bells.journal, bells.asks, trail),
             notices=Notices(store, office, bells.journal, trail),

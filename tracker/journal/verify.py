@@ -6,6 +6,10 @@ intact         Are the entries whole, in order, and what the manifest says they 
 by whom        Did a key that the auditor trusts sign size and root of exactly these entries?
 holder's word  On whose word do the entries rest?
 
+A part of a journal is intact when it is a part of the tree whose root is signed: a contiguous one shows that nothing in it is
+missing; what a filter left out nobody can see, but for the entries of a consent that others name as the one before. A table
+is in no tree: it is not proved by anything, and said to be `unanchored`.
+
 A folder of which the first is true can still have been written by anyone: without a trusted signature it is
 *unanchored*, and that is never a yes. Whatever the folder holds, the answer is a verdict and never an exception.
 """
@@ -44,8 +48,11 @@ from tracker.journal.manifest import (
     Manifest,
     parse_manifest,
 )
+from tracker.journal.stretch import Around, closed
+from tracker.journal.table import check_table, is_table
 
 _LABEL_WIDTH: Final = 15
+_MOST_SHOWN: Final = 300
 
 
 class Answer(StrEnum):
@@ -110,7 +117,10 @@ def verify_export(folder: Path, vkeys: Sequence[str], *, allow_unanchored: bool 
     """
     trusted = [parse_vkey(key) for key in vkeys]
     try:
-        manifest = _read_manifest(folder)
+        cover = _read_manifest(folder)
+        if is_table(cover):
+            return _verdict_on_table(check_table(folder, cover), allow_unanchored=allow_unanchored)
+        manifest = parse_manifest(cover)
         tally = _examine(folder, manifest)
     except BrokenExportError as error:
         return _broken(str(error))
@@ -135,10 +145,39 @@ def _broken(fault: str) -> Verdict:
     )
 
 
+def _verdict_on_table(what: str, *, allow_unanchored: bool) -> Verdict:
+    return Verdict(
+        intact=Finding(Answer.UNKNOWN, what),
+        by_whom=Finding(
+            Answer.UNANCHORED, "unanchored: nothing ties the rows to the journal; a JSONL export is proved"
+        ),
+        holders_word=Finding(Answer.UNKNOWN, "not checked here: rows are not read"),
+        accepted=allow_unanchored,
+    )
+
+
 def _intact_sentence(manifest: Manifest, tally: Tally) -> str:
-    span = f"1 to {manifest.count}, " if manifest.count else ""
-    withheld = f"; {_entries(tally.withheld)} without the private value" if tally.withheld else ""
-    return f"yes: {_entries(manifest.count)}, {span}root {manifest.root_hash}{withheld}"
+    part, withheld = manifest.part, ""
+    if tally.withheld:
+        withheld = f"; {_entries(tally.withheld)} without the private value"
+    if part.is_whole:
+        span = f"1 to {manifest.count}, " if manifest.count else ""
+        return f"yes: {_entries(manifest.count)}, {span}root {manifest.root_hash}{withheld}"
+    of = f"of {part.tree_size} in the journal, root {manifest.root_hash}{withheld}"
+    chosen = printable(part.selection.told)
+    if manifest.around is not None:
+        span = f"{part.first} to {part.last} without a gap, " if manifest.count else ""
+        return f"yes: {_entries(manifest.count)}, {span}{of}; chosen: {chosen}"
+    return (
+        f"yes: {_entries(manifest.count)}, each proved, {of}; chosen: {chosen}. Not shown: that nothing else is; "
+        f"no consent here lacks an entry before one of its others"
+    )
+
+
+def printable(text: str) -> str:
+    """Show what a stranger wrote, so that it cannot move the cursor or fill the screen."""
+    cut = text if len(text) <= _MOST_SHOWN else text[:_MOST_SHOWN] + "…"
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode() for c in cut)
 
 
 def _entries(count: int) -> str:
@@ -153,31 +192,42 @@ def _word_sentence(tally: Tally) -> str:
     )
 
 
-def _read_manifest(folder: Path) -> Manifest:
+def _read_manifest(folder: Path) -> bytes:
     with _open(folder / MANIFEST_NAME) as file:
         data = file.read(MAX_MANIFEST_BYTES + 1)
     if len(data) > MAX_MANIFEST_BYTES:
         raise BrokenExportError(f"{MANIFEST_NAME} is larger than {MAX_MANIFEST_BYTES} bytes")
-    return parse_manifest(data)
+    return data
 
 
 def _examine(folder: Path, manifest: Manifest) -> Tally:
     """Read all entries. What is wrong with one of them is told before what is wrong with the file as a whole."""
-    examination = Examination(source=f"urn:uuid:{manifest.journal_id}")
+    examination = Examination(manifest)
     with _open(folder / ENTRIES_NAME) as file:
-        for line in _lines(file, manifest.count):
+        for line in _lines(file, manifest):
             examination.take(line)
         file.seek(0)
         digest = file_digest(file, "sha256").hexdigest()
         size = file.tell()
-    count = examination.frontier.size
+    count = examination.count
     if count != manifest.count:
-        raise BrokenExportError(f"entry {count + 1} is missing: the file ends before it, {manifest.count} are promised")
-    if examination.frontier.root().hex() != manifest.root_hash:
+        missing = f"entry {manifest.part.first + count}" if manifest.around is not None else f"line {count + 1}"
+        raise BrokenExportError(f"{missing} is missing: the file ends before it, {manifest.count} are promised")
+    if (
+        manifest.around is not None
+        and _root(examination, manifest.around, manifest.part.tree_size) != manifest.root_hash
+    ):
         raise BrokenExportError(f"the entries have another root than {MANIFEST_NAME} says")
-    if digest != manifest.file_sha256 or size != manifest.file_bytes:
+    if digest != manifest.file.sha256 or size != manifest.file.bytes:
         raise BrokenExportError(f"{ENTRIES_NAME} is not the file that {MANIFEST_NAME} describes")
     return examination.tally
+
+
+def _root(examination: Examination, around: Around, size: int) -> str:
+    try:
+        return closed(examination.frontier, around.right, size).hex()
+    except ValueError as error:
+        raise BrokenExportError("right has not a hash for each complete subtree after the part") from error
 
 
 def _open(path: Path) -> BufferedReader:
@@ -189,18 +239,23 @@ def _open(path: Path) -> BufferedReader:
     return path.open("rb")
 
 
-def _lines(file: BufferedReader, count: int) -> Iterator[bytes]:
+def _lines(file: BufferedReader, manifest: Manifest) -> Iterator[bytes]:
     """Unpack lines. None is held that is longer than `MAX_LINE_BYTES` and one byte, however much it unpacks to."""
-    number = 1
+    count, number = manifest.count, 1
+    name, first = ("line", 1) if manifest.around is None else ("entry", manifest.part.first)
     try:
         with gzip.GzipFile(fileobj=file, mode="rb") as unpacked:
             while line := unpacked.readline(MAX_LINE_BYTES + 1):
                 if number > count:
-                    raise BrokenExportError(f"there is more after entry {count}, the last that is promised")
+                    raise BrokenExportError(
+                        f"there is more after {name} {first + count - 1}, the last that is promised"
+                    )
                 yield line
                 number += 1
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise BrokenExportError(f"entry {number} or what follows it cannot be unpacked from {ENTRIES_NAME}") from error
+        raise BrokenExportError(
+            f"{name} {first + number - 1} or what follows it cannot be unpacked from {ENTRIES_NAME}"
+        ) from error
 
 
 def _by_whom(manifest: Manifest, trusted: Sequence[VerifierKey]) -> Finding:
@@ -211,7 +266,7 @@ def _by_whom(manifest: Manifest, trusted: Sequence[VerifierKey]) -> Finding:
         checkpoint = parse_checkpoint(note.text)
     except NoteError as error:
         return Finding(Answer.NO, f"no: the checkpoint cannot be read. {error}")
-    if checkpoint != Checkpoint(checkpoint.origin, manifest.count, bytes.fromhex(manifest.root_hash)):
+    if checkpoint != Checkpoint(checkpoint.origin, manifest.part.tree_size, bytes.fromhex(manifest.root_hash)):
         return Finding(
             Answer.NO,
             f"no: the checkpoint is of another tree: {_entries(checkpoint.size)}, root {checkpoint.root.hex()}",

@@ -23,6 +23,7 @@ from tracker.adapters.store import (
     surveys,
 )
 from tracker.adapters.store.database import Database as Database  # noqa: PLC0414 - it is known from here
+from tracker.adapters.store.export_store import SqlExportStore
 from tracker.adapters.store.gathering import Gathering
 from tracker.adapters.store.many import insert_rows
 from tracker.adapters.store.subscriber_store import SubscriberStore
@@ -68,7 +69,7 @@ _BATCHES_KEPT = timedelta(days=1)
 _MOVES_KEPT = timedelta(days=8)
 
 
-class SqlStore(SubscriberStore, SqlTreeStore):
+class SqlStore(SubscriberStore, SqlTreeStore, SqlExportStore):
     """Implements `ports.Store`."""
 
     def __init__(self, database: Database, ids: Ids, vault: Vault | None = None) -> None:

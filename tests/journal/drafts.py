@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tracker.journal.checkpoint import Checkpoint, assemble, note_text, vkey
 from tracker.journal.entry import Draft, Entry, Evidence, seal
-from tracker.journal.export import EntryWriter, Row, publish
+from tracker.journal.export import EntryWriter, publish, row_of
 from tracker.journal.folder import ExportFolder
 from tracker.journal.selection import Part, whole
 from tracker.journal.stretch import Around
@@ -131,18 +131,14 @@ def export_part(folder: Path, entries: Sequence[Entry], part: Part, signer: Sign
     around, proofs = (None, {}) if part.selection.is_filter else (beside, None)
     chosen = [row_of(entry) for entry in entries if part.first <= entry.sequence <= part.last]
     if proofs is not None:
-        chosen = [row for row in chosen if part.selection.fault(json.loads(row.leaf_bytes)) is None]
-        proofs = {row.sequence: inclusion_proof(leaves, row.sequence - 1) for row in chosen}
+        chosen = [row for row in chosen if part.selection.fault(json.loads(row[1])) is None]
+        proofs = {row[0]: inclusion_proof(leaves, row[0] - 1) for row in chosen}
     with EntryWriter(place, part, left=beside.left if around else ()) as writer:
         writer.add(chosen, proofs)
         writer.finish()
         note = None if signer is None else signer.note(Checkpoint(ORIGIN, part.tree_size, tree_root))
         publish(place, part, writer.count, root=tree_root, around=around, note=note)
     return folder
-
-
-def row_of(entry: Entry) -> Row:
-    return Row(entry.sequence, entry.leaf_bytes, entry.leaf_hash, entry.private, entry.private_salt)
 
 
 def subtrees(leaves: Sequence[bytes], first: int, end: int) -> tuple[bytes, ...]:

@@ -61,7 +61,7 @@ class ParquetWriter:
             self._file.close()
 
     def add(
-        self, rows: Iterable[Row], proofs: Mapping[int, Sequence[bytes]] | None = None, *, up_to: int | None = None
+        self, rows: Sequence[Row], proofs: Mapping[int, Sequence[bytes]] | None = None, *, up_to: int | None = None
     ) -> None:
         """Add the next entries.
 
@@ -71,7 +71,7 @@ class ParquetWriter:
         del proofs  # a table is in no tree
         for row in rows:
             self._rows.append(cells(row))
-            self.position = row.sequence
+            self.position = row[0]
             self.count += 1
             if len(self._rows) == ROWS_IN_A_GROUP:
                 self._write_group()

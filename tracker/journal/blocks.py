@@ -5,14 +5,16 @@ ends with the same bytes.
 """
 
 import zlib
+from bisect import bisect_left
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from itertools import accumulate
 from typing import Any, Final
 
 from tracker.journal import deflate
-from tracker.journal.folder import ExportFolder, settle, sync
+from tracker.journal.folder import ExportError, ExportFolder, settle, sync
 
 BLOCK_BYTES: Final = 1_048_576
 """A block ends with the line that makes it so long."""
@@ -47,15 +49,23 @@ class Blocks:
         self._file = folder.open(name, self._state["bytes"])
         self._lines: list[bytes] = []
         self._written = 0
+        self._reached: Mapping[str, Any] | None = None  # the writer's state behind the last block that was written
         self._waiting: deque[Future[None]] = deque()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="export")
         if is_packed and not self._state["bytes"]:
             self._state["bytes"] = self._file.write(deflate.HEADER)
 
-    def put(self, line: bytes) -> bool:
-        """Take a line; whether a block is full, and is to be cut."""
-        self._lines.append(line)
-        self.size += len(line)
+    def put(self, lines: Sequence[bytes]) -> int:
+        """Take lines up to the one that makes the block full, or all of them; how many."""
+        ends = list(accumulate(map(len, lines), initial=self.size))
+        taken = min(len(lines), bisect_left(ends, BLOCK_BYTES, lo=1))
+        self._lines += lines[:taken]
+        self.size = ends[taken]
+        return taken
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the block is to be cut before anything is put in."""
         return self.size >= BLOCK_BYTES
 
     def cut(self, state: Mapping[str, Any]) -> None:
@@ -79,9 +89,13 @@ class Blocks:
             self._state["unpacked"] += len(block)
             self._state["crc"] = zlib.crc32(block, self._state["crc"])
             self._written += 1
+            self._reached = state
             if self._written % _SAVE_EVERY == 0:
-                sync(self._file)
-                self._folder.save({**state, "file": self._state})
+                self._save(state)
+
+    def _save(self, state: Mapping[str, Any]) -> None:
+        sync(self._file)
+        self._folder.save({**state, "file": self._state})
 
     def finish(self) -> None:
         """Write what waits, and end the file; there is no block that is not cut.
@@ -98,7 +112,13 @@ class Blocks:
             settle(self._file)
 
     def close(self) -> None:
-        """Let go of the file as it is."""
-        self._thread.shutdown(cancel_futures=True)
-        with suppress(OSError):  # a full disk cannot take what is still buffered, and need not
+        """Let go of the file, whole or not; what was cut of it and can be written is, and noted."""
+        if self._file.closed:
+            return
+        self._thread.shutdown()
+        has_failed = any(one.exception() for one in self._waiting)
+        with suppress(OSError, ExportError):  # a full disk cannot take what is still buffered, and need not
+            if self._reached is not None and not has_failed:
+                self._save(self._reached)
+        with suppress(OSError):
             self._file.close()

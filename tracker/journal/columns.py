@@ -8,7 +8,7 @@ from enum import Enum, auto
 from typing import Any, Final
 
 from tracker.journal.canonical import canonical
-from tracker.journal.export import Exported
+from tracker.journal.export import Row
 from tracker.journal.private import base64url
 
 
@@ -59,18 +59,19 @@ COLUMNS: Final = {
 """The columns, in order. The three members of a leaf that are not among them are the same for all entries."""
 
 
-def cells(entry: Exported) -> list[Any]:
+def cells(row: Row) -> list[Any]:
     """The cells of an entry, in the order of `COLUMNS`; times and JSON are texts."""
-    leaf: dict[str, Any] = json.loads(entry.leaf_bytes)
+    sequence, leaf_bytes, leaf_hash, private, salt = row
+    leaf: dict[str, Any] = json.loads(leaf_bytes)
     data = leaf["data"]
     return [
-        int(leaf["sequence"]),
+        sequence,
         *[leaf[name] for name in _OF_LEAF],
         leaf["subject"],
         *[data[name] for name in _OF_DATA],
         canonical(data["evidence"]).decode(),
         data["private_digest"],
-        None if entry.private is None else canonical(dict(entry.private)).decode(),
-        None if entry.private_salt is None else base64url(entry.private_salt),
-        entry.leaf_hash.hex(),
+        None if private is None else canonical(dict(private)).decode(),
+        None if salt is None else base64url(salt),
+        leaf_hash.hex(),
     ]

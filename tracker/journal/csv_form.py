@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from tracker.journal.columns import COLUMNS, cells
-from tracker.journal.export import Exported
+from tracker.journal.export import Proofs, Row
 
 CSV_NAME: Final = "entries.csv"
 
@@ -25,13 +25,13 @@ HEAD: Final = (",".join(COLUMNS) + _END).encode()
 """The first line."""
 
 
-def csv_line(entry: Exported, _proof: Sequence[bytes] | None = None) -> bytes:
-    """Write one entry as a line.
+def csv_lines(rows: Sequence[Row], _proofs: Proofs | None = None) -> list[bytes]:
+    """Write entries, a line each.
 
     Raises:
         NotCanonicalError: Its private value has no canonical form.
     """
-    return (",".join(map(cell, cells(entry))) + _END).encode()
+    return [(",".join(map(cell, cells(row))) + _END).encode() for row in rows]
 
 
 def cell(value: Any) -> str:

@@ -19,7 +19,7 @@ from typing import Any, Final, NamedTuple
 from tracker.journal import tree
 from tracker.journal.canonical import NotCanonicalError, canonical
 from tracker.journal.entry import Entry
-from tracker.journal.export import MAX_LINE_BYTES, export_line
+from tracker.journal.export import MAX_LINE_BYTES, export_line, row_of
 from tracker.journal.instant import parse_rfc3339
 from tracker.journal.leaf import HOLDERS_CHANNELS, Form, form_fault, is_hex_sha256, is_sequence, is_text, leaf_fault
 from tracker.journal.manifest import BrokenExportError, Manifest
@@ -210,7 +210,7 @@ def _check_private(entry: Entry) -> None:
 
 
 def _check_writing(entry: Entry, proof: tuple[bytes, ...] | None, line: bytes) -> None:
-    if export_line(entry, proof) != line:
+    if export_line(row_of(entry), proof) != line:
         raise BrokenExportError("the line is not written as exports are written")
 
 

@@ -8,13 +8,15 @@
 Each line is in canonical form (RFC 8785), and the leaf in it is byte for byte what was hashed.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from binascii import hexlify
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Final, NamedTuple, Protocol, Self
+from typing import Any, Final, Self
 
 from tracker.journal.blocks import Blocks
 from tracker.journal.canonical import canonical
 from tracker.journal.checkpoint import parse_checkpoint, parse_note
+from tracker.journal.entry import Entry
 from tracker.journal.folder import ExportError, ExportFolder
 from tracker.journal.manifest import ENTRIES_NAME, Manifest
 from tracker.journal.private import base64url
@@ -29,68 +31,56 @@ Proofs = Mapping[int, Sequence[bytes]]
 """Inclusion proofs, by sequence."""
 
 
-class Row(NamedTuple):
-    """What an export needs of an entry: what is stored, and the leaf unread.
-
-    Attributes:
-        sequence: Its number.
-        leaf_bytes: Its canonical form.
-        leaf_hash: RFC 6962 hash of these bytes.
-        private: What says something about a person; None when there is nothing, or no longer.
-        private_salt: What it was hashed with.
-    """
-
-    sequence: int
-    leaf_bytes: bytes
-    leaf_hash: bytes
-    private: Mapping[str, Any] | None = None
-    private_salt: bytes | None = None
+Row = tuple[int, bytes, bytes, Mapping[str, Any] | None, bytes | None]
+"""What an export needs of an entry, as a database gives it: its sequence; the canonical bytes of its leaf, unread; their RFC 6962
+hash; what says something about a person, None when there is nothing or no longer; and what that was hashed with."""
 
 
-class Exported(Protocol):
-    """An entry, or a row of one."""
-
-    @property
-    def leaf_bytes(self) -> bytes:
-        """Its canonical form."""
-
-    @property
-    def leaf_hash(self) -> bytes:
-        """RFC 6962 hash of these bytes."""
-
-    @property
-    def private(self) -> Mapping[str, Any] | None:
-        """What says something about a person."""
-
-    @property
-    def private_salt(self) -> bytes | None:
-        """What it was hashed with."""
+def row_of(entry: Entry) -> Row:
+    """The same of an entry that was read."""
+    return entry.sequence, entry.leaf_bytes, entry.leaf_hash, entry.private, entry.private_salt
 
 
-def export_line(entry: Exported, proof: Sequence[bytes] | None = None) -> bytes:
+def export_line(row: Row, proof: Sequence[bytes] | None = None) -> bytes:
     """Write one entry as an export holds it, with its line feed.
 
     Args:
-        entry: The entry.
+        row: The entry.
         proof: That it is in the tree; None where the whole file shows it.
 
     Raises:
         NotCanonicalError: Its private value has no canonical form.
     """
+    _, leaf, leaf_hash, private, salt = row
     shown = b""
     if proof is not None:
-        shown = b',"proof":[%b]' % b",".join([b'"%b"' % node.hex().encode() for node in proof])
+        shown = b',"proof":[%b]' % b",".join([b'"%b"' % hexlify(node) for node in proof])
     return b'{"entry":%b,"leaf_hash":"%b","private":%b,"private_salt":%b%b}\n' % (
-        entry.leaf_bytes,
-        entry.leaf_hash.hex().encode(),
-        b"null" if entry.private is None else canonical(dict(entry.private)),
-        b"null" if entry.private_salt is None else b'"' + base64url(entry.private_salt).encode() + b'"',
+        leaf,
+        hexlify(leaf_hash),
+        b"null" if private is None else canonical(dict(private)),
+        b"null" if salt is None else b'"' + base64url(salt).encode() + b'"',
         shown,
     )
 
 
-Line = Callable[[Exported, Sequence[bytes] | None], bytes]
-"""How one entry is written."""
+def export_lines(rows: Sequence[Row], proofs: Proofs | None = None) -> list[bytes]:
+    """Write several.
+
+    Raises:
+        NotCanonicalError: A private value has no canonical form.
+    """
+    if proofs is not None:
+        return [export_line(row, proofs[row[0]]) for row in rows]
+    return [
+        _PLAIN % (row[1], hexlify(row[2])) if row[3] is None and row[4] is None else export_line(row) for row in rows
+    ]
+
+
+_PLAIN: Final = b'{"entry":%b,"leaf_hash":"%b","private":null,"private_salt":null}\n'
+
+Lines = Callable[[Sequence[Row], Proofs | None], list[bytes]]
+"""How entries are written: a line each, in order."""
 
 
 class EntryWriter:
@@ -107,7 +97,7 @@ class EntryWriter:
         name: str = ENTRIES_NAME,
         *,
         left: Sequence[bytes] = (),
-        line: Line = export_line,
+        lines: Lines = export_lines,
         head: bytes = b"",
     ) -> None:
         """Begin, or go on.
@@ -117,14 +107,14 @@ class EntryWriter:
             part: What is written.
             name: Of the file; one that ends in `.gz` is packed.
             left: What lies left of it in the tree; none of a filter.
-            line: How an entry is written.
+            lines: How entries are written.
             head: What the file begins with.
 
         Raises:
             ExportError: The folder cannot be written.
         """
         self._part = part
-        self._line = line
+        self._lines = lines
         self._mark = b'"source":"%b"' % part.source.encode()
         self._is_filter = part.selection.is_filter
         state = folder.state
@@ -137,7 +127,7 @@ class EntryWriter:
         self._leaves: list[bytes] = []
         self._blocks = Blocks(folder, name, is_packed=name.endswith(".gz"))
         if head and not state:
-            self._blocks.put(head)
+            self._blocks.put([head])
 
     def __enter__(self) -> Self:
         return self
@@ -147,7 +137,7 @@ class EntryWriter:
     ) -> None:
         self._blocks.close()
 
-    def add(self, rows: Iterable[Row], proofs: Proofs | None = None, *, up_to: int | None = None) -> None:
+    def add(self, rows: Sequence[Row], proofs: Proofs | None = None, *, up_to: int | None = None) -> None:
         """Add the next entries.
 
         Args:
@@ -159,28 +149,36 @@ class EntryWriter:
             ExportError: One is not the next, is of another journal, is too large, or the disk is full.
             NotCanonicalError: A private value has no canonical form.
         """
-        line, put, leaves = self._line, self._blocks.put, self._leaves
-        for row in rows:
-            self._require_next(row)
-            written = line(row, None if proofs is None else proofs[row.sequence])
-            if len(written) > MAX_LINE_BYTES:
-                raise ExportError(f"Entry {row.sequence} is larger than {MAX_LINE_BYTES} bytes.")
-            self.position = row.sequence
-            self.count += 1
-            leaves.append(row.leaf_hash)
-            if put(written):
+        self._require_next(rows)
+        lines = self._lines(rows, proofs)
+        if lines and max(map(len, lines)) > MAX_LINE_BYTES:
+            large = next(row[0] for row, line in zip(rows, lines, strict=True) if len(line) > MAX_LINE_BYTES)
+            raise ExportError(f"Entry {large} is larger than {MAX_LINE_BYTES} bytes.")
+        taken = 0
+        while taken < len(rows):
+            end = taken + self._blocks.put(lines[taken:] if taken else lines)
+            self._leaves += [row[2] for row in rows[taken:end]]
+            self.count += end - taken
+            self.position = rows[end - 1][0]
+            taken = end
+            if self._blocks.is_full:
                 self._cut()
         if up_to is not None and self._is_filter:
             self.position = max(self.position, up_to)
 
-    def _require_next(self, row: Row) -> None:
-        sequence, position = row.sequence, self.position
-        if sequence <= position or sequence > self._part.last:
-            raise ExportError(f"Entry {sequence} is not in its place: it came after entry {position}.")
-        if sequence != position + 1 and not self._is_filter:
-            raise ExportError(f"Entry {position + 1} is missing: entry {sequence} came in its place.")
-        if self._mark not in row.leaf_bytes:
-            raise ExportError(f"Entry {sequence} is of another journal.")
+    def _require_next(self, rows: Sequence[Row]) -> None:
+        before, mark = self.position, self._mark
+        for sequence, leaf, _, _, _ in rows:
+            if sequence != before + 1:
+                if sequence <= before or (self._is_filter and sequence > self._part.last):
+                    raise ExportError(f"Entry {sequence} is not in its place: it came after entry {before}.")
+                if not self._is_filter:
+                    raise ExportError(f"Entry {before + 1} is missing: entry {sequence} came in its place.")
+            if mark not in leaf:
+                raise ExportError(f"Entry {sequence} is of another journal.")
+            before = sequence
+        if before > max(self._part.last, self.position):
+            raise ExportError(f"Entry {before} is not in its place: the export ends before it.")
 
     def _cut(self) -> None:
         if not self._is_filter:

@@ -1,6 +1,6 @@
 """Exports: the rows that they are made of, who writes tables, and the jobs."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, Protocol
@@ -44,7 +44,7 @@ class EntrySink(AbstractContextManager["EntrySink"], Protocol):
     count: int
 
     def add(
-        self, rows: Iterable[Row], proofs: Mapping[int, Sequence[bytes]] | None = None, *, up_to: int | None = None
+        self, rows: Sequence[Row], proofs: Mapping[int, Sequence[bytes]] | None = None, *, up_to: int | None = None
     ) -> None:
         """Take the next entries; behind them nothing else is chosen up to `up_to`.
 

@@ -48,7 +48,8 @@ class ConsentRecords:
                         continue
                     entries = await self._store.entries_of(consent.tracking_id)
                     count += 1
-                    if blocks.put(self._line(consent, [one for one in entries if one.sequence <= part.last])):
+                    blocks.put([self._line(consent, [one for one in entries if one.sequence <= part.last])])
+                    if blocks.is_full:
                         blocks.cut({"after": after, "count": count, "looked": looked})
                 progress(min(looked, total), total)
             blocks.cut({"after": after, "count": count, "looked": looked})

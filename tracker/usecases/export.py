@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 from tracker.domain.consent import ConsentId, ProviderId
 from tracker.domain.errors import ConsentNotFoundError, InvalidRequestError
 from tracker.domain.export import ExportFile, ExportRequest, Format
-from tracker.journal.csv_form import CSV_NAME, HEAD, csv_line
+from tracker.journal.csv_form import CSV_NAME, HEAD, csv_lines
 from tracker.journal.export import EntryWriter, Row, publish
 from tracker.journal.folder import ExportError, ExportFolder, is_cut_off
 from tracker.journal.instant import rfc3339
@@ -212,7 +212,9 @@ class Exporting:
             around = await self._proofs.around(part.first, part.last, part.tree_size)
         with ExitStack() as stack:
             writer = stack.enter_context(
-                await _in_thread(lambda: EntryWriter(place, part, CSV_NAME, left=around.left, line=csv_line, head=HEAD))
+                await _in_thread(
+                    lambda: EntryWriter(place, part, CSV_NAME, left=around.left, lines=csv_lines, head=HEAD)
+                )
             )
             await self._fill(writer, part, progress)
             await _in_thread(writer.finish)
@@ -257,10 +259,10 @@ class Exporting:
                 if up_to < part.last:
                     ahead = asyncio.create_task(self._read(part, up_to))
                 if needles:
-                    rows = [row for row in rows if all(needle in row.leaf_bytes for needle in needles)]
+                    rows = [row for row in rows if all(needle in row[1] for needle in needles)]
                 proofs = None
                 if is_proved and rows:
-                    proofs = await self._proofs.inclusions([row.sequence for row in rows], part.tree_size)
+                    proofs = await self._proofs.inclusions([row[0] for row in rows], part.tree_size)
                 await _in_thread(partial(sink.add, rows, proofs, up_to=up_to))
                 progress(sink.position - part.first + 1, total)
         finally:
@@ -271,7 +273,7 @@ class Exporting:
         if after >= part.last or ids == ():
             return [], part.last
         rows = await self._store.export_rows(after, part.last, _PAGE, ids)
-        return rows, rows[-1].sequence if len(rows) == _PAGE else part.last
+        return rows, rows[-1][0] if len(rows) == _PAGE else part.last
 
 
 async def _in_thread(work: Callable[[], T]) -> T:

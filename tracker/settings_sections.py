@@ -336,10 +336,15 @@ class AuditSettings(Section):
     Attributes:
         origin: The journal's name in checkpoints. C2SP signed notes allow no space and no plus sign in it.
         checkpoint_key: File of a private Ed25519 JWK; None: exports carry no checkpoint.
+        exports_folder: Where exports that are asked for over HTTP are written, from the working directory on; None: nowhere,
+            and none can be asked for. Personal values are in them.
+        exports_keep_days: So long after its end one is kept.
     """
 
     origin: Annotated[str, Field(pattern=r"^[!-*,-~]{1,255}$")] = "tracker.example/journal"
     checkpoint_key: Path | None = None
+    exports_folder: Annotated[str | None, Field(min_length=1, max_length=4096)] = None
+    exports_keep_days: Annotated[int, Field(ge=1, le=3650)] = 7
 
 
 class SecuritySettings(Section):

@@ -24,6 +24,7 @@ from tracker.adapters.store.store import Database, SqlStore
 from tracker.adapters.store.tables import metadata
 from tracker.domain.completion import Work
 from tracker.domain.consent import Channel, Status
+from tracker.domain.export import ExportJob, ExportRequest
 from tracker.domain.journey import Journey
 from tracker.domain.lags import Lags
 from tracker.domain.overlay import Overlay, Revocation
@@ -101,6 +102,8 @@ async def fill(database: Database) -> None:
     await store.replays.add(again)
     failed = NotTaken(sequence=1, tracking_id="t", attempts=3, last_error="x", answer="y", failed_at=START)
     await store.replays.save(ReplayProgress(replay=again, not_taken=(failed,)))
+    asked = ExportJob(id=subscription.id, request=ExportRequest(until=START), asked_by="a", created_at=START)
+    assert await store.exports.add(asked)
     await store.hold_leases("somebody", [subscription_lease(subscription.id)], 60)
     await store.add_api_key(
         ApiKey(id="a", name="n", secret_sha256="0" * 64, scopes=frozenset({"read"}), created_at=START)

@@ -127,6 +127,8 @@ OVERRIDES = {
     "TRACKER_NOTIFICATIONS__SIGNING_KEY": "keys/ca.pem",
     "TRACKER_AUDIT__ORIGIN": "other.example/journal",
     "TRACKER_AUDIT__CHECKPOINT_KEY": "keys/ca.pem",
+    "TRACKER_AUDIT__EXPORTS_FOLDER": "exports",
+    "TRACKER_AUDIT__EXPORTS_KEEP_DAYS": "30",
     "TRACKER_SECURITY__KEY_FILE_MODE": "refuse",
     "TRACKER_METRICS__HOST": "::1",
     "TRACKER_METRICS__PORT": "9001",
@@ -163,6 +165,7 @@ def test_variables_override_every_single_value(load, folder, text):
     )
     assert settings.audit.origin == "other.example/journal"
     assert settings.audit.checkpoint_key == folder / "keys/ca.pem"
+    assert (settings.audit.exports_folder, settings.audit.exports_keep_days) == ("exports", 30)
     assert settings.security.key_file_mode == "refuse"
     assert (settings.metrics.host, settings.metrics.port) == ("::1", 9001)
     assert (settings.tracing.endpoint, settings.tracing.sample_ratio) == ("http://collector.example:4318", 0.25)

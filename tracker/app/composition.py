@@ -237,8 +237,9 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
             Opener(providers, crypto, holders) if traces is None else TracedOpener(providers, crypto, holders, traces)
         )
         holder = world.ids.random()
-        leases = (Leasing(store, world.clock, holder) if place.is_shared else None for _ in range(4))
-        telling, asking, first, again = leases
+        leases = (Leasing(store, world.clock, holder) if place.is_shared else None for _ in range(5))
+        telling, asking, first, again, exporting = leases
+        audit = auditing(store, settings, keys.signer, providers, world=world, changed=bells.exports, leasing=exporting)
         opening = Opening(
             store,
             world.clock,
@@ -300,6 +301,7 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
             ),
             completions=Completions(store, office, bells.journal, trail),
             resending=resending(store, watched_sender, world.clock, world.ids, world.entropy, bells.replays, again),
+            exports=audit.jobs,
             ownership=Ownership(store, watched_sender, world.clock, world.ids, world.entropy, bells.subscriptions),
             pings=Pings(store, watched_sender, world.clock, world.ids),
             subscriptions=Subscriptions(
@@ -342,7 +344,7 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
             holders=holders,
             crypto=crypto,
             services=services,
-            auditing=auditing(store, settings, keys.signer, providers),
+            auditing=audit,
             opening=opening,
             expiry=Expiry(store, office, bells.journal, bells.asks, trail),
             notices=Notices(store, office, bells.journal, trail),

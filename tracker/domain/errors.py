@@ -14,6 +14,7 @@ TrackerError
 │   ├── ProviderNotFoundError
 │   ├── QuarantinedEventNotFoundError
 │   ├── CompletionNotFoundError
+│   ├── ExportNotFoundError
 │   ├── SubscriptionNotFoundError
 │   └── ReplayNotFoundError
 ├── BrokerNotConfiguredError      a subscription's URL names a broker that the configuration does not
@@ -28,6 +29,9 @@ TrackerError
 ├── SigningKeyMissingError        a subscriber is to have signed tokens, and there is no key
 ├── NotResendableError            a subscriber that fetches: there is nobody to resend to
 ├── TooManyReplaysError           of this subscription enough replays wait
+├── ExportsNotConfiguredError     there is no folder for exports
+├── TooManyExportsError           enough exports wait
+├── ExportElsewhereError          another process has an export's files
 ├── InboxFullError                nothing can be admitted now
 ├── ConsentApiError               asking the holder failed
 │   ├── ConsentApiUnavailableError    time-out, 5xx, 429
@@ -233,6 +237,30 @@ class SigningKeyMissingError(TrackerError):
 
     code = "signing_key_missing"
     retryable = True
+
+
+class ExportNotFoundError(NotFoundError):
+    """There is no such export, or not any more."""
+
+    code = "export_not_found"
+
+
+class ExportsNotConfiguredError(TrackerError):
+    """No folder is configured to write exports to: set [audit] exports_folder."""
+
+    code = "exports_not_configured"
+
+
+class TooManyExportsError(TrackerError):
+    """Enough exports wait."""
+
+    code = "too_many_exports"
+
+
+class ExportElsewhereError(TrackerError):
+    """The files of this export lie with another process."""
+
+    code = "export_elsewhere"
 
 
 class InboxFullError(TrackerError):

@@ -11,6 +11,7 @@ from tracker.usecases.api_keys import ApiKeys
 from tracker.usecases.ask import Asker
 from tracker.usecases.complete import Completions
 from tracker.usecases.consult import Consulting
+from tracker.usecases.export_jobs import ExportJobs
 from tracker.usecases.feed import Feed
 from tracker.usecases.groups import Groups
 from tracker.usecases.journeys import Journeys
@@ -74,6 +75,7 @@ class Services:
     pings: Pings
     resending: Resending
     ownership: Ownership
+    exports: ExportJobs
     api_keys: ApiKeys
     provider_health: ProviderHealth
     meters: Meters

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, delete, insert, update
 from tracker.adapters.store import (
     aside,
     claims,
+    exports,
     lags,
     leases,
     partitions,
@@ -84,6 +85,7 @@ class SqlStore(SubscriberStore, SqlTreeStore, SqlExportStore):
         self._database = database
         self._ids = ids
         self.replays = replays.SqlReplays(database)
+        self.exports = exports.SqlExports(database)
         self._admitted = Gathering(self._admit_all)
         self._fresh = claims.FreshBodies()
 

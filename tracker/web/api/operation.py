@@ -37,6 +37,7 @@ class Operation:
         body_is_required: Whether it must be sent.
         answers: What it answers, by status.
         is_stream: It answers with server-sent events; what it `answers` with is what each of these has for data.
+        is_file: It answers with a file.
         problems: Codes that it can answer with, besides those that any can.
     """
 
@@ -51,6 +52,7 @@ class Operation:
     body_is_required: bool = True
     answers: Mapping[int, type[BaseModel] | None] = field(default_factory=dict)
     is_stream: bool = False
+    is_file: bool = False
     problems: tuple[str, ...] = ()
 
     def route(self) -> web.RouteDef:

@@ -168,6 +168,9 @@ class EntryWriter:
 
     def _require_next(self, rows: Sequence[Row]) -> None:
         before, mark = self.position, self._mark
+        is_next = [row[0] for row in rows] == list(range(before + 1, before + 1 + len(rows)))
+        if is_next and before + len(rows) <= self._part.last and all([mark in row[1] for row in rows]):  # noqa: C419 - quicker
+            return
         for sequence, leaf, _, _, _ in rows:
             if sequence != before + 1:
                 if sequence <= before or (self._is_filter and sequence > self._part.last):

@@ -26,7 +26,7 @@ from tracker.journal.columns import COLUMNS, cells
 from tracker.journal.entry import Entry
 from tracker.journal.export import row_of
 from tracker.journal.folder import ExportError, ExportFolder
-from tracker.journal.selection import MOST_CONSENTS
+from tracker.journal.selection import MOST_CONSENTS, Selection
 from tracker.journal.verify import Answer, verify_export
 from tracker.usecases import export as export_module
 from tracker.usecases.export import Exporting
@@ -152,6 +152,21 @@ async def test_one_byte_of_a_filtered_export_is_found(
     drafts.write_lines(folder, [lines[0], *lines[2:]])
     drafts.change_manifest(folder, count=len(lines) - 1)
     drafts.refused(verify_export(folder, [signer.vkey]), "as its consent's entry before")
+    drafts.write_lines(folder, lines[1:])  # the first of the consent that is there
+    drafts.refused(verify_export(folder, [signer.vkey]), "as its consent's entry before, and that is none")
+
+
+async def test_entries_outside_of_the_times_that_are_told_are_found(
+    exporting: Exporting, entries: list[Entry], signer: Signer, tmp_path: Path
+) -> None:
+    folder = tmp_path / "out"
+    await exporting.export(folder, ExportRequest(since=AT, until=AT + timedelta(seconds=5)))
+    for wrong, said in (
+        (Selection(since=AT, until=AT + timedelta(seconds=4)), "recorded after the time asked for"),
+        (Selection(since=AT + timedelta(microseconds=1), until=AT + timedelta(seconds=5)), "recorded before the time"),
+    ):
+        drafts.change_manifest(folder, selection=wrong.members())
+        drafts.refused(verify_export(folder, [signer.vkey]), said)
 
 
 async def test_nothing_that_makes_no_sense(exporting: Exporting, entries: list[Entry], tmp_path: Path) -> None:

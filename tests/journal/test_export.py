@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.journal.drafts import (
@@ -209,6 +209,7 @@ def test_what_was_published_by_half_is_published_again(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {"entries.jsonl.gz", "manifest.json"}
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=300), max_size=20))
 def test_blocks_that_are_packed_apart_are_one_gzip_file(blocks: list[bytes]) -> None:
     plain = b"".join(blocks)

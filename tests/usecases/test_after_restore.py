@@ -109,7 +109,7 @@ async def test_the_journal_goes_on_behind_the_checkpoint_and_the_margin(
     assert "yes: 22 entries, 1 to 37, root " in verdict.intact.sentence
     assert "entries 21 to 35 are lost, as entry 36 declares" in verdict.intact.sentence
     ours = a_signer()
-    await Exporting(store, checkpointing(store, ManualClock(START), ours)).export(tmp_path / "export")
+    await Exporting(store, Proofs(store), checkpointing(store, ManualClock(START), ours)).export(tmp_path / "export")
     verdict = verify_export(tmp_path / "export", [SIGNER.vkey, ours.vkey], published=published())
     assert verdict.accepted, verdict
     assert (await proofs.root(37)).hex() in verdict.intact.sentence

@@ -72,6 +72,7 @@ def settings_for(
                 for name, issuer in issuers.items()
             ],
             "notifications": {"ownership_challenge": False},
+            "audit": {"exports_folder": str(database.parent / "exports")},
             **sections,
         }
     )

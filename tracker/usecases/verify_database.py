@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from tracker.journal import selection
 from tracker.journal.checkpoint import NoteError, VerifierKey, parse_vkey
 from tracker.journal.entry import Entry
 from tracker.journal.examine import Examination
@@ -70,7 +71,8 @@ class DatabaseVerification:
             stored = _parsed(await self._audited.checkpoints())
             given = [anchors.published] if anchors.published else []
             watched = frozenset(one.checkpoint.size for one in (*stored, *given))
-            seen = _Seen(Examination(source=f"urn:uuid:{head.journal_id}", watched=watched), tree, stored=stored)
+            part = selection.whole(head.journal_id, head.last)
+            seen = _Seen(Examination(part, watched=watched), tree, stored=stored)
             await self._read(head, seen, progress)
             words = _compared(seen, anchors.published)
         except BrokenExportError as error:

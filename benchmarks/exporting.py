@@ -160,13 +160,8 @@ async def _export(url: str, form: str, folder: Path) -> None:
         if form == "tree":
             await proofs.extend()
             return
-        checkpoints = Checkpointing(
-            proofs,
-            store.checkpoints,
-            SystemClock(),
-            Counters(CollectorRegistry()),
-            CheckpointTerms(origin="bench.example/journal"),
-        )
+        terms, meters = CheckpointTerms(origin="bench.example/journal"), Counters(CollectorRegistry())
+        checkpoints = Checkpointing(proofs, store.checkpoints, SystemClock(), meters, terms)
         exporting = Exporting(store, proofs, checkpoints, parquet=ParquetWriter)
         await exporting.export(folder, ExportRequest(format=Format(form)))
     finally:

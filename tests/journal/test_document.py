@@ -243,7 +243,7 @@ def verify(folder: Path, vkeys: list[str]) -> Verdict:
         members = only_json(line)
         require_form(members, PROVED if is_filter else LINE)
         entry = members["entry"]
-        n = number_of(entry, n, manifest) if is_filter else n + 1
+        n = number_of(entry, n, manifest) if is_filter else number_behind(entry, n, leaves, is_first=n == first - 1)
         require(entry.get("sequence") == f"{n:020d}", f"entry {n} is missing")
         leaves.append(sha256(b"\x00" + canonical(entry)).digest())
         require(leaves[-1].hex() == members["leaf_hash"], "hash")
@@ -262,11 +262,22 @@ def verify(folder: Path, vkeys: list[str]) -> Verdict:
         verdict.counts[word_of(entry["data"])] += 1
     require(len(lines) == manifest["count"], "count")
     if not is_filter:
+        require(n == manifest["range"]["to"], "range")
         require(root_between(leaves, manifest).hex() == manifest["root_hash"], "root")
     file = {"name": "entries.jsonl.gz", "bytes": len(packed), "sha256": sha256(packed).hexdigest()}
     require(manifest["file"] == file, "file")
     verdict.by_whom = by_whom(manifest, vkeys)
     return verdict
+
+
+def number_behind(entry: dict[str, Any], before: int, leaves: list[bytes], *, is_first: bool) -> int:
+    """The next number; or, of a declared gap, the one after it, when its leaves are in their places."""
+    if entry.get("type") != "journal.gap":
+        return before + 1
+    begin, end = int(entry["data"]["from"]), int(entry["data"]["to"])
+    require(begin <= end and (begin == before + 1 or (is_first and begin <= before + 1 <= end + 1)), "gap")
+    leaves += [sha256(b"\x00consent-tracker/journal-gap").digest()] * (end - before)
+    return end + 1
 
 
 def number_of(entry: dict[str, Any], before: int, manifest: dict[str, Any]) -> int:
@@ -342,7 +353,8 @@ def require_manifest(manifest: Any) -> None:
     if is_part:
         require_part(manifest, span, count)
     else:
-        require(manifest["tree_size"] == count and span == {"from": 1, "to": count}, "range")
+        size = manifest["tree_size"]
+        require((size >= count > 0 or size == count == 0) and span == {"from": 1, "to": size}, "range")
     require((manifest["format"], manifest["version"]) == ("consent-tracker/journal-export", 1 + is_part), "format")
     require(like(UUID)(manifest["journal_id"]) and HEX(manifest["root_hash"]), "manifest")
     require(or_null(ANY_TEXT)(manifest["checkpoint"]), "checkpoint")
@@ -373,8 +385,9 @@ def require_part(manifest: dict[str, Any], span: Any, count: int) -> None:
         require((hashes is None) == is_filter, side)
         require(is_filter or (isinstance(hashes, list) and all(map(HEX, hashes))), side)
     width = span["to"] - span["from"] + 1
-    require(0 <= count <= width if is_filter else count == width, "count")
-    require(is_filter or selection["from"] is not None or selection["to"] is not None, "selection")
+    require(0 <= count <= width and (is_filter or (count > 0) == (width > 0)), "count")
+    is_all = not any(is_set is not None for is_set in selection.values())
+    require(not is_all or (span["from"] > 1 and span["to"] == manifest["tree_size"]), "selection")
 
 
 def require_leaf(entry: Any) -> None:

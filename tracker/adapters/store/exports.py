@@ -44,8 +44,12 @@ class SqlExports:
     async def get(self, job_id: str) -> ExportJob | None:
         """One of them."""
         query = select(export_job).where(export_job.c.id == job_id)
-        row = await self._database.read(lambda connection: connection.execute(query).one_or_none())
-        return None if row is None else to_export_job(row)
+
+        def work(connection: Connection) -> ExportJob | None:
+            row = connection.execute(query).one_or_none()
+            return None if row is None else to_export_job(row)
+
+        return await self._database.read(work)
 
     async def open(self) -> list[str]:
         """Those that are not over."""

@@ -18,7 +18,7 @@ from tests.postgres import as_service
 from tests.usecases.telling import telling
 from tracker.adapters.clock import SystemIds
 from tracker.adapters.store.postgres import PostgresDatabase
-from tracker.adapters.store.replays import _first_since
+from tracker.adapters.store.replays import first_since
 from tracker.adapters.store.sqlite import SqliteDatabase
 from tracker.adapters.store.store import Database, SqlStore
 from tracker.app.database import require_own_past
@@ -220,7 +220,7 @@ async def test_a_replay_finds_its_first_entry_on_either_side_of_the_gap(database
     (last,) = await append(store, draft_about(a_consent()))
 
     async def first(time: object) -> int:
-        return await store._database.read(lambda connection: _first_since(connection, time))  # type: ignore[arg-type]
+        return await store._database.read(lambda connection: first_since(connection, time))  # type: ignore[arg-type]
 
     entries = await store.entries_after(0, 99)
     assert await first(entries[0].recorded_at) == 1

@@ -63,9 +63,11 @@ async def test_each_tick_does_its_deed(database: Path, keys: Path, hub: Scripted
     async with build(settings, World(clock=clock)) as tracker:
         ticks = {tick.name: tick.run for tick in worker_for(tracker)._ticks}
         assert set(ticks) == {
+            "access record",
             "asking demobank",
             "base groups",
             "completions",
+            "disposal",
             "events for our keys",
             "tree",
             "checkpoints",

@@ -38,6 +38,7 @@ from tracker.ports import (
     Signs,
     StoredReport,
 )
+from tracker.ports.retention import Tombstone
 from tracker.profiles import PROFILES
 
 T = TypeVar("T")
@@ -174,10 +175,18 @@ class MemoryStore:
 
 
 class Forgetful:
-    """Implements `ports.BeliefBook` for a world in which nobody asks what was believed."""
+    """`ports.BeliefBook` and `ports.DisposalBook`, where nobody asks what was believed and nothing is disposed of."""
 
     def add(self, beliefs: Sequence[Belief]) -> None:
         """Keep nothing."""
+
+    def tombstones(self, names: Collection[Name]) -> dict[Name, Tombstone]:
+        """None has gone."""
+        return {}
+
+    def late_digests(self, digests: Collection[str]) -> set[str]:
+        """Nothing comes after that."""
+        return set()
 
 
 class MemoryTransaction:
@@ -187,6 +196,7 @@ class MemoryTransaction:
         self._store = store
         self.providers = MemoryBook(store)
         self.beliefs = Forgetful()
+        self.disposals = Forgetful()
 
     def release_claimed(self, names: Collection[Name], most_each: int, now: datetime) -> list[str]:
         """Nothing is put aside here."""

@@ -41,7 +41,7 @@ async def test_a_batch_of_events(bench: Bench, monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(jose, "key_algorithm", lambda _: rsa)
     monkeypatch.setattr(JWK, "import_key", import_key)
-    database = bench.store._database
+    database = bench.store._database.beneath
     assert isinstance(database, SqliteDatabase)
     sql_event.listen(database._write_engine, "commit", lambda _: commits.append("commit"))
     for body in bodies:

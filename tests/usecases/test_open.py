@@ -14,7 +14,7 @@ from tests import tokens
 from tests.checkpointing import checkpointing
 from tests.profiles.made_up import LIBRARY_CARDS, a_card, news
 from tests.usecases.bench import CONSENT, DEMOBANK, OTHERBANK, UAE, Bench, data, event, message, open_bench
-from tracker.adapters.store.rows import to_jws
+from tracker.adapters.store.evidence import to_jws
 from tracker.adapters.store.tables import evidence
 from tracker.domain.errors import InboxFullError, RejectedEventError, StorageError
 from tracker.journal.verify import verify_export

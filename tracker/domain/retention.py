@@ -29,7 +29,7 @@ class CountsFrom(StrEnum):
     """From when the years count."""
 
     CREATION = "creation"
-    """From the creation of the record: the rule of the UAE."""
+    """From the creation of the record."""
     END = "end"
     """From the end of the consent, if that is later."""
 

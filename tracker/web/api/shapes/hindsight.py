@@ -14,7 +14,7 @@ from tracker.web.api.shapes.fields import Out, Query, TimeIn, TimeOut
 class WasUsableQuery(Query):
     """Of which instant."""
 
-    at: TimeIn = Field(description="When it was used, or was to be used.")
+    at: TimeIn = Field(description="When it was used, or was to be used.", examples=["2026-03-02T10:42:00Z"])
 
 
 class TodayOut(Out):

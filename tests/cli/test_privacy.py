@@ -51,7 +51,7 @@ def test_an_erasure_says_first_what_goes_and_why_the_rest_stays(run, lived):
         ["demobank/never-heard-of", "goes"],
     ]
     assert lines[1].endswith("2031-03-02 06:15:00  it must be kept")
-    assert lines[2].endswith("1 values, 0 reports, 0 tokens, 0 payments, 0 events, 0 others")
+    assert lines[2].endswith("1 values, 0 reports, 0 tokens, 0 payments, 0 events, 1 others")
     assert run("privacy", "erasures").lines == ["Nothing is scheduled."]
     done = run("privacy", "erase", "--user", PERSON, "--yes")
     assert done.lines[-1] == "Erased: 1; scheduled: 1."

@@ -26,6 +26,7 @@ _By = Annotated[str, typer.Option("--by", metavar="NAME", help="Who does this; t
 _WHY = {
     "not_ended": "it has not ended",
     "duty": "it must be kept",
+    "clock_uncertain": "its duties have passed, and the clock must be seen to go on for a day",
     "legal_hold": "a legal hold lies on it",
     "undelivered": "a subscriber is still to be told of it",
     "work_due": "a subscriber has still to report what it must do",

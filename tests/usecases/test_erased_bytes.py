@@ -37,6 +37,7 @@ from tracker.usecases.export import Exporting
 from tracker.usecases.proofs import Proofs
 
 IBAN, SUM = "TransactionOfThisPersonAlone", "4711.42-of-this-person"
+DEBTOR = "DebtorWhoIsThisPerson"
 ANOTHER = "another-consent"
 ANOTHERS_PERSON = "another-person-who-stays"
 SIGNER = a_signer()
@@ -111,7 +112,7 @@ async def a_whole_life(bench: Bench) -> None:
 
     def pay(transaction: Transaction) -> None:
         transaction.lock_named([about])
-        event = an_other_event(77, provider=DEMOBANK, consent_id=about[1], data={"Debtor": IBAN})
+        event = an_other_event(77, provider=DEMOBANK, consent_id=about[1], data={"Debtor": DEBTOR})
         transaction.add_other_event(replace(event, jws_sha256=token.jws_sha256), token)
         paid = a_payment(about=about, transaction_id=IBAN, amount=SUM, currency="AED", jws_sha256=token.jws_sha256)
         transaction.save_payment(paid)
@@ -150,7 +151,7 @@ async def secrets_of(bench: Bench) -> list[bytes]:
     named = {proof["jws_sha256"] for one in entries for proof in one.data["evidence"]}
     named |= {one.jws_sha256 for one in await bench.store.reports_of(tracking_id)}
     opened = [token.jws for token in await bench.store.evidence.tokens({one for one in named if one is not None})]
-    values = [PERSON.encode(), ACCOUNT.encode(), PURPOSE.encode(), IBAN.encode(), SUM.encode()]
+    values = [PERSON.encode(), ACCOUNT.encode(), PURPOSE.encode(), DEBTOR.encode(), IBAN.encode(), SUM.encode()]
     assert len(sealed) >= 12
     assert len(opened) >= 3
     assert len(salts) >= 1
@@ -216,7 +217,7 @@ async def test_of_a_person_who_was_erased_nothing_is_left_in_any_byte(
     await bench.store.accesses.add(look)
     secrets = await secrets_of(bench)
     before = await made_of(bench, tmp_path / "before")
-    values = [PERSON, ACCOUNT, PURPOSE, IBAN, SUM]
+    values = [PERSON, ACCOUNT, PURPOSE, DEBTOR, IBAN, SUM]
     assert [one for one in values if one.encode() not in before] == []
     stood = place.held()
     assert [one for one in values if one.encode() in stood] == []

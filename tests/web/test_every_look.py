@@ -105,6 +105,15 @@ async def test_an_evidence_pack_is_a_look_and_the_next_one_tells_of_it(site: Sit
     assert [(one["what"], one["status"]) for one in found][:2] == [("evidence.pack", 200)] * 2
 
 
+async def test_a_pack_of_what_was_erased_tells_that_it_was(site: Site) -> None:
+    await site.register(user_ref=PERSON)
+    site.advance(2 * 86400)
+    (fate,) = (await site.call("POST", "/v1/privacy/erasures", json={"user_ref": PERSON})).json["items"]
+    assert fate["outcome"] == "erased"
+    made = (await site.get(f"/v1/consents/demobank/{CONSENT}/evidence")).json["pack"]
+    assert [one["entry"]["type"] for one in made["entries"]] == ["consent.registered", "consent.disposed"]
+
+
 async def looks(site: Site) -> list[tuple[str, list[str], dict[str, Any]]]:
     """Those of privacy, the last first."""
     found = (await site.get("/v1/audit/access")).json["items"]

@@ -91,6 +91,6 @@ def auditing(
         checkpoints=checkpoints,
         witnessing=Witnessing(store.checkpoints, clock, is_signed, witnesses),
         exporting=Exporting(store, checkpoints),
-        packs=EvidencePacks(store, store.evidence, proofs, checkpoints, providers, clock),
+        packs=EvidencePacks(store, store.evidence, proofs, checkpoints, providers, clock, graves=store.retention),
         look_every_seconds=max(1.0, audit.checkpoint_every_seconds / _LOOKS_PER_CHECKPOINT),
     )

@@ -34,7 +34,7 @@ from tests.journal.test_document import (
 )
 from tests.journal.test_pack_tampering import FALSE, WRONG, changed, told, written
 from tests.usecases.bench import open_bench, our_crypto
-from tests.usecases.test_evidence import ANCHORS, VKEY, packs_of
+from tests.usecases.test_evidence import ANCHORS, SIGNER, packs_of
 from tracker.journal.pack_schema import schema_text
 from tracker.journal.verify import Answer
 from tracker.journal.verify_pack import Anchors, verify_pack
@@ -342,7 +342,7 @@ async def test_a_pack_with_every_kind_of_entry_is_verified_alike(
         ours = verify_pack(data, ANCHORS)
         assert ours.intact.answer is Answer.OK, ours.lines()
         assert ours.holders_word.answer is not Answer.NO, ours.lines()
-        theirs = verify(data, VKEY, json.loads(tokens.hub_jwks()))
+        theirs = verify(data, SIGNER.vkey, json.loads(tokens.hub_jwks()))
         assert {one.sequence: one.word for one in ours.words} == {n: THEIRS[word] for n, word in theirs.items()}
         seen |= {part["entry"]["type"] for part in json.loads(data)["pack"]["entries"]}
     assert {"payment.status_changed", "consent.drift_found", "consent.irregular", "consent.status_learned_late"} <= seen

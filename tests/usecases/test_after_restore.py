@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from tests.checkpointing import a_signer, checkpointing
 from tests.clocks import ManualClock
 from tests.contract.facts import START, a_consent, a_decision, append, draft_about, save
 from tests.damage import unguarded
@@ -106,11 +107,9 @@ async def test_the_journal_goes_on_behind_the_checkpoint_and_the_margin(
     assert verdict.accepted is True, verdict
     assert "yes: 22 entries, 1 to 37, root " in verdict.intact.sentence
     assert "entries 21 to 35 are lost, as entry 36 declares" in verdict.intact.sentence
-    signer = Exporting(
-        store, origin=ORIGIN, signer=lambda origin, size, root: SIGNER.note(Checkpoint(origin, size, root))
-    )
-    await signer.export(tmp_path / "export")
-    verdict = verify_export(tmp_path / "export", [SIGNER.vkey], published=published())
+    signer = a_signer()
+    await Exporting(store, checkpointing(store, ManualClock(START), signer)).export(tmp_path / "export")
+    verdict = verify_export(tmp_path / "export", [SIGNER.vkey, signer.vkey], published=published())
     assert verdict.accepted, verdict
     assert (await proofs.root(37)).hex() in verdict.intact.sentence
 
@@ -250,5 +249,30 @@ async def test_a_service_does_not_start_on_a_journal_that_is_older_than_its_read
         require_own_past(settings)
     store = SqlStore(SqliteDatabase(database), SystemIds())
     await jump(store, published(3), margin=1)
+    await store.close()
+    require_own_past(settings)
+
+
+async def test_a_service_does_not_start_on_a_copy_that_is_older_as_a_whole(database: Path, tmp_path: Path) -> None:
+    """All that is in the database is of one time; what was published is of a later one."""
+    file = tmp_path / "checkpoint.txt"
+    environment = {
+        "TRACKER_DATABASE__URL": f"sqlite:///{database}",
+        "TRACKER_AUDIT__PUBLISH_TO": str(file),
+        "TRACKER_AUDIT__ORIGIN": ORIGIN,
+    }
+    settings = load_settings(environment, tmp_path)
+    store = SqlStore(SqliteDatabase(database), SystemIds())
+    await fill(store)
+    for nothing in (None, b"", b"\xff", SIGNER.note(Checkpoint("another/journal", 99, ROOT)).encode()):
+        if nothing is not None:
+            file.write_bytes(nothing)
+        require_own_past(settings)
+    file.write_text(SIGNER.note(Checkpoint(ORIGIN, KEPT, ROOT)))
+    require_own_past(settings)
+    file.write_text(SIGNER.note(Checkpoint(ORIGIN, PUBLISHED, ROOT)))
+    with pytest.raises(ConfigurationError, match=r"ends at 20, and the checkpoint in .* is of 30 entries: .*after-restore"):
+        require_own_past(settings)
+    await jump(store)
     await store.close()
     require_own_past(settings)

@@ -23,7 +23,7 @@ from tests.contract.facts import (
     save,
     stored,
 )
-from tracker.adapters.store import rows
+from tracker.adapters.store.evidence import to_jws
 from tracker.adapters.store.sealed import OTHER_EVENT
 from tracker.adapters.store.sqlite import SqliteDatabase
 from tracker.adapters.store.store import SqlStore
@@ -49,7 +49,7 @@ async def test_evidence_is_kept_whole_with_the_key_that_verified_it(
     token = evidence.token
     query = select(evidence_table).where(evidence_table.c.jws_sha256 == evidence.jws_sha256)
     row = await sqlite.read(lambda c: c.execute(query).one())
-    jws = await store._database.read(lambda c: rows.to_jws(c.execute(query).one()))
+    jws = await store._database.read(lambda c: to_jws(c.execute(query).one()))
     assert (jws, row.kid, row.jwk_thumbprint) == (token.jws, token.kid, token.jwk_thumbprint)
     assert row.jws != token.jws
     assert (row.jwe_sha256, row.provider, row.received_at) == (

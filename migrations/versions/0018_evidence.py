@@ -16,7 +16,7 @@ depends_on = None
 
 def upgrade() -> None:
     op.add_column("evidence", sa.Column("key_fetched_at", Instant(), nullable=True))
-    op.add_column("evidence", sa.Column("verification", Json(), nullable=True))
+    op.add_column("evidence", sa.Column("verification", sa.Text(), nullable=True))
     op.add_column("holder_key", sa.Column("fetched_at", Instant(), nullable=True))
     op.add_column("holder_key", sa.Column("x5c", Json(), nullable=True))
     op.add_column("holder_key", sa.Column("tls_chain", Json(), nullable=True))

@@ -67,6 +67,8 @@ async def test_each_tick_does_its_deed(database: Path, keys: Path, hub: Scripted
             "base groups",
             "completions",
             "events for our keys",
+            "tree",
+            "checkpoints",
             "housekeeping",
             "keys of demobank",
             "notices",

@@ -22,6 +22,7 @@ from tracker.adapters.store.replays import _first_since
 from tracker.adapters.store.sqlite import SqliteDatabase
 from tracker.adapters.store.store import Database, SqlStore
 from tracker.app.database import require_own_past
+from tracker.domain.checkpoint_errors import JournalForkedError
 from tracker.domain.consent import TrackingId
 from tracker.domain.errors import ConfigurationError, InconsistentRowError, InvalidRequestError
 from tracker.journal.checkpoint import Checkpoint
@@ -31,7 +32,7 @@ from tracker.journal.published import Published
 from tracker.journal.verify import verify_export
 from tracker.ports import Progress
 from tracker.settings import load_settings
-from tracker.usecases.after_restore import MARGIN, AfterRestore, ForkedJournalError, NothingToJumpError
+from tracker.usecases.after_restore import MARGIN, AfterRestore, NothingToJumpError
 from tracker.usecases.export import Exporting
 from tracker.usecases.proofs import Proofs
 from tracker.usecases.verify_database import Anchors, DatabaseVerification
@@ -107,9 +108,9 @@ async def test_the_journal_goes_on_behind_the_checkpoint_and_the_margin(
     assert verdict.accepted is True, verdict
     assert "yes: 22 entries, 1 to 37, root " in verdict.intact.sentence
     assert "entries 21 to 35 are lost, as entry 36 declares" in verdict.intact.sentence
-    signer = a_signer()
-    await Exporting(store, checkpointing(store, ManualClock(START), signer)).export(tmp_path / "export")
-    verdict = verify_export(tmp_path / "export", [SIGNER.vkey, signer.vkey], published=published())
+    ours = a_signer()
+    await Exporting(store, checkpointing(store, ManualClock(START), ours)).export(tmp_path / "export")
+    verdict = verify_export(tmp_path / "export", [SIGNER.vkey, ours.vkey], published=published())
     assert verdict.accepted, verdict
     assert (await proofs.root(37)).hex() in verdict.intact.sentence
 
@@ -157,7 +158,7 @@ async def test_a_journal_with_all_of_the_checkpoint_jumps_only_when_told_how_far
 
 
 async def test_a_journal_that_went_on_after_the_restore_is_refused(open_store: Callable[[], SqlStore]) -> None:
-    with pytest.raises(ForkedJournalError, match="Entries 1 to 15 of the journal are not those"):
+    with pytest.raises(JournalForkedError, match="Entries 1 to 15 of the journal are not those"):
         await jump(open_store(), published(15))
 
 
@@ -271,7 +272,9 @@ async def test_a_service_does_not_start_on_a_copy_that_is_older_as_a_whole(datab
     file.write_text(SIGNER.note(Checkpoint(ORIGIN, KEPT, ROOT)))
     require_own_past(settings)
     file.write_text(SIGNER.note(Checkpoint(ORIGIN, PUBLISHED, ROOT)))
-    with pytest.raises(ConfigurationError, match=r"ends at 20, and the checkpoint in .* is of 30 entries: .*after-restore"):
+    with pytest.raises(
+        ConfigurationError, match=r"ends at 20, and the checkpoint in .* is of 30 entries: .*after-restore"
+    ):
         require_own_past(settings)
     await jump(store)
     await store.close()

@@ -22,6 +22,14 @@ DOCUMENT = json.loads((Path(__file__).parents[2] / "docs" / "openapi.json").read
 """Another test sees to it that this is what the service serves."""
 
 REFUSED_ALTHOUGH_DESCRIBED = {
+    "A signed note has": "a note has a form of its own",
+    "A note is": "likewise",
+    "A checkpoint": "likewise",
+    "either sequence or from_size": "a proof is of one of two: a schema that says so is hard to read",
+    "The tree does not reach": "how far it does the schema cannot say",
+    "There is no entry": "likewise how many entries there are",
+    "There are not": "likewise",
+    " entries.": "likewise",
     "cursor_invalid": "a cursor is opaque: the schema cannot say which ones we gave out",
     "should have no control characters": "the pattern language of JSON Schema has no portable class for them",
     "/max_age": "a number that is written in more digits than we take",

@@ -7,6 +7,7 @@ One entry, `journal.gap`, goes behind all of them and says what is lost. It is o
 from collections.abc import Sequence
 from typing import Final
 
+from tracker.domain.checkpoint_errors import JournalForkedError
 from tracker.domain.errors import InvalidRequestError, TrackerError
 from tracker.journal.checkpoint import parse_vkey
 from tracker.journal.entry import Entry
@@ -28,12 +29,6 @@ class NothingToJumpError(TrackerError):
     """There is nothing that the journal is known to have lost."""
 
     code = "nothing_to_jump"
-
-
-class ForkedJournalError(TrackerError):
-    """The journal has other entries than the published checkpoint is of: sequences were used twice already."""
-
-    code = "journal_forked"
 
 
 class AfterRestore:
@@ -60,7 +55,7 @@ class AfterRestore:
         Raises:
             InvalidRequestError: The margin is out of bounds, or no key that is trusted signed the checkpoint.
             NothingToJumpError: It was done already, or the journal has all that the checkpoint is of.
-            ForkedJournalError: The journal went on after the restore and used sequences again.
+            JournalForkedError: The journal went on after the restore and used sequences again.
             NoteError: A key is malformed.
             StorageError: The database is away, or its tree is torn.
         """
@@ -82,7 +77,7 @@ class AfterRestore:
                 )
             is_lost = any(gap.first <= checkpoint.size <= gap.last for gap in gaps)
             if own_root != checkpoint.root and not is_lost:
-                raise ForkedJournalError(
+                raise JournalForkedError(
                     f"Entries 1 to {checkpoint.size} of the journal are not those that the checkpoint is of: it is another "
                     "journal's, or this one went on after a restore and used sequences again. Restore the copy again, and jump "
                     "before it goes on."

@@ -3,13 +3,16 @@
 A token and a key are written once, by whoever has them first, and never changed: `known_ones_stay`.
 """
 
+import json
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Connection, Row, select
 
 from tracker.adapters.store.at_hand import at_hand, with_their_keys
+from tracker.adapters.store.columns import json_text
 from tracker.adapters.store.completion_tables import completion
 from tracker.adapters.store.completions import to_work
 from tracker.adapters.store.key_tables import NO_CONSENT
@@ -126,19 +129,21 @@ def token_values(proof: Evidence, consent_id: str | None) -> Values:
         "jwk_thumbprint": token.jwk_thumbprint,
         "received_at": proof.received_at,
         "key_fetched_at": token.origin.fetched_at,
-        "verification": None if token.verification is None else _verification_values(token.verification),
+        "verification": None
+        if token.verification is None
+        else _verification_text(token.verification, proof.received_at),
         "consent_id": consent_id or NO_CONSENT,
     }
 
 
-def _verification_values(done: Verification) -> Values:
-    return {
-        "at": rfc3339(done.at),
-        "alg": done.alg,
-        "iss": done.issuer,
-        "aud": list(done.audience),
-        "checks": list(done.checks),
-    }
+def _verification_text(done: Verification, received_at: datetime) -> str:
+    at = None if done.at == received_at else rfc3339(done.at)
+    return _written(at, done.alg, done.issuer, done.audience, done.checks)
+
+
+@lru_cache(maxsize=256)  # of events, all of a provider's are alike
+def _written(at: str | None, alg: str, issuer: str, audience: tuple[str, ...], checks: tuple[str, ...]) -> str:
+    return json_text({"at": at, "alg": alg, "iss": issuer, "aud": audience, "checks": checks})
 
 
 def _key_values(proof: Evidence) -> Values:
@@ -178,14 +183,18 @@ def to_token(row: Row[Any]) -> KeptToken | None:
         jwk_thumbprint=row.jwk_thumbprint,
         received_at=row.received_at,
         key_fetched_at=row.key_fetched_at,
-        verification=None if row.verification is None else _to_verification(row.verification),
+        verification=None if row.verification is None else _to_verification(row.verification, row.received_at),
     )
 
 
-def _to_verification(kept: Values) -> Verification:
-    at: datetime = parse_rfc3339(kept["at"])
+def _to_verification(text: str, received_at: datetime) -> Verification:
+    kept = json.loads(text)
     return Verification(
-        at=at, alg=kept["alg"], issuer=kept["iss"], audience=tuple(kept["aud"]), checks=tuple(kept["checks"])
+        at=received_at if kept["at"] is None else parse_rfc3339(kept["at"]),
+        alg=kept["alg"],
+        issuer=kept["iss"],
+        audience=tuple(kept["aud"]),
+        checks=tuple(kept["checks"]),
     )
 
 

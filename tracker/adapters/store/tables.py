@@ -288,7 +288,7 @@ evidence = Table(
     Column("jwk_thumbprint", String(64), nullable=False),
     Column("received_at", Instant, nullable=False),
     Column("key_fetched_at", Instant),
-    Column("verification", Json),
+    Column("verification", Text),
     Column("consent_id", String(128)),  # under whose key the token stands; null: it is not encrypted
 )
 holder_key = Table(

@@ -25,6 +25,7 @@ from tracker.web.services import Services
 _SCOPE = "audit"
 _TEXT = "text/plain"
 _HASH_BYTES = 32
+_HIGHEST = 7  # of 256^8 entries there is no number
 
 
 async def keys(_: web.Request, services: Services) -> web.Response:
@@ -121,7 +122,7 @@ async def tile(request: web.Request, services: Services) -> web.Response:
     """Show a part of the tree."""
     query = query_of(request, TileQuery)
     wanted = Tile(query.level, query.position)
-    hashes = (await services.store.tiles([wanted])).get(wanted)
+    hashes = (await services.store.tiles([wanted])).get(wanted) if query.level <= _HIGHEST else None
     if hashes is None:
         raise Problem("invalid_request", "The tree does not reach so far.")
     texts = tuple(hashes[at : at + _HASH_BYTES].hex() for at in range(0, len(hashes), _HASH_BYTES))

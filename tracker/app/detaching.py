@@ -9,7 +9,9 @@ from tracker.settings import Settings
 
 
 def detach_journal(settings: Settings, *, is_rehearsal: bool) -> OldestPart | None:
-    """As the owner of the tables, look at the oldest partition and, unless it is needed or this is a rehearsal, take it out; say which it is.
+    """As the owner of the tables, look at the oldest partition, and take it out if nothing needs it; say which it is.
+
+    In a rehearsal it stays.
 
     None: this database has no partitions.
 

@@ -19,10 +19,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from tests.checkpointing import checkpointing
+from tests.checkpointing import a_signer, checkpointing
 from tests.contract.facts import a_subscription
 from tests.journal import drafts
 from tests.profiles import uae_payloads
@@ -34,6 +35,7 @@ from tracker.domain import decision, lifecycle, overlay
 from tracker.domain.completion import CompletionTerms
 from tracker.domain.errors import RevocationRefusedError
 from tracker.journal import leaf
+from tracker.journal.gap import Gap
 from tracker.journal.verify import Answer, verify_export
 from tracker.usecases.complete import COMPLETED, OVERDUE, CompletionReport, Completions
 from tracker.usecases.drift import DRIFT_FOUND
@@ -228,10 +230,12 @@ def verify(folder: Path, vkeys: list[str]) -> Verdict:
     leaves: list[bytes] = []
     last_of: dict[str, int] = {}
     time = ""
-    for n, line in enumerate(lines, start=1):
+    for line in lines:
         members = only_json(line)
         require_form(members, LINE)
         entry = members["entry"]
+        leaves += lost_before(entry, len(leaves) + 1)
+        n = len(leaves) + 1
         require(entry.get("sequence") == f"{n:020d}", f"entry {n} is missing")
         leaves.append(sha256(b"\x00" + canonical(entry)).digest())
         require(leaves[-1].hex() == members["leaf_hash"], "hash")
@@ -243,7 +247,7 @@ def verify(folder: Path, vkeys: list[str]) -> Verdict:
         require(canonical(members) + b"\n" == line and len(line) <= 4 * 2**20, "line")
         time, last_of[entry["subject"]] = entry["time"], n
         verdict.counts[word_of(entry["data"])] += 1
-    require(len(lines) == manifest["count"], "count")
+    require((len(lines), len(leaves)) == (manifest["count"], manifest["tree_size"]), "count")
     require(root_of(leaves).hex() == manifest["root_hash"], "root")
     file = {"name": "entries.jsonl.gz", "bytes": len(packed), "sha256": sha256(packed).hexdigest()}
     require(manifest["file"] == file, "file")
@@ -251,12 +255,30 @@ def verify(folder: Path, vkeys: list[str]) -> Verdict:
     return verdict
 
 
+LOST = sha256(b"\x00consent-tracker/journal-gap").digest()
+
+
+def lost_before(entry: dict[str, Any], n: int) -> list[bytes]:
+    """What stands in the tree for the entries from n on that this one declares as lost."""
+    if entry.get("type") != "journal.gap":
+        return []
+    said = entry.get("data")
+    require(isinstance(said, dict), "data")
+    first, last, reason = said.get("from"), said.get("to"), said.get("reason")
+    is_number = like(r"[1-9][0-9]{0,18}")
+    require(is_number(first) and is_number(last) and first == str(n), "a gap that begins elsewhere")
+    require(int(first) <= int(last) and entry.get("sequence") == f"{int(last) + 1:020d}", "a gap that ends elsewhere")
+    found = re.fullmatch(r"backup_restored,size_([1-9][0-9]{0,18}),root_[0-9a-f]{64}", reason or "")
+    require(found is not None and int(found[1]) <= int(last), "a gap that names nothing")
+    return [LOST] * (int(last) - n + 1)
+
+
 def require_manifest(manifest: Any) -> None:
     names = {"format", "version", "journal_id", "range", "count", "tree_size", "file", "root_hash", "checkpoint"}
     require(isinstance(manifest, dict) and manifest.keys() == names, "manifest")
-    count = manifest["count"]
-    require(type(count) is int and manifest["tree_size"] == count, "count")
-    require(manifest["range"] == {"from": 1, "to": count}, "range")
+    count, size = manifest["count"], manifest["tree_size"]
+    require(type(count) is type(size) is int and count <= size, "count")
+    require(manifest["range"] == {"from": 1, "to": size}, "range")
     require((manifest["format"], manifest["version"]) == ("consent-tracker/journal-export", 1), "format")
     require(like(UUID)(manifest["journal_id"]) and HEX(manifest["root_hash"]), "manifest")
     require(or_null(ANY_TEXT)(manifest["checkpoint"]), "checkpoint")
@@ -277,7 +299,8 @@ def require_leaf(entry: Any) -> None:
     flags = ("late", "corrected", "inferred", "confirmed", "usable")
     require(not any(said[flag] for flag in flags) and not said["evidence"], "says something of a consent")
     is_provider = said["provider"] is not None and entry["subject"] == f"provider/{said['provider']}"
-    require(is_provider or (said["provider"] is None and like(f"subscription/{UUID}")(entry["subject"])), "subject")
+    is_other = said["provider"] is None and like(f"(subscription|journal)/{UUID}")(entry["subject"])
+    require(is_provider or is_other, "subject")
 
 
 def require_private(members: dict[str, Any]) -> None:
@@ -307,7 +330,7 @@ def by_whom(manifest: dict[str, Any], vkeys: list[str]) -> str:
         return "no"
     text += "\n"
     origin, size, root = text.split("\n")[:3]
-    if (size, root) != (str(manifest["count"]), b64encode(bytes.fromhex(manifest["root_hash"])).decode()):
+    if (size, root) != (str(manifest["tree_size"]), b64encode(bytes.fromhex(manifest["root_hash"])).decode()):
         return "no"
     answer = "unanchored"
     for line in lines:
@@ -575,6 +598,79 @@ def test_empty_journal(tmp_path: Path, signer: drafts.Signer) -> None:
 )
 def test_numbers(value: float, shown: str) -> None:
     assert text_of(value) == shown
+
+
+# ---------------------------------------------------------------------------------------------- a declared gap
+
+
+@pytest_asyncio.fixture
+async def with_gap(database: Path, tmp_path: Path) -> Path:
+    """An export of a journal that was restored: entries 1 to 4, then 5 to 16 lost, as 17 says, then two more."""
+    async with open_bench(database, our_crypto(tmp_path)) as bench:
+        await bench.register(user_ref="customer-42")
+        await bench.deliver(event(data()))
+        for name in ("two", "three"):
+            await bench.register(name)
+        gap = Gap(first=5, last=16, size=9, root=bytes(range(32)))
+        await bench.store.restored.jump(lambda _head, _gaps: gap, drafts.uuid(77), bench.clock.now())
+        for name in ("four", "five"):
+            await bench.register(name)
+        await Exporting(bench.store, checkpointing(bench.store, bench.clock, a_signer())).export(tmp_path / "export")
+    return tmp_path / "export"
+
+
+def test_a_declared_gap_is_verified_as_documented(with_gap: Path) -> None:
+    verdict = verify(with_gap, [a_signer().vkey])
+    ours = verify_export(with_gap, [a_signer().vkey])
+    assert ours.accepted, ours
+    assert verdict.root in ours.intact.sentence
+    assert "7 entries, 1 to 19" in ours.intact.sentence
+    assert verdict.by_whom != "unanchored"
+    hashes = re.findall(r"^    ([0-9a-f]{64})$", DOCUMENT, re.MULTILINE)
+    assert LOST.hex() in hashes
+
+
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [
+        ("from", "6"),
+        ("from", "05"),
+        ("to", "15"),
+        ("to", None),
+        ("reason", None),
+        ("reason", "backup_restored,size_17,root_" + "0" * 64),
+        ("reason", "backup_restored"),
+    ],
+)
+def test_a_gap_that_is_none_is_refused_by_both(with_gap: Path, member: str, value: str | None) -> None:
+    def spoil(lines: list[dict[str, Any]]) -> None:
+        lines[4]["entry"]["data"][member] = value
+
+    _refused_by_both(with_gap, spoil)
+
+
+def test_missing_entries_without_such_an_entry_are_refused_by_both(with_gap: Path) -> None:
+    _refused_by_both(with_gap, lambda lines: lines.pop(4))
+
+
+def _refused_by_both(folder: Path, spoil: Callable[[list[dict[str, Any]]], Any]) -> None:
+    """All that can be mended by whoever changed it is mended."""
+    lines = example_lines(folder)
+    spoil(lines)
+    for line in lines:
+        line["leaf_hash"] = sha256(b"\x00" + canonical(line["entry"])).hexdigest()
+    packed = gzip.compress(b"".join(canonical(line) + b"\n" for line in lines))
+    (folder / "entries.jsonl.gz").write_bytes(packed)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["file"] |= {"bytes": len(packed), "sha256": sha256(packed).hexdigest()}
+    manifest["count"] = len(lines)
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    ours = verify_export(folder, []).intact
+    assert ours.answer is Answer.NO
+    with pytest.raises(Refused) as theirs:
+        verify(folder, [])
+    assert "have another root" not in ours.sentence  # what is wrong is seen before that
+    assert str(theirs.value) != "root"
 
 
 # ---------------------------------------------------------------------------------------------- the tables

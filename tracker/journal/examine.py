@@ -11,7 +11,7 @@ For each entry, in this order; the first that fails is what is told:
 7. the line is written the one way in which exports are written, so that no byte in it is without meaning.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -62,6 +62,7 @@ class Examination:
         tally: What the entries so far rest on.
         frontier: The tree over them.
         gaps: What is lost, as the entries behind it declare.
+        unseen: Of so many leaves from the first on nothing is known but the hashes.
         watched: Sizes of the tree at which its root is wanted.
         roots: These roots, as far as they were reached.
     """
@@ -70,6 +71,7 @@ class Examination:
     tally: Tally = field(default_factory=Tally)
     frontier: tree.Frontier = field(default_factory=tree.Frontier)
     gaps: list[Gap] = field(default_factory=list)
+    unseen: int = 0
     watched: frozenset[int] = frozenset()
     roots: dict[int, bytes] = field(default_factory=dict)
     _last_time: str = ""
@@ -78,7 +80,14 @@ class Examination:
     @property
     def count(self) -> int:
         """How many entries there were."""
-        return self.frontier.size - sum(gap.count for gap in self.gaps)
+        return self.frontier.size - self.unseen - sum(gap.count for gap in self.gaps)
+
+    def pass_over(self, hashes: Iterable[bytes]) -> None:
+        """Take leaves of which there is no more than the hashes; only before the first entry."""
+        for leaf_hash in hashes:
+            self.frontier.append(leaf_hash)
+            self.unseen += 1
+            self._note_root()
 
     def take(self, line: bytes) -> Entry:
         """Check the next line, given with its line feed, and give the entry in it.
@@ -108,6 +117,9 @@ class Examination:
             self.gaps.append(gap)
             fill(self.frontier, gap.count)
         self.frontier.append(entry.leaf_hash)
+        self._note_root()
+
+    def _note_root(self) -> None:
         if self.frontier.size in self.watched:
             self.roots[self.frontier.size] = self.frontier.root()
 
@@ -117,7 +129,8 @@ class Examination:
         if entry.leaf["time"] < self._last_time:
             raise BrokenExportError(f"its time is before that of entry {self.frontier.size}")
         before = self._last_of.get(entry.subject)
-        if entry.previous != before:
+        is_unseen = before is None and entry.previous is not None and entry.previous <= self.unseen
+        if entry.previous != before and not is_unseen:
             told = "none" if entry.previous is None else entry.previous
             raise BrokenExportError(f"it names {told} as its consent's entry before, and that is {before or 'none'}")
 

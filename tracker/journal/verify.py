@@ -170,9 +170,10 @@ def broken(fault: str) -> Verdict:
 
 def _intact_sentence(seen: Examination) -> str:
     size, withheld = seen.frontier.size, seen.tally.withheld
-    span = f"1 to {size}, " if size else ""
+    span = f"{seen.unseen + 1} to {size}, " if size > seen.unseen else ""
     without = f"; {_entries(withheld)} without the private value" if withheld else ""
-    return f"yes: {_entries(seen.count)}, {span}root {seen.frontier.root().hex()}{lost_words(seen)}{without}"
+    apart = f"; of 1 to {seen.unseen}, which are detached, there are the hashes" if seen.unseen else ""
+    return f"yes: {_entries(seen.count)}, {span}root {seen.frontier.root().hex()}{apart}{lost_words(seen)}{without}"
 
 
 def _entries(count: int) -> str:

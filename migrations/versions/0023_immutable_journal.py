@@ -1,6 +1,8 @@
-"""The journal refuses changes, and PostgreSQL's partitions are made by functions that a role without rights may call.
+"""The journal, its checkpoints and the record of looks refuse changes; on PostgreSQL, functions make the partitions.
 
-Revision: 0023, after 0018
+A role without rights of its own may call these functions.
+
+Revision: 0023, after 0022
 """
 
 import sqlalchemy as sa
@@ -13,7 +15,17 @@ down_revision = "0022"
 branch_labels = None
 depends_on = None
 
-GUARDS = (immutable.ENTRIES, immutable.HEAD, immutable.TREE, immutable.TILES)
+
+GUARDS = (
+    immutable.ENTRIES,
+    immutable.HEAD,
+    immutable.TREE,
+    immutable.TILES,
+    immutable.CHECKPOINTS,
+    immutable.CHECKPOINT_KEYS,
+    immutable.LOOKS,
+    immutable.LOOKS_SHOWN,
+)
 
 
 def upgrade() -> None:

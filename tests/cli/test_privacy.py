@@ -2,7 +2,9 @@
 
 import io
 import json
+import sqlite3
 import stat
+from contextlib import closing
 
 import pytest
 
@@ -51,7 +53,7 @@ def test_an_erasure_says_first_what_goes_and_why_the_rest_stays(run, lived):
         ["demobank/never-heard-of", "goes"],
     ]
     assert lines[1].endswith("2031-03-02 06:15:00  it must be kept")
-    assert lines[2].endswith("1 values, 0 reports, 0 tokens, 0 payments, 0 events, 0 others")
+    assert lines[2].endswith("1 values, 0 reports, 0 tokens, 0 payments, 0 events, 1 others")
     assert run("privacy", "erasures").lines == ["Nothing is scheduled."]
     done = run("privacy", "erase", "--user", PERSON, "--yes")
     assert done.lines[-1] == "Erased: 1; scheduled: 1."
@@ -84,3 +86,27 @@ def test_a_hold_is_placed_listed_and_lifted(run, lived):
     assert run("privacy", "hold", f"demobank/{CONSENT}", "--reason", "x").status == 0
     assert run("privacy", "hold", "--reason", "x").status == 2
     assert run("privacy", "hold", "demobank/nothing", "--reason", "x").status == 1
+
+
+def test_each_of_these_is_written_down_with_the_consents_and_without_the_person(run, lived):
+    run("privacy", "export", "--user", PERSON, "--out", "person.json")
+    run("privacy", "erase", "--user", PERSON, "--dry-run", "--json")
+    (hold, _) = json.loads(run("privacy", "hold", "--user", PERSON, "--reason", "x", "--json").out)["items"]
+    run("privacy", "holds")
+    run("privacy", "release", hold["id"], "--reason", "a reason that is personal")
+    run("privacy", "erasures")
+    run("evidence", "pack", f"demobank/{CONSENT}", "--out", "pack.json")
+    run("journal", "export", "--out", "export")
+    with closing(sqlite3.connect(lived / "tracker.db")) as connection:
+        found = connection.execute("SELECT what, shown, asked FROM access_record ORDER BY at, id").fetchall()
+    assert sorted((what, shown) for what, shown, _ in found) == [
+        ("evidence.pack", None),
+        ("journal.export", None),
+        ("privacy.erase", 2),
+        ("privacy.erasures", 0),
+        ("privacy.export", 2),
+        ("privacy.hold", 2),
+        ("privacy.holds", 2),
+        ("privacy.release", 2),
+    ]
+    assert not any(one in repr(found) for one in (PERSON, "a reason that is personal"))

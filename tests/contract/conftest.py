@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 
 from tests.contract.facts import NewDatabase, OpenStore
+from tests.damage import reachable
 from tests.postgres import as_service
 from tracker.adapters.clock import SystemIds
 from tracker.adapters.store.postgres import PostgresDatabase
@@ -22,7 +23,7 @@ def _sqlite(request: pytest.FixtureRequest) -> NewDatabase:
 
     def new(ids: Ids | None = None) -> OpenStore:
         path = another(f"contract-{next(numbers)}.db")
-        return lambda: SqlStore(SqliteDatabase(path), ids or SystemIds())
+        return lambda: reachable(SqlStore(SqliteDatabase(path), ids or SystemIds()), path)
 
     return new
 
@@ -31,8 +32,9 @@ def _postgres(request: pytest.FixtureRequest) -> NewDatabase:
     another: Callable[[], str] = request.getfixturevalue("another_postgres")
 
     def new(ids: Ids | None = None) -> OpenStore:
-        url = as_service(another())  # with no more rights than a service has
-        return lambda: SqlStore(PostgresDatabase(url), ids or SystemIds())
+        owners = another()
+        url = as_service(owners)  # with no more rights than a service has
+        return lambda: reachable(SqlStore(PostgresDatabase(url), ids or SystemIds()), owners)
 
     return new
 

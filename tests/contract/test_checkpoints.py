@@ -11,7 +11,8 @@ from sqlalchemy import delete, update
 
 from tests.checkpointing import ORIGIN, a_signer, checkpointing
 from tests.clocks import START, ManualClock
-from tests.contract.facts import NewDatabase, a_consent, append, draft_about, save
+from tests.contract.facts import IDS, NewDatabase, a_consent, append, draft_about, save
+from tests.damage import damage
 from tests.tokens import ed_key
 from tracker.adapters.checkpoint_file import CheckpointFile
 from tracker.adapters.checkpoint_signer import is_signed
@@ -29,9 +30,12 @@ from tracker.domain.checkpoint_errors import (
 )
 from tracker.journal import tree
 from tracker.journal.checkpoint import Checkpoint, note_text, parse_checkpoint, parse_note, parse_vkey, vkey
+from tracker.journal.gap import GAP_HASH, Gap
 from tracker.journal.note import COSIGNATURE, NoteSignature, SignedNote, cosigned
 from tracker.journal.tiles import FULL_BYTES, TornTreeError
 from tracker.ports.checkpoints import CheckpointBook, StoredCheckpoint
+from tracker.ports.restored import Decide
+from tracker.usecases.proofs import Proofs
 from tracker.usecases.witnessing import Witnessing
 
 _CONSENT = a_consent()
@@ -57,10 +61,6 @@ def _signs(stored: StoredCheckpoint, *names: str) -> bool:
     return all(
         one.claims_to_be_by(key) and is_signed(key.public_key, *one.to_check(key, note.text)) for one, key in pairs
     )
-
-
-async def _break(store: SqlStore, statement: Any) -> None:
-    await store._database.write(lambda connection: (connection.execute(statement), None))
 
 
 # ------------------------------------------------------------------------------------------------ making them
@@ -200,9 +200,9 @@ async def test_a_changed_journal_is_never_signed(
     await checkpointing(store, ManualClock(), a_signer()).require_head()
     await _tell(store, leaves, 10)
     # Somebody changes entry 4, and has the tree made anew, so that the two agree.
-    await _break(store, update(entry).where(entry.c.sequence == 4).values(leaf_hash=bytes(32)))
-    await _break(store, delete(tile))
-    await _break(store, update(tree_table).values(size=0))
+    await damage(store, update(entry).where(entry.c.sequence == 4).values(leaf_hash=bytes(32)))
+    await damage(store, delete(tile))
+    await damage(store, update(tree_table).values(size=0))
     assert "The first 10 entries are not those of the last checkpoint" in await _refused(store)
     assert "No checkpoint is signed: The first 10 entries" in caplog.text
 
@@ -210,9 +210,9 @@ async def test_a_changed_journal_is_never_signed(
 async def test_a_changed_tile_is_noticed(store: SqlStore, leaves: list[bytes]) -> None:
     await _tell(store, leaves, 300)
     await checkpointing(store, ManualClock(), a_signer()).require_head()
-    await _break(store, update(tile).where(tile.c.level == 1).values(hashes=bytes(32)))
+    await damage(store, update(tile).where(tile.c.level == 1).values(hashes=bytes(32)))
     assert "The first 300 entries are not those" in await _refused(store)
-    await _break(store, update(tile).where(tile.c.level == 1).values(hashes=bytes(FULL_BYTES)))
+    await damage(store, update(tile).where(tile.c.level == 1).values(hashes=bytes(FULL_BYTES)))
     await _tell(store, leaves, 300)
     assert "Tile 0 of level 1" in await _refused(store)
 
@@ -220,9 +220,9 @@ async def test_a_changed_tile_is_noticed(store: SqlStore, leaves: list[bytes]) -
 async def test_a_journal_that_was_cut_off_is_never_signed(store: SqlStore, leaves: list[bytes]) -> None:
     await _tell(store, leaves, 10)
     await checkpointing(store, ManualClock(), a_signer()).require_head()
-    await _break(store, delete(entry).where(entry.c.sequence > 8))
-    await _break(store, delete(tile))
-    await _break(store, update(tree_table).values(size=0))
+    await damage(store, delete(entry).where(entry.c.sequence > 8))
+    await damage(store, delete(tile))
+    await damage(store, update(tree_table).values(size=0))
     assert "The journal has 8 entries, and the last checkpoint that we signed is over 10" in await _refused(store)
 
 
@@ -242,6 +242,84 @@ async def test_a_database_set_back_is_noticed_by_what_is_published(
         assert "not those of the checkpoint that is published" in await _refused(back, outlet=outlet)
     finally:
         await back.close()
+
+
+async def _set_back(store: SqlStore, path: Path, kept: int = 6) -> CheckpointFile:
+    """A journal that was restored from a copy with so many entries, and whose last published checkpoint is of ten."""
+    outlet = CheckpointFile(path)
+    await _tell(store, [], kept)
+    await checkpointing(store, ManualClock(), a_signer()).require_head()
+    text = note_text(Checkpoint(ORIGIN, 10, bytes(range(32))))
+    key = parse_vkey(a_signer().vkey)
+    line = NoteSignature(key.name, key.key_hash, a_signer().sign(text))
+    await outlet.show(SignedNote(text, (line,)).written())
+    return outlet
+
+
+def _declare(size: int, root: bytes, margin: int = 5) -> Decide:
+    return lambda head, _: Gap(first=head + 1, last=max(head, size) + margin, size=size, root=root)
+
+
+async def test_a_declared_gap_that_names_what_is_published_is_gone_on_from(
+    store: SqlStore, leaves: list[bytes], tmp_path: Path
+) -> None:
+    outlet = await _set_back(store, tmp_path / "checkpoint")
+    assert "the checkpoint that is published is over 10" in await _refused(store, outlet=outlet)
+    gap = await store.restored.jump(_declare(10, bytes(range(32))), IDS.ordered(), START)
+    await _tell(store, leaves, 2)
+    made = checkpointing(store, ManualClock(), a_signer(), outlet=outlet)
+    assert (await made.examine() or await made.at(0)).size == 6
+    after = await made.require_head()
+    assert (after.size, gap.sequence) == (18, 16)
+    assert await outlet.shown() == after.note
+    # From here on what is published is held as ever.
+    await _tell(store, leaves, 300)
+    last = await made.require_head()
+    proofs = Proofs(store)
+    for old in range(1, last.size):
+        proof = await proofs.consistency(old, last.size)
+        assert tree.is_consistent(old, await proofs.root(old), last.size, last.root, proof)
+    proven = await proofs.inclusions([1, 6, 7, 15, 16, 17, 318], last.size)
+    for sequence, path in proven.items():
+        leaf = await proofs.leaf(sequence)
+        assert (leaf == GAP_HASH) == (6 < sequence < 16)
+        assert tree.is_included(leaf, sequence - 1, last.size, path, last.root)
+
+
+@pytest.mark.parametrize(
+    ("size", "root"), [(10, bytes(32)), (9, bytes(range(32))), (6, bytes(range(32)))], ids=["root", "size", "both"]
+)
+async def test_a_gap_that_names_anything_else_stays_a_fork(
+    store: SqlStore, leaves: list[bytes], tmp_path: Path, size: int, root: bytes
+) -> None:
+    outlet = await _set_back(store, tmp_path / "checkpoint")
+    await store.restored.jump(_declare(size, root, 9), IDS.ordered(), START)
+    await _tell(store, leaves, 2)
+    assert "The first 10 entries are not those of the checkpoint that is published" in await _refused(
+        store, outlet=outlet
+    )
+
+
+async def test_a_gap_behind_entries_that_differ_from_what_is_published_stays_a_fork(
+    store: SqlStore, leaves: list[bytes], tmp_path: Path
+) -> None:
+    outlet = await _set_back(store, tmp_path / "checkpoint", 12)
+    await store.restored.jump(_declare(10, bytes(range(32))), IDS.ordered(), START)
+    await _tell(store, leaves, 2)
+    assert "not those of the checkpoint that is published" in await _refused(store, outlet=outlet)
+
+
+async def test_a_gap_that_was_changed_to_name_what_is_published_stays_a_fork(
+    store: SqlStore, leaves: list[bytes], tmp_path: Path
+) -> None:
+    outlet = await _set_back(store, tmp_path / "checkpoint")
+    gap = await store.restored.jump(_declare(10, bytes(32)), IDS.ordered(), START)
+    await _tell(store, leaves, 2)
+    await Proofs(store).extend()
+    leaf = gap.leaf_bytes.replace(bytes(32).hex().encode(), bytes(range(32)).hex().encode())
+    await damage(store, update(entry).where(entry.c.sequence == gap.sequence).values(leaf=leaf))
+    assert (await store.checkpoints.gaps())[0][0].root == bytes(range(32))
+    assert "not those of the checkpoint that is published" in await _refused(store, outlet=outlet)
 
 
 # ------------------------------------------------------------------------------------------------ publishing

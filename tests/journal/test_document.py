@@ -19,10 +19,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from tests.checkpointing import checkpointing
+from tests.checkpointing import a_signer, checkpointing
 from tests.contract.facts import a_subscription
 from tests.journal import drafts
 from tests.profiles import uae_payloads
@@ -38,6 +39,7 @@ from tracker.journal import leaf
 from tracker.journal.csv_form import CSV_NAME, HEAD, csv_lines
 from tracker.journal.export import EntryWriter, row_of
 from tracker.journal.folder import ExportFolder
+from tracker.journal.gap import Gap
 from tracker.journal.selection import Part, Selection, whole
 from tracker.journal.table import publish_table
 from tracker.journal.verify import Answer, verify_export
@@ -243,7 +245,12 @@ def verify(folder: Path, vkeys: list[str]) -> Verdict:
         members = only_json(line)
         require_form(members, PROVED if is_filter else LINE)
         entry = members["entry"]
-        n = number_of(entry, n, manifest) if is_filter else number_behind(entry, n, leaves, is_first=n == first - 1)
+        if is_filter:
+            n = number_of(entry, n, manifest)
+        else:
+            lost = lost_before(entry, n + 1, is_first=n == first - 1)
+            leaves += lost
+            n += len(lost) + 1
         require(entry.get("sequence") == f"{n:020d}", f"entry {n} is missing")
         leaves.append(sha256(b"\x00" + canonical(entry)).digest())
         require(leaves[-1].hex() == members["leaf_hash"], "hash")
@@ -270,14 +277,24 @@ def verify(folder: Path, vkeys: list[str]) -> Verdict:
     return verdict
 
 
-def number_behind(entry: dict[str, Any], before: int, leaves: list[bytes], *, is_first: bool) -> int:
-    """The next number; or, of a declared gap, the one after it, when its leaves are in their places."""
+LOST = sha256(b"\x00consent-tracker/journal-gap").digest()
+
+
+def lost_before(entry: dict[str, Any], n: int, *, is_first: bool) -> list[bytes]:
+    """What stands in the tree for the entries from n on that this one declares as lost."""
     if entry.get("type") != "journal.gap":
-        return before + 1
-    begin, end = int(entry["data"]["from"]), int(entry["data"]["to"])
-    require(begin <= end and (begin == before + 1 or (is_first and begin <= before + 1 <= end + 1)), "gap")
-    leaves += [sha256(b"\x00consent-tracker/journal-gap").digest()] * (end - before)
-    return end + 1
+        return []
+    said = entry.get("data")
+    require(isinstance(said, dict), "data")
+    first, last, reason = said.get("from"), said.get("to"), said.get("reason")
+    is_number = like(r"[1-9][0-9]{0,18}")
+    require(is_number(first) and is_number(last), "a gap of no numbers")
+    begins_here = first == str(n) or (is_first and int(first) < n <= int(last) + 1)
+    require(begins_here, "a gap that begins elsewhere")
+    require(int(first) <= int(last) and entry.get("sequence") == f"{int(last) + 1:020d}", "a gap that ends elsewhere")
+    found = re.fullmatch(r"backup_restored,size_([1-9][0-9]{0,18}),root_[0-9a-f]{64}", reason or "")
+    require(found is not None and int(found[1]) <= int(last), "a gap that names nothing")
+    return [LOST] * (int(last) - n + 1)
 
 
 def number_of(entry: dict[str, Any], before: int, manifest: dict[str, Any]) -> int:
@@ -405,7 +422,8 @@ def require_leaf(entry: Any) -> None:
     flags = ("late", "corrected", "inferred", "confirmed", "usable")
     require(not any(said[flag] for flag in flags) and not said["evidence"], "says something of a consent")
     is_provider = said["provider"] is not None and entry["subject"] == f"provider/{said['provider']}"
-    require(is_provider or (said["provider"] is None and like(f"subscription/{UUID}")(entry["subject"])), "subject")
+    is_other = said["provider"] is None and like(f"(subscription|journal)/{UUID}")(entry["subject"])
+    require(is_provider or is_other, "subject")
 
 
 def require_private(members: dict[str, Any]) -> None:
@@ -788,6 +806,81 @@ def test_empty_journal(tmp_path: Path, signer: drafts.Signer) -> None:
 )
 def test_numbers(value: float, shown: str) -> None:
     assert text_of(value) == shown
+
+
+# ---------------------------------------------------------------------------------------------- a declared gap
+
+
+@pytest_asyncio.fixture
+async def with_gap(database: Path, tmp_path: Path) -> Path:
+    """An export of a journal that was restored: entries 1 to 4, then 5 to 16 lost, as 17 says, then two more."""
+    async with open_bench(database, our_crypto(tmp_path)) as bench:
+        await bench.register(user_ref="customer-42")
+        await bench.deliver(event(data()))
+        for name in ("two", "three"):
+            await bench.register(name)
+        gap = Gap(first=5, last=16, size=9, root=bytes(range(32)))
+        await bench.store.restored.jump(lambda _head, _gaps: gap, drafts.uuid(77), bench.clock.now())
+        for name in ("four", "five"):
+            await bench.register(name)
+        await Exporting(bench.store, Proofs(bench.store), checkpointing(bench.store, bench.clock, a_signer())).export(
+            tmp_path / "export"
+        )
+    return tmp_path / "export"
+
+
+def test_a_declared_gap_is_verified_as_documented(with_gap: Path) -> None:
+    verdict = verify(with_gap, [a_signer().vkey])
+    ours = verify_export(with_gap, [a_signer().vkey])
+    assert ours.accepted, ours
+    assert verdict.root in ours.intact.sentence
+    assert "7 entries, 1 to 19" in ours.intact.sentence
+    assert verdict.by_whom != "unanchored"
+    hashes = re.findall(r"^    ([0-9a-f]{64})$", DOCUMENT, re.MULTILINE)
+    assert LOST.hex() in hashes
+
+
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [
+        ("from", "6"),
+        ("from", "05"),
+        ("to", "15"),
+        ("to", None),
+        ("reason", None),
+        ("reason", "backup_restored,size_17,root_" + "0" * 64),
+        ("reason", "backup_restored"),
+    ],
+)
+def test_a_gap_that_is_none_is_refused_by_both(with_gap: Path, member: str, value: str | None) -> None:
+    def spoil(lines: list[dict[str, Any]]) -> None:
+        lines[4]["entry"]["data"][member] = value
+
+    _refused_by_both(with_gap, spoil)
+
+
+def test_missing_entries_without_such_an_entry_are_refused_by_both(with_gap: Path) -> None:
+    _refused_by_both(with_gap, lambda lines: lines.pop(4))
+
+
+def _refused_by_both(folder: Path, spoil: Callable[[list[dict[str, Any]]], Any]) -> None:
+    """All that can be mended by whoever changed it is mended."""
+    lines = example_lines(folder)
+    spoil(lines)
+    for line in lines:
+        line["leaf_hash"] = sha256(b"\x00" + canonical(line["entry"])).hexdigest()
+    packed = gzip.compress(b"".join(canonical(line) + b"\n" for line in lines))
+    (folder / "entries.jsonl.gz").write_bytes(packed)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["file"] |= {"bytes": len(packed), "sha256": sha256(packed).hexdigest()}
+    manifest["count"] = len(lines)
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    ours = verify_export(folder, []).intact
+    assert ours.answer is Answer.NO
+    with pytest.raises(Refused) as theirs:
+        verify(folder, [])
+    assert "have another root" not in ours.sentence  # what is wrong is seen before that
+    assert str(theirs.value) != "root"
 
 
 # ---------------------------------------------------------------------------------------------- the tables

@@ -24,6 +24,7 @@ async def keep_some(store: SqlStore, consent: TrackedConsent) -> Tombstone:
     def script(transaction: Transaction) -> None:
         transaction.save(GONE, a_decision(), next_ask_at=None, next_tick_at=None)
         transaction.disposals.place_hold(hold)
+        transaction.disposals.look_at_clock(START)
         transaction.disposals.ask_for(wanted)
 
     def let_go(transaction: Transaction) -> None:

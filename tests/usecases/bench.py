@@ -18,6 +18,7 @@ from tracker.adapters.clock import SystemIds
 from tracker.adapters.jose import JwcryptoEventCrypto
 from tracker.adapters.key_files import event_keys, load_encryption_keys
 from tracker.adapters.public_keys import verification_keys
+from tracker.adapters.store.database import Database
 from tracker.adapters.store.sqlite import SqliteDatabase
 from tracker.adapters.store.store import SqlStore
 from tracker.domain.condition import Condition
@@ -297,6 +298,7 @@ async def open_bench(
     clock: ManualClock | None = None,
     profile: Profile = UAE,
     pace: Pace | None = None,
+    database: Database | None = None,
 ) -> AsyncIterator[Bench]:
     clock = clock or ManualClock(NOW)
     providers = Providers(
@@ -306,7 +308,7 @@ async def open_bench(
         ]
     )
     ids, entropy = SystemIds(), NoJitter()
-    store = SqlStore(SqliteDatabase(path), ids)
+    store = SqlStore(database or SqliteDatabase(path), ids)
     conditions = Conditions(store, clock)
     forced: dict[ProviderId, Condition] = {}
     office = Office(

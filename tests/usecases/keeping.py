@@ -1,5 +1,7 @@
 """A bench with the deeds of retention, and a person whose consents have a long life behind them."""
 
+import sqlite3
+from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -58,8 +60,17 @@ def later_event(bench: Bench, found: dict[str, Any], **claims: Any) -> bytes:
 
 
 def pass_years(bench: Bench, span: timedelta = FIVE_YEARS) -> datetime:
+    """Let time pass in which the clock was looked at all the while."""
     bench.clock.advance(span.total_seconds())
+    be_steady(bench.path, bench.clock.now())
     return bench.clock.now()
+
+
+def be_steady(database: Path, now: datetime) -> None:
+    """Have the clock of a SQLite database seen to go on for two days."""
+    seen = [f"{time:%Y-%m-%dT%H:%M:%S.%f}+00:00" for time in (now, now - timedelta(days=2))]
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("INSERT OR REPLACE INTO steady_clock (id, seen_at, since) VALUES (1, ?, ?)", seen)
 
 
 def bytes_of(database: Path) -> bytes:

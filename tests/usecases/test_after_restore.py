@@ -252,3 +252,30 @@ async def test_a_service_does_not_start_on_a_journal_that_is_older_than_its_read
     await jump(store, published(3), margin=1)
     await store.close()
     require_own_past(settings)
+
+
+async def test_a_service_does_not_start_on_a_copy_that_is_older_as_a_whole(database: Path, tmp_path: Path) -> None:
+    """All that is in the database is of one time; what was published is of a later one."""
+    file = tmp_path / "checkpoint.txt"
+    environment = {
+        "TRACKER_DATABASE__URL": f"sqlite:///{database}",
+        "TRACKER_AUDIT__PUBLISH_TO": str(file),
+        "TRACKER_AUDIT__ORIGIN": ORIGIN,
+    }
+    settings = load_settings(environment, tmp_path)
+    store = SqlStore(SqliteDatabase(database), SystemIds())
+    await fill(store)
+    for nothing in (None, b"", b"\xff", SIGNER.note(Checkpoint("another/journal", 99, ROOT)).encode()):
+        if nothing is not None:
+            file.write_bytes(nothing)
+        require_own_past(settings)
+    file.write_text(SIGNER.note(Checkpoint(ORIGIN, KEPT, ROOT)))
+    require_own_past(settings)
+    file.write_text(SIGNER.note(Checkpoint(ORIGIN, PUBLISHED, ROOT)))
+    with pytest.raises(
+        ConfigurationError, match=r"ends at 20, and the checkpoint in .* is of 30 entries: .*after-restore"
+    ):
+        require_own_past(settings)
+    await jump(store)
+    await store.close()
+    require_own_past(settings)

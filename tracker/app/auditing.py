@@ -146,6 +146,6 @@ def auditing(
         exporting=exporting,
         jobs=ExportJobs(book=book, exporting=exporting, clock=clock, ids=world.ids, folder=folder, changed=changed),
         runner=runner,
-        packs=EvidencePacks(store, store.evidence, proofs, checkpoints, providers, clock),
+        packs=EvidencePacks(store, store.evidence, proofs, checkpoints, providers, clock, graves=store.retention),
         look_every_seconds=max(1.0, audit.checkpoint_every_seconds / _LOOKS_PER_CHECKPOINT),
     )

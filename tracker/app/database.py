@@ -14,6 +14,7 @@ from tracker.adapters.store.postgres_place import PostgresPlace
 from tracker.adapters.store.sqlite_place import SqlitePlace
 from tracker.adapters.store.tables import journal
 from tracker.app.our_keys import ring_of
+from tracker.app.publishing import published_size
 from tracker.domain.errors import ConfigurationError
 from tracker.settings import Settings
 
@@ -99,6 +100,8 @@ def schema_revisions(settings: Settings) -> tuple[str | None, str]:
 def require_own_past(settings: Settings) -> None:
     """See to it that the journal is no older than what has read it: else it would give sequences out for the second time.
 
+    What has read it is in the same database, and so no younger, if that was restored as a whole. What is published is not.
+
     Raises:
         ConfigurationError: It is older.
     """
@@ -107,7 +110,10 @@ def require_own_past(settings: Settings) -> None:
     def look(connection: Connection) -> tuple[int, list[str]]:
         return connection.execute(select(journal.c.next_sequence)).scalar_one() - 1, restored.ahead(connection)
 
+    published = published_size(settings.audit)  # first: the journal may grow and be signed meanwhile
     head, told = place.run(look)
+    if published > head:
+        told.append(f"the checkpoint in {settings.audit.publish_to} is of {published} entries")
     if told:
         raise ConfigurationError(
             f"The journal ends at {head}, and {told[0]}: it was restored from an older copy. "

@@ -4,12 +4,14 @@ from sqlalchemy import Connection
 
 from tracker.adapters.clock import SystemClock
 from tracker.adapters.store.detaching import OldestPart, detach, oldest_part
-from tracker.app.database import database_place
+from tracker.app.database import owners_place
 from tracker.settings import Settings
 
 
 def detach_journal(settings: Settings, *, is_rehearsal: bool) -> OldestPart | None:
-    """Look at the oldest partition and, unless it is needed or this is a rehearsal, take it out; say which it is.
+    """As the owner of the tables, look at the oldest partition, and take it out if nothing needs it; say which it is.
+
+    In a rehearsal it stays.
 
     None: this database has no partitions.
 
@@ -24,4 +26,4 @@ def detach_journal(settings: Settings, *, is_rehearsal: bool) -> OldestPart | No
             detach(connection, found, now)
         return found
 
-    return database_place(settings).run(work)
+    return owners_place(settings).run(work)

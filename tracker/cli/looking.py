@@ -51,6 +51,29 @@ async def looked(
     return seen
 
 
+async def looked_at(
+    tracker: "Tracker", what: str, tracking_id: str, name: tuple[str, str], asked: Mapping[str, Any] | None = None
+) -> None:
+    """Write down that one consent is shown, which may have been disposed of.
+
+    Raises:
+        StorageError: It could not be written down, and must be: nothing may be shown.
+    """
+    from tracker.usecases.access import Look  # noqa: PLC0415
+
+    provider, consent_id = name
+    await tracker.services.accesses.record(
+        Look(
+            who=whoever(),
+            what=what,
+            tracking_id=tracking_id,
+            provider=provider,
+            consent_id=consent_id,
+            asked=_given(asked),
+        )
+    )
+
+
 async def looked_at_several(
     tracker: "Tracker", what: str, tracking_ids: Iterable[str], asked: Mapping[str, Any] | None = None
 ) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tracker.cli.looking import looked_at_several
 from tracker.cli.output import Json, print_json, print_line, print_table, time_text
 from tracker.cli.running import do, split_name
 
@@ -26,6 +27,7 @@ _By = Annotated[str, typer.Option("--by", metavar="NAME", help="Who does this; t
 _WHY = {
     "not_ended": "it has not ended",
     "duty": "it must be kept",
+    "clock_uncertain": "its duties have passed, and the clock must be seen to go on for a day",
     "legal_hold": "a legal hold lies on it",
     "undelivered": "a subscriber is still to be told of it",
     "work_due": "a subscriber has still to report what it must do",
@@ -40,7 +42,10 @@ def export(
     """Write all that is held of one person into a JSON file that only this user can read."""
 
     async def deed(tracker: "Tracker") -> dict[str, Any]:
-        return await tracker.services.retention.privacy.held(user)
+        found = await tracker.services.retention.privacy.held(user)
+        ids = (one["consent"]["tracking_id"] for one in found["consents"])
+        await looked_at_several(tracker, "privacy.export", ids, {"user_ref": user, "out": out})
+        return found
 
     held = do(deed)
     new = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -63,10 +68,10 @@ def erase(
     from tracker.domain.errors import InvalidRequestError  # noqa: PLC0415
 
     async def look(tracker: "Tracker") -> "list[Fate]":
-        return await tracker.services.retention.privacy.preview(user)
+        return await _seen(tracker, await tracker.services.retention.privacy.preview(user), dry_run=True)
 
     async def deed(tracker: "Tracker") -> "list[Fate]":
-        return await tracker.services.retention.privacy.erase(user, by)
+        return await _seen(tracker, await tracker.services.retention.privacy.erase(user, by), dry_run=False)
 
     if json and not (dry_run or yes):
         raise InvalidRequestError("--json does not ask: add --dry-run or --yes.")
@@ -84,6 +89,12 @@ def erase(
         return
     gone = sum(fate.is_gone for fate in fates)
     print_line(f"Erased: {gone}; scheduled: {len(fates) - gone}.")
+
+
+async def _seen(tracker: "Tracker", fates: "list[Fate]", *, dry_run: bool) -> "list[Fate]":
+    ids = (fate.consent.tracking_id for fate in fates)
+    await looked_at_several(tracker, "privacy.erase", ids, {"user_ref": True, "dry_run": dry_run})
+    return fates
 
 
 def _print_fates(fates: "list[Fate]") -> None:
@@ -114,7 +125,9 @@ def erasures(json: Json = False) -> None:
     """List the consents that go by themselves once nothing stands against it."""
 
     async def deed(tracker: "Tracker") -> "list[Erasure]":
-        return await tracker.services.retention.privacy.scheduled()
+        found = await tracker.services.retention.privacy.scheduled()
+        await looked_at_several(tracker, "privacy.erasures", (one.tracking_id for one in found))
+        return found
 
     found = do(deed)
     if json:
@@ -151,7 +164,9 @@ def hold(
         found = None if named is None else await tracker.services.consulting.get(*named)
         tracking_id = None if found is None else found.consent.tracking_id
         placing = Placing(tracking_id=tracking_id, user_ref=user, reason=reason, placed_by=by)
-        return await tracker.services.retention.holds.place(placing)
+        placed = await tracker.services.retention.holds.place(placing)
+        await looked_at_several(tracker, "privacy.hold", (one.tracking_id for one in placed), {"user_ref": user})
+        return placed
 
     _print_holds(do(deed), json=json)
 
@@ -167,6 +182,8 @@ def release(
     """Lift a legal hold, from all consents that it lies on."""
 
     async def deed(tracker: "Tracker") -> int:
+        held = [one.tracking_id for one in await tracker.services.retention.holds.standing(hold_id)]
+        await looked_at_several(tracker, "privacy.release", held, {"hold_id": hold_id})
         return await tracker.services.retention.holds.lift(hold_id, reason, by)
 
     print_line(f"Lifted from {do(deed)}.")
@@ -177,7 +194,9 @@ def holds(json: Json = False) -> None:
     """List the legal holds that stand."""
 
     async def deed(tracker: "Tracker") -> "list[Hold]":
-        return await tracker.services.retention.holds.standing()
+        found = await tracker.services.retention.holds.standing()
+        await looked_at_several(tracker, "privacy.holds", (one.tracking_id for one in found))
+        return found
 
     _print_holds(do(deed), json=json)
 

@@ -137,6 +137,8 @@ class Obstacle(StrEnum):
     """It can be used, or may be."""
     DUTY = "duty"
     """A duty to keep it has not passed."""
+    CLOCK_UNCERTAIN = "clock_uncertain"
+    """Its duties have passed by our clock, less than a day ago, or our clock is not to be believed yet."""
     LEGAL_HOLD = "legal_hold"
     """Somebody has put a hold on it."""
     UNDELIVERED = "undelivered"
@@ -197,7 +199,15 @@ class Keeping:
         return max(now + _LOOK_AGAIN, self.until or now)
 
 
-def keeping(consent: TrackedConsent, duties: Duties, ties: Ties, now: datetime, *, goes_unasked: bool) -> Keeping:
+def keeping(
+    consent: TrackedConsent,
+    duties: Duties,
+    ties: Ties,
+    now: datetime,
+    *,
+    goes_unasked: bool,
+    certain: datetime | None = None,
+) -> Keeping:
     """Say whether a consent may go.
 
     What has ended is told by the journal: by the holder's word, or by our clock where the holder says nothing any more. A
@@ -210,6 +220,7 @@ def keeping(consent: TrackedConsent, duties: Duties, ties: Ties, now: datetime, 
         ties: What else ties it.
         now: Our clock's time.
         goes_unasked: Whether it goes without being asked for.
+        certain: Up to which instant all has surely passed; see `SteadyClock`. None: up to now.
     """
     ended_at, was_given = _ended(consent, now)
     if ended_at is None:
@@ -217,7 +228,8 @@ def keeping(consent: TrackedConsent, duties: Duties, ties: Ties, now: datetime, 
     if not was_given and ties.is_asked:  # there was no consent: nothing is to be proved of it
         return Keeping(obstacles=tuple(_others(None, ties)), duties={})
     until = _until(consent, duties, ties, ended_at)
-    first = Obstacle.DUTY if max(until.values()) > now else None
+    last = max(until.values())
+    first = Obstacle.DUTY if last > now else Obstacle.CLOCK_UNCERTAIN if last > (certain or now) else None
     obstacles = [*_others(first, ties)]
     if not obstacles and not (goes_unasked or ties.is_asked):
         obstacles = [Obstacle.NOT_ASKED]

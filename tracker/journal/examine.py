@@ -13,7 +13,7 @@ For each entry, in this order; the first that fails is what is told:
 8. the line is written the one way in which exports are written, so that no byte in it is without meaning.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -81,6 +81,7 @@ class Examination:
         position: The sequence of the last of them; the one before the part if there was none.
         frontier: The tree up to the last of them; empty for a filter, whose entries are proved one by one.
         gaps: What is lost, as the entries behind it declare; in a filter these may be left out.
+        unseen: Of so many leaves from the first on nothing is known but the hashes.
         watched: Sizes of the tree at which its root is wanted.
         roots: These roots, as far as they were reached.
     """
@@ -114,6 +115,7 @@ class Examination:
         self.tally = Tally()
         self.count = 0
         self.gaps: list[Gap] = []
+        self.unseen = 0
         self.watched = watched
         self.roots: dict[int, bytes] = {}
         self.frontier = tree.Frontier()
@@ -137,6 +139,14 @@ class Examination:
     def root(self) -> bytes:
         """The root of that tree: of a whole journal the entries', of a part what it is tied to."""
         return self.frontier.root() if self.part.is_whole else self._root
+
+    def pass_over(self, hashes: Iterable[bytes]) -> None:
+        """Take leaves of which there is no more than the hashes; only before the first entry, and of no filter."""
+        for leaf_hash in hashes:
+            self.frontier.append(leaf_hash)
+            self.unseen += 1
+            self.position += 1
+            self.look(self.frontier)
 
     def take(self, line: bytes) -> Entry:
         """Check the next line, given with its line feed, and give the entry in it.
@@ -241,8 +251,8 @@ class Examination:
         if entry.leaf["time"] < self._last_time:
             raise BrokenExportError(f"its time is before that of entry {self.position}")
         last, named = self._last_of.get(entry.subject), entry.previous
-        if last is None and named is not None and named < self.part.first:
-            return  # it lies before what was exported
+        if last is None and named is not None and named < self.part.first + self.unseen:
+            return  # it lies before what is shown
         if named != last:
             raise BrokenExportError(
                 f"it names {named or 'none'} as its consent's entry before, and that is {last or 'none'}"

@@ -4,7 +4,7 @@ A row says more than a line: its columns repeat what the leaf says, so that entr
 the leaf too, and the leaves against the stored tree, tile by tile.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -31,9 +31,10 @@ class StoredRow:
         recorded_at: As the leaf should say; None where what is stored is no time.
         leaf: Bytes.
         leaf_hash: Bytes.
-        private: JSON, or None.
-        private_salt: Bytes, or None.
+        private: JSON, opened; None where there is none, or its key is no more.
+        private_salt: Bytes, or None, likewise.
         fault: What is wrong with what could not even be read; empty: all could.
+        private_fault: What is wrong with a private value that could not be opened although its key is there.
     """
 
     sequence: int
@@ -45,6 +46,7 @@ class StoredRow:
     private: Any
     private_salt: bytes | None
     fault: str = ""
+    private_fault: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,12 +58,46 @@ class StoredHead:
         last: The sequence that it gave last.
         recorded_at: When that was; None in a new journal.
         highest: The highest sequence of any row; 0: there is none.
+        detached: The last sequence whose entry was taken out of the table with all before it; 0: none was.
     """
 
     journal_id: str
     last: int
     recorded_at: datetime | None
     highest: int
+    detached: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredNote:
+    """A stored checkpoint, every column as it is.
+
+    Attributes:
+        size: The key by which it is found: how many entries it is over.
+        root: The root over them.
+        note: Signed; None where it is not yet.
+        is_signed: Whether it is said to be.
+    """
+
+    size: int
+    root: bytes
+    note: str | None
+    is_signed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredKey:
+    """A key that is said to have signed stored checkpoints.
+
+    Attributes:
+        vkey: The key, as `name+hash+base64`.
+        first_size: The first that it signed.
+        last_size: The last one.
+    """
+
+    vkey: str
+    first_size: int
+    last_size: int
 
 
 def take_row(examination: Examination, row: StoredRow) -> Entry:
@@ -83,6 +119,8 @@ def take_row(examination: Examination, row: StoredRow) -> Entry:
     for name, (held, told) in columns.items():
         if held != told:
             raise BrokenExportError(f"entry {entry.sequence}: the column {name} is not what the entry says")
+    if row.private_fault:
+        raise BrokenExportError(f"entry {entry.sequence}: {row.private_fault}")
     return entry
 
 
@@ -132,9 +170,9 @@ class TreeCheck:
     reached: int = 0
     _edge: dict[Tile, bytes] = field(default_factory=dict)
 
-    def grow(self, entries: Iterable[Entry]) -> dict[Tile, bytes]:
-        """Add entries, and give the tiles that should be stored: those that are full now, and at the end the others too."""
-        leaves = list(islice(_leaves(entries), self.size - self.reached))
+    def grow(self, hashes: Iterable[bytes]) -> dict[Tile, bytes]:
+        """Add leaf hashes, and give the tiles that should be stored: those that are full now, and at the end the others too."""
+        leaves = list(islice(hashes, self.size - self.reached))
         changed = grown(self.reached, self._edge, leaves)
         self.reached += len(leaves)
         at_edge = edge(self.reached)
@@ -143,7 +181,8 @@ class TreeCheck:
         return done | (self._edge if self.reached == self.size else {})
 
 
-def _leaves(entries: Iterable[Entry]) -> Iterable[bytes]:
+def leaves_of(entries: Iterable[Entry]) -> Iterator[bytes]:
+    """The leaf hashes of entries, and what stands in the tree for those that they declare as lost."""
     for entry in entries:
         gap = gap_of(entry.leaf)
         if gap is not None:

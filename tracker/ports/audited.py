@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from tracker.journal.stored import StoredHead, StoredRow
+from tracker.journal.stored import StoredHead, StoredKey, StoredNote, StoredRow
 
 
 class Audited(Protocol):
@@ -16,7 +16,10 @@ class Audited(Protocol):
         """The journal's head, and the highest sequence there is, of one instant."""
 
     async def rows(self, after: int, limit: int, up_to: int) -> Sequence[StoredRow]:
-        """Rows in the order of their sequences; those that cannot be read, too."""
+        """Rows in the order of their sequences; those that cannot be read, too. Private values are opened."""
 
-    async def checkpoints(self) -> Sequence[str]:
-        """The signed notes that are stored, the oldest first."""
+    async def checkpoints(self, after: int, limit: int) -> Sequence[StoredNote]:
+        """The checkpoints that are stored, of more than `after` entries, in the order of their sizes."""
+
+    async def keys(self) -> Sequence[StoredKey]:
+        """The keys that are said to have signed them."""

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from tracker.journal.gap import Gap
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredCheckpoint:
@@ -72,6 +74,9 @@ class CheckpointBook(Protocol):
 
     async def keys(self) -> list[SigningHistory]:
         """The keys of ours that have signed, the latest first."""
+
+    async def gaps(self) -> list[tuple[Gap, bytes]]:
+        """What the journal declares as lost, the oldest first, each with the hash of the leaf that says so."""
 
 
 class NoteSigner(Protocol):

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from tracker.domain.consent import ConsentId, ProviderId, TrackingId
 from tracker.domain.retention import Ties
+from tracker.domain.steady_clock import SteadyClock
 from tracker.domain.tracked import TrackedConsent
 from tracker.ports.records import Name
 
@@ -89,6 +90,12 @@ class Gone:
 
 class DisposalBook(Protocol):
     """Disposal, inside a transaction. All of a consent whose name is held until the end."""
+
+    def look_at_clock(self, now: datetime) -> SteadyClock:
+        """Keep what our clock says, and say what was seen of it up to now. On PostgreSQL its own clock counts too."""
+
+    def clock(self) -> SteadyClock | None:
+        """What was seen of our clock; None: nobody has looked at it yet."""
 
     def ties(self, consent: TrackedConsent) -> Ties:
         """What ties a consent, besides its clocks."""

@@ -11,7 +11,9 @@ In this order, and a process may die between any two steps:
 The decision is durable before there is a signature: had we signed first and died, nobody would know what was signed, and after a
 restart another root of the same size might be. Ed25519 signs the same text the same way, so step 4 can be repeated.
 
-Where 2 does not hold nothing is ever signed: that is what a checkpoint is for.
+Where 2 does not hold nothing is ever signed: that is what a checkpoint is for. But for one case: what is published is of entries
+that were lost, and the journal, restored from a copy, declares just that checkpoint as the last one of them. Then the next one is
+published in its place; the gap stands in the journal, for everybody to read.
 
 Spec: RFC 6962 sections 2.1.2 and 3.5 (a log must not sign two trees), C2SP tlog-checkpoint.
 """
@@ -29,6 +31,7 @@ from tracker.domain.checkpoint_errors import (
     TimestampError,
 )
 from tracker.journal.checkpoint import Checkpoint, NoteError, note_text, parse_checkpoint, parse_note, parse_vkey
+from tracker.journal.gap import GAP_HASH
 from tracker.journal.note import NoteSignature, SignedNote
 from tracker.journal.tiles import TornTreeError
 from tracker.journal.tree import is_consistent
@@ -223,10 +226,20 @@ class Checkpointing:
         published = await self._published()
         last = await self._book.last()
         size = await self._proofs.extend()
-        for told, name in ((last, _THE_LAST), (published, _THE_PUBLISHED)):
-            if told is not None:
-                await self._require_held(told.size, told.root, size, name)
+        if last is not None:
+            await self._require_held(last.size, last.root, size, _THE_LAST)
+        if published is not None and not await self._is_declared_lost(published, size):
+            await self._require_held(published.size, published.root, size, _THE_PUBLISHED)
         return last, size
+
+    async def _is_declared_lost(self, published: Checkpoint, size: int) -> bool:
+        """Whether an entry of the journal, which is in the tree, declares as lost just what is published."""
+        for gap, leaf_hash in await self._book.gaps():
+            is_it = (gap.size, gap.root) == (published.size, published.root)
+            if is_it and gap.first <= published.size and gap.last < size:
+                hashes = [await self._proofs.leaf(sequence) for sequence in (published.size, gap.last + 1)]
+                return hashes == [GAP_HASH, leaf_hash]
+        return False
 
     async def _require_held(self, old_size: int, old_root: bytes, size: int, name: str) -> None:
         if old_size > size:

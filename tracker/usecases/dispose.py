@@ -3,6 +3,9 @@
 Whatever else speaks of a consent takes its name first, and so does this. A report that comes at the same moment is on record
 before, and is looked at here, or it comes afterwards and finds the tombstone. Who is killed in between has let it go, or not.
 
+What goes because its duties have passed goes by a clock that was seen to go steadily for a day, and not on the day on which it
+falls due: it cannot be undone.
+
 Only one process looks for them, by a lease. That spares work, and nothing hangs on it: whoever comes second finds nothing.
 """
 
@@ -16,6 +19,7 @@ from typing import Final
 from tracker.domain.consent import Channel, TrackingId
 from tracker.domain.errors import InconsistentRowError, StorageError
 from tracker.domain.retention import Keeping, RetentionPlan, Ties, keeping, years_before
+from tracker.domain.steady_clock import NOTHING_IS_CERTAIN
 from tracker.domain.tracked import TrackedConsent
 from tracker.journal.entry import Entry
 from tracker.ports import Store, Transaction
@@ -72,6 +76,8 @@ class Disposal:
         self._after = ""
         self._forgot_at: datetime | None = None
         self._is_to_scrub = False
+        self._looked_at: datetime | None = None
+        self._is_told_of_leap = False
 
     async def run_once(self) -> int:
         """Look at those whose erasure was asked for and is due, and at the next of all others; say how many are gone.
@@ -82,14 +88,22 @@ class Disposal:
         if not await self._store.hold_leases(self._holder, [DISPOSAL_LEASE], _LEASE_SECONDS):
             return 0
         now, gone = self._office.clock.now(), 0
-        await self._forget_old(now)
+        certain = await self._certain(now)
+        await self._forget_old(now, certain)
         for tracking_id in await self._readings.asked_for(now, _AT_ONCE):
             gone += await self._look_again(tracking_id)
         for _ in range(_LOOKED_THROUGH):
             over, last = await self._readings.over_after(self._after, _AT_ONCE, self._plan.created_before(now))
             for consent in over:
                 # Most have a duty that runs for years: these need not be held to see it.
-                if keeping(consent, self._plan.of(consent), _NOTHING, now, goes_unasked=self._plan.goes_unasked).may_go:
+                if keeping(
+                    consent,
+                    self._plan.of(consent),
+                    _NOTHING,
+                    now,
+                    goes_unasked=self._plan.goes_unasked,
+                    certain=certain,
+                ).may_go:
                     gone += await self._dispose(consent)
             self._after = last or ""
             if last is None or not await self._store.hold_leases(self._holder, [DISPOSAL_LEASE], _LEASE_SECONDS):
@@ -99,14 +113,33 @@ class Disposal:
             self._is_to_scrub = not await self._readings.scrub()
         return gone
 
-    async def _forget_old(self, now: datetime) -> None:
+    async def _certain(self, now: datetime) -> datetime:
+        """Look at our clock, and say up to which instant all has surely passed."""
+        clock = await self._store.transact(lambda transaction: transaction.disposals.look_at_clock(now))
+        certain = clock.certain(now)
+        if clock.since == now and self._looked_at is not None and self._looked_at != clock.since:
+            if not self._is_told_of_leap:
+                _log.warning(
+                    "Nothing is disposed of for a day: our clock has leapt since %s", self._looked_at.isoformat()
+                )
+            self._is_told_of_leap = True
+        else:
+            self._is_told_of_leap = False
+        self._looked_at = now
+        return certain
+
+    async def _forget_old(self, now: datetime, certain: datetime) -> None:
         """Forget what is about no consent of ours, once an hour."""
+        if certain == NOTHING_IS_CERTAIN:
+            return
         if self._forgot_at is not None and timedelta() <= now - self._forgot_at < _FORGETS_EVERY:
             return
         plan = self._plan
-        bounds = years_before(now, plan.quarantine_years), years_before(now, plan.unregistered_years)
-        while await self._readings.forget_before(*bounds, _AT_ONCE) >= _AT_ONCE:
+        bounds = years_before(certain, plan.quarantine_years), years_before(certain, plan.unregistered_years)
+        while forgotten := await self._readings.forget_before(*bounds, _AT_ONCE):
             self._is_to_scrub = True
+            if forgotten < _AT_ONCE:
+                break
         self._forgot_at = now
 
     async def _look_again(self, tracking_id: TrackingId) -> bool:
@@ -157,12 +190,20 @@ def dispose_if_due(office: Office, plan: RetentionPlan, found: TrackedConsent, t
         return Judged(None)
     book, now = transaction.disposals, office.clock.now()
     ties = book.ties(consent)
-    judged = keeping(consent, plan.of(consent), ties, now, goes_unasked=plan.goes_unasked)
+    judged = keeping(
+        consent, plan.of(consent), ties, now, goes_unasked=plan.goes_unasked, certain=certain_now(transaction, now)
+    )
     if judged.may_go:
         return let_go(office, transaction, consent, judged, ERASURE_REQUESTED if ties.is_asked else DUTIES_PASSED)
     if ties.is_asked:
         book.look_again(consent.tracking_id, judged.look_again_at(now))
     return Judged(judged)
+
+
+def certain_now(transaction: Transaction, now: datetime) -> datetime:
+    """Up to which instant all has surely passed, by what was seen of our clock."""
+    clock = transaction.disposals.clock()
+    return NOTHING_IS_CERTAIN if clock is None else clock.certain(now)
 
 
 def let_go(office: Office, transaction: Transaction, consent: TrackedConsent, judged: Keeping, reason: str) -> Judged:

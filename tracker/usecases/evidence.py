@@ -5,22 +5,46 @@ entries up to there never change; what is not in the tree (deliveries, reports o
 """
 
 import asyncio
+from dataclasses import dataclass
 from typing import Any
 
-from tracker.domain.consent import ConsentId, ProviderId, is_consent_id
+from tracker.domain.consent import ConsentId, ProviderId, TrackingId, is_consent_id
 from tracker.domain.errors import ConsentNotFoundError, InvalidRequestError
-from tracker.domain.tracked import TrackedConsent
 from tracker.journal.checkpoint import Checkpoint
 from tracker.journal.entry import Entry
 from tracker.journal.instant import rfc3339
 from tracker.journal.pack import LEFT_OUT, pack_bytes
 from tracker.ports import Access, Clock, EvidenceBook, KeptToken, Store, StoredReport
+from tracker.ports.retention import RetentionStore
 from tracker.usecases import pack_parts
 from tracker.usecases.checkpoints import Checkpointing
 from tracker.usecases.proofs import Proofs
 from tracker.usecases.providers import Providers
 
 _LOOKS_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """Whose story a pack tells.
+
+    Attributes:
+        tracking_id: Our key.
+        provider: Whose consent.
+        consent_id: What the world calls it.
+        kind: What kind of consent.
+        profile: The ecosystem; empty if the consent was disposed of and its provider is not configured any more.
+        client_id: Our application there; likewise.
+        is_gone: It was disposed of: its entries are left, and nothing that they rest on.
+    """
+
+    tracking_id: TrackingId
+    provider: ProviderId
+    consent_id: ConsentId
+    kind: str
+    profile: str
+    client_id: str
+    is_gone: bool = False
 
 
 class EvidencePacks:
@@ -34,18 +58,22 @@ class EvidencePacks:
         checkpoints: Checkpointing,
         providers: Providers,
         clock: Clock,
+        graves: RetentionStore | None = None,
     ) -> None:
         self._store = store
         self._book = book
         self._proofs = proofs
         self._providers = providers
         self._clock = clock
+        self._graves = graves
         self._checkpoints = checkpoints
 
     async def pack(
         self, provider: str, consent_id: str, *, with_private: bool = True, since: Checkpoint | None = None
     ) -> bytes:
         """Make the pack of one consent, over all entries that there are now.
+
+        Of one that was disposed of it proves that: its entries are there, and what they rested on is not.
 
         Args:
             provider: Whose consent.
@@ -62,13 +90,13 @@ class EvidencePacks:
             JournalForkedError: The journal does not begin with what was signed of it before.
             StorageError: The database is away.
         """
-        consent = await self._find(provider, consent_id)
+        consent = await self.subject(provider, consent_id)
         checkpoint = await self._checkpoints.at_head()
         size = await self._proofs.extend() if checkpoint is None else checkpoint.size
         root = await self._proofs.root(size)
         consistency = [] if since is None else await self._grown(since, size)
         entries = [entry for entry in await self._store.entries_of(consent.tracking_id) if entry.sequence <= size]
-        reports = await self._store.reports_of(consent.tracking_id)
+        reports = [] if consent.is_gone else await self._store.reports_of(consent.tracking_id)
         tokens = await self._tokens(reports, entries) if with_private else []
         said: dict[str, Any] = {
             "journal_id": await self._store.journal_id(),
@@ -92,12 +120,37 @@ class EvidencePacks:
         }
         return await asyncio.to_thread(pack_bytes, said, self._checkpoints.signed)
 
-    async def _find(self, provider: str, consent_id: str) -> TrackedConsent:
+    async def subject(self, provider: str, consent_id: str) -> Subject:
+        """Say of which consent a pack would be.
+
+        Raises:
+            ConsentNotFoundError: It is not tracked, and never was.
+            StorageError: The database is away.
+        """
         name = ProviderId(provider), ConsentId(consent_id)
         consent = await self._store.find_consent(name) if is_consent_id(consent_id) else None
-        if consent is None:
+        if consent is not None:
+            return Subject(
+                tracking_id=consent.tracking_id,
+                provider=consent.provider,
+                consent_id=consent.consent_id,
+                kind=consent.kind,
+                profile=consent.profile,
+                client_id=consent.client_id,
+            )
+        grave = await self._graves.tombstone(name) if self._graves is not None and is_consent_id(consent_id) else None
+        if grave is None:
             raise ConsentNotFoundError
-        return consent
+        configured = self._providers.get(provider)
+        return Subject(
+            tracking_id=grave.tracking_id,
+            provider=grave.provider,
+            consent_id=grave.consent_id,
+            kind=grave.kind,
+            profile="" if configured is None else configured.profile.name,
+            client_id="" if configured is None else configured.client_id,
+            is_gone=True,
+        )
 
     async def _grown(self, since: Checkpoint, size: int) -> list[dict[str, Any]]:
         origin = self._checkpoints.origin
@@ -111,7 +164,7 @@ class EvidencePacks:
         hashes = [node.hex() for node in proof]
         return [{"size": since.size, "root_hash": since.root.hex(), "proof": hashes}]
 
-    def _identity(self, consent: TrackedConsent, tokens: list[KeptToken]) -> dict[str, Any]:
+    def _identity(self, consent: Subject, tokens: list[KeptToken]) -> dict[str, Any]:
         configured = self._providers.get(consent.provider)
         verified = next((token.verification for token in reversed(tokens) if token.verification is not None), None)
         issuer = configured.issuer if configured is not None else verified.issuer if verified is not None else ""
@@ -136,7 +189,7 @@ class EvidencePacks:
         named |= {report.jws_sha256 for report in reports if report.jws_sha256 is not None}
         return await self._book.tokens(named)
 
-    async def _keys(self, consent: TrackedConsent, tokens: list[KeptToken]) -> list[dict[str, Any]]:
+    async def _keys(self, consent: Subject, tokens: list[KeptToken]) -> list[dict[str, Any]]:
         keys = await self._book.keys(consent.provider, {token.jwk_thumbprint for token in tokens})
         return [pack_parts.key_part(key) for key in keys]
 
@@ -149,7 +202,7 @@ class EvidencePacks:
         aftermath = await self._book.aftermath([entry.sequence for entry in entries])
         return pack_parts.told_parts(subscriptions, entries, aftermath)
 
-    async def _looks(self, consent: TrackedConsent) -> list[dict[str, Any]]:
+    async def _looks(self, consent: Subject) -> list[dict[str, Any]]:
         looks: list[Access] = []
         after = None
         while page := await self._store.accesses_of(consent.tracking_id, _LOOKS_AT_ONCE, after):

@@ -13,7 +13,7 @@ from tracker.domain.tracked import TrackedConsent
 from tracker.journal.entry import Entry, base64url, rfc3339
 from tracker.ports import Store, Transaction
 from tracker.ports.retention import Erasure, Gone, RetentionStore
-from tracker.usecases.dispose import ERASURE_REQUESTED, let_go
+from tracker.usecases.dispose import ERASURE_REQUESTED, certain_now, let_go
 from tracker.usecases.drafting import draft_of
 from tracker.usecases.persons import consents_of
 from tracker.usecases.recording import Office
@@ -102,7 +102,9 @@ class Privacy:
 
     def _judged(self, consent: TrackedConsent, transaction: Transaction) -> Keeping:
         ties = replace(transaction.disposals.ties(consent), is_asked=True)
-        return keeping(consent, self._plan.of(consent), ties, self._office.clock.now(), goes_unasked=True)
+        now = self._office.clock.now()
+        certain = certain_now(transaction, now)
+        return keeping(consent, self._plan.of(consent), ties, now, goes_unasked=True, certain=certain)
 
     def _look(self, consent: TrackedConsent, transaction: Transaction) -> Fate:
         judged = self._judged(consent, transaction)

@@ -20,7 +20,7 @@ from tracker.web.services import SERVICES
 
 INTERACTION_ID: Final = "x-fapi-interaction-id"
 _GOOD_ID = re.compile(r"[!-~]{1,128}")
-_PERSONAL: Final = frozenset({"user_ref"})
+_PERSONAL: Final = frozenset({"user_ref", "why"})
 _NOT_ASKED: Final = frozenset({"cursor", "provider", "consent_id"})
 _NOTHING_WAS_LOOKED_AT: Final = frozenset({"invalid_request", "cursor_invalid", "malformed_json"})
 _FIRST_OF_OURS: Final = 500

@@ -91,6 +91,75 @@ def test_the_head_goes_on_and_never_back(run: Run) -> None:
     assert execute(run, "UPDATE journal SET next_sequence = next_sequence + 1") == 1
 
 
+def _checkpoint(run: Run, note: str | None = "o\n7\nroot\n\n— o AAAA\n— witness BBBB\n") -> None:
+    def add(connection: Connection) -> None:
+        at = "'2026-03-02T06:00:00.000000+00:00'"
+        new = text("INSERT INTO checkpoint (size, root) SELECT 7, leaf_hash FROM entry WHERE sequence = 1")
+        connection.execute(new)
+        if note is not None:
+            connection.execute(text(f"UPDATE checkpoint SET note = :note, signed_at = {at}"), {"note": note})
+        connection.execute(text(f"INSERT INTO checkpoint_key VALUES ('key', 7, {at}, 7, {at})"))
+
+    run(add)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "size = 8",
+        "root = (SELECT leaf_hash FROM entry WHERE sequence = 2)",
+        "note = NULL",
+        "note = 'x' || note",
+        "note = replace(note, '7', '8')",
+        "note = replace(note, 'AAAA', 'AAAB')",
+        "note = replace(note, '— witness BBBB', '')",
+        "signed_at = NULL",
+        "signed_at = '2026-03-02T06:00:00.000001+00:00'",
+    ],
+)
+def test_a_checkpoint_stays_as_it_was_signed(run: Run, change: str) -> None:
+    _checkpoint(run)
+    refused(run, f"UPDATE checkpoint SET {change}", "checkpoint")
+
+
+def test_a_checkpoint_is_decided_then_signed_then_seen_and_stamped(run: Run) -> None:
+    _checkpoint(run, note=None)
+    refused(run, "UPDATE checkpoint SET size = 8", "checkpoint")
+    for change in (
+        "note = replace('o~7~root~~— o AAAA~', '~', chr(10))",
+        "signed_at = '2026-03-02T06:00:00.000000+00:00'",
+        "note = note || '— witness BBBB'",
+        "note = replace(note, 'BBBB', 'CCCC')",  # a witness has seen it again
+        "timestamp = root",
+    ):
+        on_sqlite = change.replace("chr(", "char(")
+        is_postgres = run(lambda connection: connection.dialect.name) == "postgresql"
+        assert execute(run, f"UPDATE checkpoint SET {change if is_postgres else on_sqlite}") == 1
+    for change in ("timestamp = NULL", "timestamp = (SELECT leaf_hash FROM entry WHERE sequence = 2)"):
+        refused(run, f"UPDATE checkpoint SET {change}", "checkpoint")
+    refused(run, "DELETE FROM checkpoint", "checkpoint")
+
+
+def test_what_a_key_has_signed_is_not_forgotten(run: Run) -> None:
+    _checkpoint(run)
+    for change in ("vkey = 'x'", "first_size = 1", "last_size = 6", "first_at = '2027-03-02T06:00:00.000000+00:00'"):
+        refused(run, f"UPDATE checkpoint_key SET {change}", "checkpoint_key")
+    refused(run, "DELETE FROM checkpoint_key", "checkpoint_key")
+    assert execute(run, "UPDATE checkpoint_key SET last_size = 8") == 1
+
+
+def test_a_look_is_forgotten_and_never_changed(run: Run) -> None:
+    values = {"at": "'2026-03-02T06:00:00.000000+00:00'", "id": "'i'", "who": "'w'", "what": "'x'", "status": "200"}
+    names, shown = ", ".join(values), ", ".join(values.values())
+    execute(run, f"INSERT INTO access_record ({names}, interaction_id) VALUES ({shown}, 'i')")
+    execute(run, f"INSERT INTO access_shown VALUES ('t', {values['at']}, 'i')")
+    for change in ("who = 'another'", "what = what"):
+        refused(run, f"UPDATE access_record SET {change}", "access_record")
+    refused(run, "UPDATE access_shown SET tracking_id = 'another'", "access_shown")
+    for table in ("access_record", "access_shown"):
+        assert execute(run, f"DELETE FROM {table}") == 1
+
+
 def test_an_entry_is_not_replaced_on_the_way_in(run: Run) -> None:
     """SQLite's INSERT OR REPLACE deletes without asking who guards against deletes."""
     columns = "sequence, id, tracking_id, recorded_at, leaf, leaf_hash"

@@ -7,9 +7,10 @@ while it runs: `keyed` puts them there, `at_hand` finds them. They are forgotten
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextvars import ContextVar
+from functools import cache
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Row, delete, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, delete, select, update
 
 from tracker.adapters.store.differences import written_over
 from tracker.adapters.store.key_tables import NO_CONSENT, USER_REFS, consent_key
@@ -30,6 +31,17 @@ _COLUMNS = (
     consent_key.c.sealed_with,
     consent_key.c.key,
 )
+
+
+@cache  # made for each batch of events anew it would cost as much as asking
+def _by_name(dialect: str) -> Select[Any]:
+    its_provider = consent_key.c.provider == bindparam("provider")
+    return select(*_COLUMNS).where(its_provider, among(dialect, consent_key.c.consent_id, "ids"))
+
+
+@cache
+def _by_tracking_id(dialect: str) -> Select[Any]:
+    return select(*_COLUMNS).where(among(dialect, consent_key.c.tracking_id, "ids"))
 
 
 class KeysAtHand:
@@ -77,17 +89,15 @@ class KeysAtHand:
                 ids[name[0]].add(name[1])
                 self._keys[name] = None
         for provider, theirs in ids.items():
-            mine = (consent_key.c.provider == provider, among(self._dialect, consent_key.c.consent_id, "ids"))
-            self._read(select(*_COLUMNS).where(*mine), theirs)
+            self._read(_by_name(self._dialect), theirs, provider=provider)
 
     def fetch_tracked(self, tracking_ids: Collection[str]) -> None:
         """Read the keys of several consents at once."""
         if tracking_ids:
-            mine = among(self._dialect, consent_key.c.tracking_id, "ids")
-            self._read(select(*_COLUMNS).where(mine), tracking_ids)
+            self._read(_by_tracking_id(self._dialect), tracking_ids)
 
-    def _read(self, query: Any, ids: Collection[str]) -> None:
-        for row in self._connection.execute(query, {"ids": texts(self._dialect, set(ids))}):
+    def _read(self, query: Any, ids: Collection[str], **named: str) -> None:
+        for row in self._connection.execute(query, {"ids": texts(self._dialect, set(ids)), **named}):
             name = (row.provider, row.consent_id)
             self._keys[name] = self._safe.opened(name, row.sealed_with, bytes(row.key))
             self._tracking[name] = row.tracking_id

@@ -10,7 +10,10 @@ from tracker.adapters.store.checkpoint_tables import checkpoint, checkpoint_key
 from tracker.adapters.store.columns import Instant
 from tracker.adapters.store.database import Database
 from tracker.adapters.store.differences import upsert
+from tracker.adapters.store.restored import declarations
 from tracker.adapters.store.tile_tables import tree
+from tracker.journal.gap import Gap
+from tracker.journal.tree import leaf_hash
 from tracker.ports.checkpoints import SigningHistory, StoredCheckpoint
 
 
@@ -79,6 +82,12 @@ class SqlCheckpoints:
         there = and_(checkpoint.c.size == size, checkpoint.c.timestamp.is_(None))
         put = update(checkpoint).where(there).values(timestamp=timestamp)
         await self._database.write(lambda connection: (connection.execute(put), None))
+
+    async def gaps(self) -> list[tuple[Gap, bytes]]:
+        """What the journal declares as lost, with the hash of what each entry says now, not of what it once said."""
+        return await self._database.read(
+            lambda connection: [(gap, leaf_hash(leaf)) for gap, leaf in declarations(connection)]
+        )
 
     async def keys(self) -> list[SigningHistory]:
         """The keys of ours that have signed."""

@@ -3,7 +3,7 @@
 What is about one consent is found by its key or its name, both indexed; what subscribers have of it, by the sequences of its
 entries, which these tables have in their primary keys.
 
-A token speaks of one consent, in every profile: so what rests on it goes with that consent, and nobody else needs it.
+The key goes first, in the same transaction: whatever of the consent a backup or an unvacuumed page has is closed with it.
 """
 
 from collections.abc import Collection, Iterable
@@ -12,10 +12,13 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Row, Table, and_, delete, func, insert, select, update
 
+from tracker.adapters.store.about import named, of_its_tokens
+from tracker.adapters.store.at_hand import at_hand
+from tracker.adapters.store.belief_tables import belief
 from tracker.adapters.store.completion_tables import completion, completion_watch
-from tracker.adapters.store.differences import upsert
+from tracker.adapters.store.differences import POSTGRES, upsert, written_over
 from tracker.adapters.store.replay_tables import replay, replay_failure
-from tracker.adapters.store.retention_tables import disposed_consent, erasure, late_event, legal_hold
+from tracker.adapters.store.retention_tables import disposed_consent, erasure, late_event, legal_hold, steady_clock
 from tracker.adapters.store.rows.reading import consistent
 from tracker.adapters.store.subscription_tables import dead_letter, parked, subscription
 from tracker.adapters.store.tables import (
@@ -31,11 +34,13 @@ from tracker.adapters.store.tables import (
 )
 from tracker.domain.consent import ConsentId, ProviderId, TrackingId
 from tracker.domain.retention import Ties
+from tracker.domain.steady_clock import SteadyClock
 from tracker.domain.subscription import SubscriptionState
 from tracker.domain.tracked import TrackedConsent
 from tracker.ports import Name
 from tracker.ports.retention import Erasure, Gone, Hold, Tombstone
 
+_ONLY_ROW: Final = 1
 _BY_SUBSCRIPTION: Final = (parked, dead_letter, completion)
 
 
@@ -44,6 +49,26 @@ class SqlDisposalBook:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+
+    # ------------------------------------------------------------------------------------------ our clock
+
+    def look_at_clock(self, now: datetime) -> SteadyClock:
+        """Keep what our clock says, and say what was seen of it up to now."""
+        run, place = self._connection.execute, steady_clock.c.id == _ONLY_ROW
+        new = upsert(self._connection, steady_clock).values(id=_ONLY_ROW, seen_at=now, since=now)
+        run(new.on_conflict_do_nothing())
+        row = run(select(steady_clock).where(place).with_for_update()).one()
+        # SQLite has the clock of the machine that it is on, which is ours.
+        is_elsewhere = self._connection.dialect.name == POSTGRES
+        others = run(select(func.clock_timestamp())).scalar() if is_elsewhere else None
+        seen = _to_clock(row).seen(now, others)
+        run(update(steady_clock).where(place).values(seen_at=seen.seen_at, since=seen.since))
+        return seen
+
+    def clock(self) -> SteadyClock | None:
+        """What was seen of our clock."""
+        row = self._connection.execute(select(steady_clock)).one_or_none()
+        return None if row is None else _to_clock(row)
 
     # ------------------------------------------------------------------------------------------ what ties one
 
@@ -66,7 +91,7 @@ class SqlDisposalBook:
 
     def _last(self, table: Table, kept: TrackedConsent) -> datetime | None:
         """When the youngest record of its came."""
-        return self._connection.execute(select(func.max(table.c.recorded_at)).where(_named(table, kept))).scalar()
+        return self._connection.execute(select(func.max(table.c.recorded_at)).where(named(table, kept))).scalar()
 
     def _sequences(self, kept: TrackedConsent) -> list[int]:
         of_it = select(entry.c.sequence).where(entry.c.tracking_id == kept.tracking_id)
@@ -97,26 +122,32 @@ class SqlDisposalBook:
         return Gone(
             values=rows(entry, entry.c.tracking_id == kept.tracking_id, entry.c.private_salt.is_not(None)),
             reports=rows(report, report.c.tracking_id == kept.tracking_id),
-            tokens=rows(evidence, _is_token_of(kept, self._tokens(kept))),
-            payments=rows(payment, _named(payment, kept)),
-            others=rows(other_event, _named(other_event, kept)),
+            tokens=rows(evidence, of_its_tokens(self._connection, kept)),
+            payments=rows(payment, named(payment, kept)),
+            others=rows(other_event, named(other_event, kept)),
             rest=sum(rows(table, which) for table, which in self._rest(kept)),
         )
 
     def dispose(self, kept: TrackedConsent, now: datetime) -> Gone:
         """Let all of it go, and leave a tombstone."""
+        # Its key, and that of its name from before it was registered: whatever else stays somewhere can be read by nobody.
+        at_hand().destroy(kept.tracking_id)
+        with written_over(self._connection):
+            return self._let_go(kept, now)
+
+    def _let_go(self, kept: TrackedConsent, now: datetime) -> Gone:
         run = self._connection.execute
         of_it = entry.c.tracking_id == kept.tracking_id
         # SQL's null, and not JSON's: a value that is not there is not there.
         emptied = update(entry).where(of_it, entry.c.private_salt.is_not(None)).values(private=None, private_salt=None)
-        tokens, rest = self._tokens(kept), self._rest(kept)
+        tokens, rest = of_its_tokens(self._connection, kept), self._rest(kept)
         gone = Gone(
-            tokens=run(delete(evidence).where(_is_token_of(kept, tokens))).rowcount,
+            tokens=run(delete(evidence).where(tokens)).rowcount,
             rest=sum(run(delete(table).where(which)).rowcount for table, which in rest),
             values=run(emptied).rowcount,
             reports=run(delete(report).where(report.c.tracking_id == kept.tracking_id)).rowcount,
-            payments=run(delete(payment).where(_named(payment, kept))).rowcount,
-            others=run(delete(other_event).where(_named(other_event, kept))).rowcount,
+            payments=run(delete(payment).where(named(payment, kept))).rowcount,
+            others=run(delete(other_event).where(named(other_event, kept))).rowcount,
         )
         run(delete(erasure).where(erasure.c.tracking_id == kept.tracking_id))
         run(delete(identity).where(identity.c.tracking_id == kept.tracking_id))
@@ -132,23 +163,12 @@ class SqlDisposalBook:
         )
         return gone
 
-    def _tokens(self, kept: TrackedConsent) -> list[str]:
-        """The tokens that its records rest on."""
-        resting = (
-            (report, report.c.tracking_id == kept.tracking_id),
-            (payment, _named(payment, kept)),
-            (other_event, _named(other_event, kept)),
-        )
-        found: set[str | None] = set()
-        for table, which in resting:
-            found |= set(self._connection.execute(select(table.c.jws_sha256).where(which)).scalars())
-        return sorted(token for token in found if token is not None)
-
     def _rest(self, kept: TrackedConsent) -> list[tuple[Table, ColumnElement[bool]]]:
         sequences = self._sequences(kept)
-        aside = and_(_named(quarantine, kept), quarantine.c.consent_id.is_not(None))
+        aside = and_(named(quarantine, kept), quarantine.c.consent_id.is_not(None))
         return [
             (confirmation, confirmation.c.tracking_id == kept.tracking_id),
+            (belief, belief.c.tracking_id == kept.tracking_id),
             (quarantine, aside),
             *((table, _of_entries(table, sequences)) for table in _BY_SUBSCRIPTION),
             (replay_failure, _of_entries(replay_failure, sequences)),
@@ -205,14 +225,6 @@ class SqlDisposalBook:
         self._connection.execute(update(erasure).where(erasure.c.tracking_id == tracking_id).values(look_at=at))
 
 
-def _named(table: Table, kept: TrackedConsent) -> ColumnElement[bool]:
-    return and_(table.c.provider == kept.provider, table.c.consent_id == kept.consent_id)
-
-
-def _is_token_of(kept: TrackedConsent, tokens: list[str]) -> ColumnElement[bool]:
-    return and_(evidence.c.jws_sha256.in_(tokens), evidence.c.provider == kept.provider)
-
-
 def _of_entries(table: Table, sequences: list[int]) -> ColumnElement[bool]:
     """Rows about entries, found by the primary key: who has them, and which entry."""
     of = table.c.sequence.in_(sequences)
@@ -226,6 +238,11 @@ def _by_provider(names: Iterable[Name]) -> Iterable[tuple[ProviderId, list[Conse
     for provider, consent_id in sorted(names):
         ids.setdefault(provider, []).append(consent_id)
     return ids.items()
+
+
+@consistent("steady_clock", "id")
+def _to_clock(row: Row[Any]) -> SteadyClock:
+    return SteadyClock(seen_at=row.seen_at, since=row.since)
 
 
 @consistent("disposed_consent", "tracking_id")

@@ -8,7 +8,9 @@ journal's, to which it only adds. So nobody who has got hold of the service, or 
 | `entry` | read; add; change private value and salt, which are destroyed when the duty to keep them ends |
 | `journal`, `tree` | read; move on, which triggers allow in one direction only |
 | `tile` | read; add; fill up, likewise |
-| `alembic_version` | read |
+| `checkpoint` | read; add; add a note to what was decided, signatures to a note, and a stamp |
+| `checkpoint_key` | read; add; say that a key has signed again |
+| `alembic_version`, `journal_detached` | read |
 | `access_record`, `access_shown` | read; add |
 | all others | read and write |
 
@@ -22,7 +24,9 @@ from sqlalchemy import Connection, Table, text
 from sqlalchemy.dialects import postgresql
 
 from tracker.adapters.store.access_tables import access_record, access_shown
+from tracker.adapters.store.checkpoint_tables import checkpoint, checkpoint_key
 from tracker.adapters.store.differences import POSTGRES
+from tracker.adapters.store.retention_tables import journal_detached
 from tracker.adapters.store.tables import entry, journal, metadata
 from tracker.adapters.store.tending import FUNCTIONS
 from tracker.adapters.store.tile_tables import tile, tree
@@ -43,6 +47,9 @@ def _written_once() -> dict[Table, str]:
         tile: "SELECT, INSERT, UPDATE (hashes)",
         access_record: "SELECT, INSERT",
         access_shown: "SELECT, INSERT",
+        checkpoint: "SELECT, INSERT, UPDATE (note, signed_at, timestamp)",
+        checkpoint_key: "SELECT, INSERT, UPDATE (last_size, last_at)",
+        journal_detached: "SELECT",
     }
 
 
@@ -109,10 +116,13 @@ def standing(connection: Connection) -> Standing | None:
         "SELECT relname FROM pg_class WHERE oid = ANY(CAST(:tables AS regclass[]))"
         " AND pg_has_role(current_user, relowner, 'MEMBER') ORDER BY relname"
     )
-    tables = [table.name for table in (entry, journal, tree, tile)]
+    tables = [
+        table.name for table in (entry, journal, tree, tile, checkpoint, checkpoint_key, access_record, access_shown)
+    ]
     reasons = [f"it owns {name}" for name in connection.execute(text(owned), {"tables": tables}).scalars()]
     if not reasons:
         asked = [(table, right) for table in tables for right in ("DELETE", "TRUNCATE")]
+        asked += [(table.name, "UPDATE") for table in (checkpoint, checkpoint_key, access_record, access_shown)]
         may = text("SELECT has_table_privilege(CAST(:table AS regclass), :right)")
         reasons = [
             f"it may {right} {table}"

@@ -5,6 +5,9 @@
 | `entry` | to delete a row; to change sequence, id, lane, time, leaf or its hash |
 | `journal` | to delete the head; to move it back; to give the journal another name |
 | `tile`, `tree` | to delete a row; to change a hash that a tile has; to make the tree smaller |
+| `checkpoint` | to delete a row; to change size, root, a note's text or first signature, or a time or stamp; to shorten a note |
+| `checkpoint_key` | to delete a row; to change the key and its first checkpoint; to move its last one back |
+| `access_record`, `access_shown` | to change a row; old ones are forgotten |
 | others | `guard` is told what is fixed |
 
 An entry's private value and salt may change: they are sealed anew, or destroyed when the duty to keep them ends, and their digest
@@ -36,7 +39,8 @@ class Guard:
     Attributes:
         table: Its name.
         fixed: Columns that never change once a row is written.
-        change: A condition on `OLD` and `NEW` under which a change is refused too.
+        change: A condition on `OLD` and `NEW` under which a change is refused too, in what both databases understand, and
+            `instr(text, part)`.
         when: A condition on `OLD`: only rows that meet it are guarded at all; empty: all are.
         rows_stay: Whether rows may not be deleted.
     """
@@ -61,7 +65,25 @@ TILES: Final = Guard(
     fixed=("level", "position"),
     change=f"substr(NEW.hashes, 1, length(OLD.hashes)) <> OLD.hashes OR length(NEW.hashes) > {FULL_BYTES}",
 )
-_ALL: Final = tuple(one.table for one in (ENTRIES, HEAD, TREE, TILES))
+_TOLD: Final = "instr(OLD.note, '\n\n') + 1"  # as far as what was signed goes, and the empty line below it
+_SIGNED: Final = f"{_TOLD} + instr(substr(OLD.note, {_TOLD} + 1), '\n')"
+CHECKPOINTS: Final = Guard(
+    table="checkpoint",
+    fixed=("size", "root"),
+    change=f"OLD.note IS NOT NULL AND (NEW.note IS NULL OR length(NEW.note) < length(OLD.note)"
+    f" OR substr(NEW.note, 1, {_SIGNED}) <> substr(OLD.note, 1, {_SIGNED}))"
+    " OR OLD.signed_at IS NOT NULL AND (NEW.signed_at IS NULL OR NEW.signed_at <> OLD.signed_at)"
+    ' OR OLD."timestamp" IS NOT NULL AND (NEW."timestamp" IS NULL OR NEW."timestamp" <> OLD."timestamp")',
+)
+"""Signatures are added behind the first, which is ours, and a witness's later one takes the place of its earlier one."""
+
+CHECKPOINT_KEYS: Final = Guard(
+    table="checkpoint_key", fixed=("vkey", "first_size", "first_at"), change="NEW.last_size < OLD.last_size"
+)
+LOOKS: Final = Guard(table="access_record", change="1 = 1", rows_stay=False)
+LOOKS_SHOWN: Final = Guard(table="access_shown", change="1 = 1", rows_stay=False)
+ALL: Final = (ENTRIES, HEAD, TREE, TILES, CHECKPOINTS, CHECKPOINT_KEYS, LOOKS, LOOKS_SHOWN)
+"""All that is guarded in a database of the newest schema."""
 
 
 def guard(connection: Connection, guard: Guard) -> None:
@@ -90,22 +112,27 @@ def guard_parts(connection: Connection, table: str) -> None:
             connection.execute(text(_no_truncate(name)))
 
 
-def unguarded(connection: Connection, tables: Sequence[str] = _ALL) -> list[str]:
+def unguarded(connection: Connection, guards: Sequence[Guard] = ALL) -> list[str]:
     """The tables, and partitions of them, that lack a trigger or have one that is switched off."""
     if connection.dialect.name != POSTGRES:
-        found = connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).scalars().all()
-        wanted = {table: {f"{_PREFIX}_{table}_{kind}" for kind in ("update", "delete")} for table in tables}
-        return [table for table, names in wanted.items() if not names <= set(found)]
+        found = set(connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).scalars())
+        wanted = {one.table: {f"{_PREFIX}_{one.table}_{kind}" for kind in _kinds(one)} for one in guards}
+        return [table for table, names in wanted.items() if not names <= found]
     on = text(
         "SELECT tgname FROM pg_trigger WHERE tgrelid = CAST(:name AS regclass) AND tgenabled = 'O' AND tgname LIKE :ours"
     )
     lacking = []
-    for table in tables:
-        for name in _with_parts(connection, table):
-            there = connection.execute(on, {"name": name, "ours": f"{_PREFIX}%"}).scalars().all()
-            if not {f"{_PREFIX}_{kind}" for kind in ("update", "delete", "truncate")} <= set(there):
+    for one in guards:
+        wanted_there = {f"{_PREFIX}_{kind}" for kind in (*_kinds(one), *(("truncate",) if one.rows_stay else ()))}
+        for name in _with_parts(connection, one.table):
+            there = set(connection.execute(on, {"name": name, "ours": f"{_PREFIX}%"}).scalars())
+            if not wanted_there <= there:
                 lacking.append(name)
     return lacking
+
+
+def _kinds(guard: Guard) -> tuple[str, ...]:
+    return ("update", "delete") if guard.rows_stay else ("update",)
 
 
 def make_refusal(connection: Connection) -> None:
@@ -140,7 +167,7 @@ def _changed(guard: Guard, differs: str) -> str:
 
 
 def _on_postgres(guard: Guard) -> list[str]:
-    changed = _changed(guard, "IS DISTINCT FROM")
+    changed = _changed(guard, "IS DISTINCT FROM").replace("instr(", "strpos(")
     update = f"CREATE TRIGGER {_PREFIX}_update BEFORE UPDATE ON {guard.table} FOR EACH ROW WHEN ({changed})"
     made = [f"{update} EXECUTE FUNCTION {_REFUSE}()"]
     if guard.rows_stay:

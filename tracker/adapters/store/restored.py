@@ -55,17 +55,17 @@ def _jump(connection: Connection, decide: Decide, entry_id: str, now: datetime, 
     highest = connection.execute(select(func.coalesce(func.max(entry.c.sequence), 0))).scalar_one()
     if highest != head:
         raise InconsistentRowError("journal", "1", f"it ends at {head}, and the last entry is {highest}")
-    gap = decide(head, declared(connection, held.journal_id))
+    gap = decide(head, [gap for gap, _ in declarations(connection)])
     connection.execute(update(journal).values(next_sequence=gap.last + 1))
     return appending.append(connection, batch_id, [gap.draft(entry_id, held.journal_id)], now)[0]
 
 
-def declared(connection: Connection, journal_id: str) -> list[Gap]:
-    """The gaps that the journal declares, the oldest first."""
-    lane = lane_of(None, f"journal/{journal_id}")
+def declarations(connection: Connection) -> list[tuple[Gap, bytes]]:
+    """The gaps that the journal declares, the oldest first, each with the leaf that says so."""
+    lane = lane_of(None, f"journal/{connection.execute(select(journal.c.journal_id)).scalar_one()}")
     leaves = select(entry.c.leaf).where(entry.c.tracking_id == lane).order_by(entry.c.sequence)
-    found = (gap_of(json.loads(leaf)) for leaf in connection.execute(leaves).scalars())
-    return [gap for gap in found if gap is not None]
+    found = ((gap_of(json.loads(leaf)), bytes(leaf)) for leaf in connection.execute(leaves).scalars())
+    return [(gap, leaf) for gap, leaf in found if gap is not None]
 
 
 def ahead(connection: Connection) -> list[str]:

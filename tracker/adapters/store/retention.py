@@ -5,14 +5,20 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final, Protocol, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, delete, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, Table, and_, delete, func, not_, or_, select, tuple_
 
 from tracker.adapters.store import rows
+from tracker.adapters.store.about import named, of_its_tokens
+from tracker.adapters.store.at_hand import with_their_keys
+from tracker.adapters.store.belief_tables import belief
 from tracker.adapters.store.completion_tables import completion
+from tracker.adapters.store.differences import hold_names, written_over
 from tracker.adapters.store.disposals import to_erasure, to_hold, to_tombstone
+from tracker.adapters.store.evidence import to_jws
+from tracker.adapters.store.key_tables import consent_key
 from tracker.adapters.store.retention_tables import disposed_consent, erasure, journal_detached, legal_hold
-from tracker.adapters.store.rows.reading import sorted_out
-from tracker.adapters.store.scrubbing import scrub_log
+from tracker.adapters.store.rows.reading import consistent, sorted_out
+from tracker.adapters.store.sealed import OTHER_EVENT
 from tracker.adapters.store.subscription_tables import dead_letter, parked
 from tracker.adapters.store.tables import (
     confirmation,
@@ -25,6 +31,7 @@ from tracker.adapters.store.tables import (
     report,
 )
 from tracker.domain.consent import TERMINAL, Status, TrackingId
+from tracker.domain.errors import StorageError
 from tracker.domain.tracked import TrackedConsent
 from tracker.journal.entry import base64url, rfc3339
 from tracker.ports import Name
@@ -39,6 +46,8 @@ class _Database(Protocol):
     async def write(self, work: Callable[[Connection], tuple[T, str | None]], *, urgent: bool = False) -> T: ...
 
     async def read(self, work: Callable[[Connection], T]) -> T: ...
+
+    async def scrub(self) -> bool: ...
 
 
 class SqlRetention:
@@ -112,7 +121,10 @@ class SqlRetention:
 
     async def scrub(self) -> bool:
         """Write deleted values out of what is left of the write-ahead log."""
-        return await scrub_log(self._database)
+        try:
+            return await self._database.scrub()
+        except StorageError:
+            return False  # housekeeping does it again
 
 
 def _is_older(row: Any, bound: datetime) -> bool:
@@ -122,30 +134,31 @@ def _is_older(row: Any, bound: datetime) -> bool:
 
 def _held_about(connection: Connection, kept: TrackedConsent) -> HeldAbout:
     own = connection.execute(select(entry.c.sequence).where(entry.c.tracking_id == kept.tracking_id)).scalars().all()
-    named = (other_event.c.provider == kept.provider, other_event.c.consent_id == kept.consent_id)
-    resting: list[Any] = [
-        select(report.c.jws_sha256).where(report.c.tracking_id == kept.tracking_id),
-        select(other_event.c.jws_sha256).where(*named),
-        select(payment.c.jws_sha256).where(
-            payment.c.provider == kept.provider, payment.c.consent_id == kept.consent_id
-        ),
-    ]
-    tokens = {one for query in resting for one in connection.execute(query).scalars() if one is not None}
     parts: tuple[tuple[Table, ColumnElement[bool]], ...] = (
-        (other_event, and_(*named)),
-        (evidence, evidence.c.jws_sha256.in_(sorted(tokens))),
         (confirmation, confirmation.c.tracking_id == kept.tracking_id),
+        (belief, belief.c.tracking_id == kept.tracking_id),
         (completion, completion.c.tracking_id == kept.tracking_id),
         (parked, and_(parked.c.tracking_id == kept.tracking_id, parked.c.sequence.in_(own))),
         (dead_letter, and_(dead_letter.c.tracking_id == kept.tracking_id, dead_letter.c.sequence.in_(own))),
         (legal_hold, legal_hold.c.tracking_id == kept.tracking_id),
         (erasure, erasure.c.tracking_id == kept.tracking_id),
     )
+    events = with_their_keys(connection.execute(select(other_event).where(named(other_event, kept))))
+    tokens = with_their_keys(connection.execute(select(evidence).where(of_its_tokens(connection, kept))))
     tables = {
+        other_event.name: [_plain(_opened_event(row)) for row in events],
+        evidence.name: [_plain(row._asdict() | {"jws": to_jws(row)}) for row in tokens],
+    } | {
         table.name: [_plain(row._asdict()) for row in connection.execute(select(table).where(which))]
         for table, which in parts
     }
     return HeldAbout(tables={name: found for name, found in tables.items() if found})
+
+
+@consistent("other_event", "digest")
+def _opened_event(row: Row[Any]) -> Mapping[str, Any]:
+    said = {name: value for name, value in row._asdict().items() if name != "sealed"}
+    return said | dict(OTHER_EVENT.opened(row))
 
 
 def _plain(row: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -162,12 +175,30 @@ def _plain_value(value: Any) -> Any:
 
 
 def _forget_before(connection: Connection, quarantined: datetime, unregistered: datetime, limit: int) -> int:
-    aside = select(quarantine.c.id).where(quarantine.c.quarantined_at < quarantined).limit(limit)
-    gone = _delete(connection, quarantine, quarantine.c.id, connection.execute(aside).scalars().all())
-    waiting = select(report.c.digest, report.c.jws_sha256).where(report.c.tracking_id.is_(None))
-    early = connection.execute(waiting.where(report.c.recorded_at < unregistered).limit(limit)).all()
-    _delete(connection, evidence, evidence.c.jws_sha256, [row.jws_sha256 for row in early if row.jws_sha256])
-    return gone + _delete(connection, report, report.c.digest, [row.digest for row in early])
+    waiting = select(report.c.digest, report.c.jws_sha256, report.c.provider, report.c.consent_id)
+    unnamed = waiting.where(report.c.tracking_id.is_(None), report.c.recorded_at < unregistered)
+    names = {(row.provider, row.consent_id) for row in connection.execute(unnamed.limit(limit))}
+    hold_names(connection, names)  # before anything else, as whoever registers them or hears of them does
+    early = connection.execute(unnamed.limit(limit)).all() if names else []
+    early = [row for row in early if (row.provider, row.consent_id) in names]
+    with written_over(connection):
+        aside = select(quarantine.c.id).where(quarantine.c.quarantined_at < quarantined).limit(limit)
+        gone = _delete(connection, quarantine, quarantine.c.id, connection.execute(aside).scalars().all())
+        _delete(connection, evidence, evidence.c.jws_sha256, [row.jws_sha256 for row in early if row.jws_sha256])
+        gone += _delete(connection, report, report.c.digest, [row.digest for row in early])
+        for provider, consent_id in sorted(names):
+            _forget_key(connection, provider, consent_id)
+    return gone
+
+
+def _forget_key(connection: Connection, provider: str, consent_id: str) -> None:
+    """Destroy the key of a name that was never registered, if nothing stands under it any more."""
+    still = (
+        select(table.c.provider).where(table.c.provider == provider, table.c.consent_id == consent_id).exists()
+        for table in (report, other_event, payment)
+    )
+    mine = (consent_key.c.provider == provider, consent_key.c.consent_id == consent_id)
+    connection.execute(delete(consent_key).where(*mine, consent_key.c.tracking_id.is_(None), not_(or_(*still))))
 
 
 def _delete(connection: Connection, table: Table, key: ColumnElement[str], found: Sequence[str]) -> int:

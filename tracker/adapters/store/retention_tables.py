@@ -1,6 +1,6 @@
 """Tables of what is kept for how long: holds, requests for erasure, and what is left of consents that are gone."""
 
-from sqlalchemy import BigInteger, Column, Index, String, Table, Text
+from sqlalchemy import BigInteger, Column, Index, Integer, String, Table, Text
 
 from tracker.adapters.store.columns import Instant
 from tracker.adapters.store.tables import metadata
@@ -36,6 +36,14 @@ disposed_consent = Table(
     Column("kind", String(64), nullable=False),
     Column("disposed_at", Instant, nullable=False),
     Index("ix_disposed_consent_provider_consent_id", "provider", "consent_id", unique=True),
+)
+# What was seen of our clock: one row. By a clock that has leapt nothing goes that does not come back.
+steady_clock = Table(
+    "steady_clock",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("seen_at", Instant, nullable=False),
+    Column("since", Instant, nullable=False),
 )
 # Events that came after their consent was gone, and were told of: the next one like it is a repeat.
 late_event = Table(

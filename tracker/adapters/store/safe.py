@@ -30,10 +30,22 @@ _BODY_AT: Final = _NONCE_AT + 12
 _NAMING: Final = b"tracker consent key"
 
 
+_TAG_BYTES: Final = 16
+
+
+def is_like_sealed(value: bytes) -> bool:
+    """Whether a value has the form of one that is sealed, under whatever key."""
+    return value[: len(_VERSION)] == _VERSION and len(value) >= _BODY_AT + _TAG_BYTES
+
+
 class LockedKeyError(StorageError):
     """A key of a consent cannot be opened, because the keys at hand do not fit it."""
 
     code = "key_locked"
+
+
+class ChangedKeyError(LockedKeyError):
+    """A key of a consent cannot be opened although the key over it is at hand: it was changed, or belongs elsewhere."""
 
 
 class ConsentKey:
@@ -109,7 +121,8 @@ class Safe:
         try:
             return self.ring.open_bytes(sealed_with, stored, _place(name))
         except SealedTextError as error:
-            raise LockedKeyError(f"The values of a consent cannot be read: their key was {error}.") from error
+            kind = ChangedKeyError if sealed_with in self.ring.kids else LockedKeyError
+            raise kind(f"The values of a consent cannot be read: their key was {error}.") from error
 
 
 def _place(name: tuple[str, str]) -> str:

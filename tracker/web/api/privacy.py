@@ -15,6 +15,7 @@ from tracker.web.api.shapes.privacy import (
     HoldsOut,
     LiftQuery,
 )
+from tracker.web.looks import shows_several
 from tracker.web.services import Services
 
 _ERASURES = "/v1/privacy/erasures"
@@ -30,13 +31,14 @@ async def erase(request: web.Request, services: Services) -> web.Response:
         fates = await privacy.preview(given.user_ref)
     else:
         fates = await privacy.erase(given.user_ref, request[KEY].name)
+    shows_several(request, (fate.consent.tracking_id for fate in fates), user_ref=True, dry_run=given.dry_run)
     return answer(FatesOut(items=tuple(FateOut.of(fate) for fate in fates)))
 
 
 async def scheduled(request: web.Request, services: Services) -> web.Response:
     """List what waits."""
-    del request
     found = await services.retention.privacy.scheduled()
+    shows_several(request, (one.tracking_id for one in found))
     return answer(ErasuresOut(items=tuple(ErasureOut.of(one) for one in found)))
 
 
@@ -47,18 +49,22 @@ async def hold(request: web.Request, services: Services) -> web.Response:
     if given.provider is not None and given.consent_id is not None:
         tracking_id = (await services.consulting.get(given.provider, given.consent_id)).consent.tracking_id
     placed = await services.retention.holds.place(given.placing(tracking_id, request[KEY].name))
+    shows_several(request, (one.tracking_id for one in placed))
     return answer(HoldsOut(items=tuple(HoldOut.of(one) for one in placed)))
 
 
 async def holds(request: web.Request, services: Services) -> web.Response:
     """List holds."""
-    del request
-    return answer(HoldsOut(items=tuple(HoldOut.of(one) for one in await services.retention.holds.standing())))
+    found = await services.retention.holds.standing()
+    shows_several(request, (one.tracking_id for one in found))
+    return answer(HoldsOut(items=tuple(HoldOut.of(one) for one in found)))
 
 
 async def lift(request: web.Request, services: Services) -> web.Response:
     """Lift a hold."""
     query = query_of(request, LiftQuery)
+    held = [one.tracking_id for one in await services.retention.holds.standing(request.match_info["hold_id"])]
+    shows_several(request, held, hold_id=request.match_info["hold_id"])
     await services.retention.holds.lift(request.match_info["hold_id"], query.why, request[KEY].name)
     return web.Response(status=204)
 
@@ -74,6 +80,7 @@ OPERATIONS = (
             "scheduled, and the answer says why and until when. Begin with `dry_run`."
         ),
         handle=erase,
+        look="privacy.erase",
         body=ErasureIn,
         answers={200: FatesOut},
     ),
@@ -84,6 +91,7 @@ OPERATIONS = (
         summary="List scheduled erasures",
         description="Consents that go by themselves once nothing stands against it.",
         handle=scheduled,
+        look="privacy.erasures",
         answers={200: ErasuresOut},
     ),
     Operation(
@@ -93,6 +101,7 @@ OPERATIONS = (
         summary="Place a legal hold",
         description="A consent on which one lies stays, whatever the clocks say. The journal tells it: `consent.hold_placed`.",
         handle=hold,
+        look="privacy.hold",
         body=HoldIn,
         answers={200: HoldsOut},
         problems=("consent_not_found", "provider_not_found"),
@@ -103,6 +112,7 @@ OPERATIONS = (
         scope=_SCOPE,
         summary="List legal holds",
         handle=holds,
+        look="privacy.holds",
         answers={200: HoldsOut},
     ),
     Operation(
@@ -112,6 +122,7 @@ OPERATIONS = (
         summary="Lift a legal hold",
         description="From all consents that it lies on. The journal tells it: `consent.hold_lifted`.",
         handle=lift,
+        look="privacy.release",
         query=LiftQuery,
         answers={204: None},
         problems=("hold_not_found",),

@@ -42,6 +42,13 @@ REFUSED = {
     "DELETE FROM tile": "permission denied for table tile",
     "DELETE FROM tree": "permission denied for table tree",
     "UPDATE tree SET size = -1": "tree is written once",
+    "DELETE FROM checkpoint": "permission denied for table checkpoint",
+    "UPDATE checkpoint SET root = root": "permission denied for table checkpoint",
+    "UPDATE checkpoint_key SET vkey = vkey": "permission denied for table checkpoint_key",
+    "UPDATE access_record SET who = who": "permission denied for table access_record",
+    "DELETE FROM access_record": "permission denied for table access_record",
+    "UPDATE access_shown SET id = id": "permission denied for table access_shown",
+    "INSERT INTO journal_detached VALUES ('x', 2, now())": "permission denied for table journal_detached",
     "UPDATE alembic_version SET version_num = '0001'": "permission denied for table alembic_version",
     "ALTER FUNCTION tracker_refuse() RENAME TO other": "must be owner of function tracker_refuse",
     "CREATE OR REPLACE FUNCTION tracker_refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'": (

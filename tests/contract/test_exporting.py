@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, update
+from sqlalchemy import insert, select, update
 
 from tests.checkpointing import a_signer, checkpointing
 from tests.clocks import ManualClock
@@ -18,18 +18,20 @@ from tests.journal.drafts import START, a_draft, sealed, uuid
 from tracker.adapters.checkpoint_signer import Ed25519NoteSigner
 from tracker.adapters.parquet import ParquetWriter
 from tracker.adapters.store import rows
+from tracker.adapters.store.at_hand import at_hand
+from tracker.adapters.store.export_tables import export_job
 from tracker.adapters.store.many import insert_rows
 from tracker.adapters.store.sealed import hidden_private
 from tracker.adapters.store.store import SqlStore
 from tracker.adapters.store.tables import entry, journal
 from tracker.domain.errors import ConsentNotFoundError, InvalidRequestError
-from tracker.domain.export import ExportRequest, Format
+from tracker.domain.export import ExportJob, ExportRequest, Format
 from tracker.journal import blocks, csv_form
 from tracker.journal.columns import COLUMNS, cells
 from tracker.journal.entry import Entry
 from tracker.journal.export import Row, row_of
 from tracker.journal.folder import ExportError, ExportFolder
-from tracker.journal.selection import MOST_CONSENTS, Selection
+from tracker.journal.selection import MOST_CONSENTS, Part, Selection
 from tracker.journal.verify import Answer, verify_export
 from tracker.usecases import export as export_module
 from tracker.usecases.export import Exporting
@@ -373,3 +375,55 @@ async def test_gzip_is_one_member_that_any_tool_reads(
     reader = zlib.decompressobj(wbits=31)
     assert reader.decompress(packed) == gzip.decompress(packed)
     assert (reader.eof, reader.unused_data) == (True, b"")
+
+
+async def test_values_whose_key_was_destroyed_are_withheld(
+    store: SqlStore, exporting: Exporting, entries: list[Entry], signer: Ed25519NoteSigner, tmp_path: Path
+) -> None:
+    await exporting.export(tmp_path / "before")
+    shown = [one for one in map(json.loads, drafts.read_lines(tmp_path / "before")) if one["private"] is not None]
+    assert len(shown) == sum(one.private is not None for one in entries) > 0
+
+    def work(_connection: Any) -> tuple[None, None]:
+        assert any([at_hand().destroy(one.tracking_id or "") for one in entries[:3]])  # they share a consent's name
+        return None, None
+
+    await store._database.write(work)
+    await exporting.export(tmp_path / "after")
+    verdict = verify_export(tmp_path / "after", [signer.vkey])
+    assert verdict.accepted
+    assert "without the private value" in verdict.intact.sentence
+    lines = [json.loads(line) for line in drafts.read_lines(tmp_path / "after")]
+    assert {(line["private"], line["private_salt"]) for line in lines} == {(None, None)}
+
+
+async def test_what_was_moved_out_is_left_to_its_hashes(
+    store: SqlStore, entries: list[Entry], signer: Ed25519NoteSigner, tmp_path: Path
+) -> None:
+    async def floor() -> int:
+        return 23
+
+    exporting = Exporting(store, Proofs(store), checkpointing(store, ManualClock(START), signer), floor=floor)
+    done = await exporting.export(tmp_path / "out")
+    assert (done.part.first, done.part.is_whole, sequences(tmp_path / "out")) == (23, False, list(range(23, COUNT + 1)))
+    verdict = verify_export(tmp_path / "out", [signer.vkey])
+    assert verdict.accepted
+    assert "chosen: all that was not moved out" in verdict.intact.sentence
+    for request in (ExportRequest(since=START), ExportRequest(provider="otherbank"), ExportRequest(format=Format.CSV)):
+        done = await exporting.export(
+            tmp_path / f"{request.format}-{request.provider}-{request.since is None}", request
+        )
+        assert done.part.first == 23
+
+
+async def test_whom_a_job_is_about_stands_sealed(store: SqlStore) -> None:
+    request = ExportRequest(user_ref="customer-42")
+    part = Part(
+        journal_id=uuid(1), selection=Selection(user_ref="customer-42", tracking_ids=()), first=1, last=0, tree_size=0
+    )
+    job = ExportJob(id=uuid(7), request=request, asked_by="a", created_at=START, part=part.members())
+    assert await store.exports.add(job)
+    assert await store.exports.get(job.id) == job
+    assert await store.exports.listed() == [job]
+    held = await store._database.read(lambda connection: str(connection.execute(select(export_job)).all()))
+    assert "customer-42" not in held

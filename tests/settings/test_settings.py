@@ -190,7 +190,7 @@ def test_variables_override_every_single_value(load, folder, text):
     assert (settings.audit.checkpoint_every_seconds, settings.audit.timestamp_url) == (60, "http://tsa.example/")
     assert settings.audit.checkpoint_key == folder / "keys/ca.pem"
     assert (settings.audit.exports_folder, settings.audit.exports_keep_days) == ("exports", 30)
-    assert (settings.audit.access_record, settings.audit.access_record_days) == ("best_effort", 400)
+    assert (settings.audit.access_record, settings.audit.access_record_days) == ("best_effort", 30)
     assert settings.security.key_file_mode == "refuse"
     assert settings.at_rest_keys == settings.security.at_rest_keys == keys / "receiver.key"
     assert (settings.metrics.host, settings.metrics.port) == ("::1", 9001)

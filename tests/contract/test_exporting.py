@@ -385,7 +385,7 @@ async def test_values_whose_key_was_destroyed_are_withheld(
     assert len(shown) == sum(one.private is not None for one in entries) > 0
 
     def work(_connection: Any) -> tuple[None, None]:
-        assert any([at_hand().destroy(one.tracking_id or "") for one in entries[:3]])  # they share a consent's name
+        assert any(at_hand().destroy(one.tracking_id or "") for one in entries[:3])  # they share a consent's name
         return None, None
 
     await store._database.write(work)

@@ -31,6 +31,9 @@ class AuditSettings(AccessRecordSettings, Section):
         publish_to: File that always has the latest checkpoint; None: it is not published.
         witnesses: VKEYs of those whose cosignatures are kept.
         timestamp_url: An RFC 3161 authority that stamps checkpoints, which the extra `timestamp` brings; None: nobody does.
+        exports_folder: Where exports that are asked for over HTTP are written, from the working directory on; None: nowhere,
+            and none can be asked for. Personal values are in them.
+        exports_keep_days: So long after its end one is kept.
     """
 
     origin: Annotated[str, Field(pattern=r"^[!-*,-~]{1,255}$")] = "tracker.example/journal"
@@ -40,6 +43,8 @@ class AuditSettings(AccessRecordSettings, Section):
     publish_to: Path | None = None
     witnesses: tuple[Annotated[str, AfterValidator(_witness)], ...] = ()
     timestamp_url: AnyUrl | None = None
+    exports_folder: Annotated[str | None, Field(min_length=1, max_length=4096)] = None
+    exports_keep_days: Annotated[int, Field(ge=1, le=3650)] = 7
 
     @model_validator(mode="after")
     def _require_first_key(self) -> Self:

@@ -2,7 +2,7 @@
 
 On PostgreSQL the record of looks is kept by months: a month is forgotten by dropping it.
 
-Revision: 0020, after 0015
+Revision: 0020, after 0019
 """
 
 import sqlalchemy as sa
@@ -11,7 +11,7 @@ from alembic import op
 from tracker.adapters.store.columns import Instant, Json
 
 revision = "0020"
-down_revision = "0018"
+down_revision = "0019"
 branch_labels = None
 depends_on = None
 

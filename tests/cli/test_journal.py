@@ -259,3 +259,63 @@ def test_a_jump_needs_a_checkpoint_of_our_own(run, exported, checkpoint, folder)
     file.write_text(own.partition("[audit]")[0])
     assert "with --key" in run("db", "after-restore", "--checkpoint", checkpoint, "--margin", "3").says
     assert "is no VKEY" in run("db", "after-restore", "--checkpoint", checkpoint, "--key", "x").says
+
+
+def test_a_part_is_exported_and_verified(run, told, vkey):
+    done = run(
+        "journal", "export", "--out", "part", "--from", "2020-01-01T00:00:00+04:00", "--to", "2100-01-01T00:00:00Z"
+    )
+    assert done.lines == ["part: 2 entries of 2, signed."]
+    found = run("journal", "verify", "part", "--key", vkey)
+    assert (found.status, starts(found)) == (0, ["yes", "tracker.example/journal", "not"])
+    assert "without a gap" in found.out
+    assert run("journal", "export", "--out", "filter", "--provider", "demobank").lines == [
+        "filter: 2 entries of 2, signed."
+    ]
+    found = run("journal", "verify", "filter", "--key", vkey)
+    assert found.status == 0
+    assert "each proved" in found.out
+    assert "Not shown: that nothing else is" in found.out
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet", "consent-records"])
+def test_tables_and_records_are_for_reading(run, told, vkey, form):
+    assert run("journal", "export", "--out", "out", "--format", form).status == 0
+    found = run("journal", "verify", "out", "--key", vkey)
+    assert (found.status, starts(found)) == (1, ["not", "unanchored", "not"])
+    assert run("journal", "verify", "out", "--allow-unanchored").status == 0
+
+
+def test_consent_records_say_what_is_known_and_nothing_else(run, told):
+    done = run("journal", "export", "--out", "out", "--format", "consent-records")
+    assert done.lines == ["out: 1 consent record, to be read; what is proved is --format jsonl."]
+    (line,) = gzip.decompress((told / "out" / "consent-records.jsonl.gz").read_bytes()).splitlines()
+    record = json.loads(line)
+    assert set(record) == {"record_header", "pii_processing", "party_identification", "events", "consent_tracker"}
+    assert [event["event_state"] for event in record["events"]] == ["NotStaged", "Authorized"]
+    assert record["events"][1]["entity_id"] == "demobank"
+    (purpose,) = record["pii_processing"]["purposes"]
+    assert purpose["lawful_basis"] == "consent"
+    assert purpose["retention_period"] is None
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--format", "xml"), "--format is jsonl, csv, parquet, consent-records, not 'xml'"),
+        (("--from", "yesterday"), "--from is a time with its offset"),
+        (("--to", "2026-03-02T10:00:00"), "--to is a time with its offset"),
+        (("--consent", "c-1"), "Name a consent as PROVIDER/CONSENT_ID"),
+        (("--consent", "demobank/c-1", "--provider", "other"), "--consent names another provider"),
+        (("--from", "2026-03-02T10:00:00Z", "--to", "2026-03-02T10:00:00Z"), "lies after the one from which"),
+    ],
+)
+def test_what_makes_no_sense_is_wrong_usage(run, told, options, says):
+    done = run("journal", "export", "--out", "out", *options)
+    assert done.status == 2
+    assert says in done.says
+    assert not (told / "out").exists()
+
+
+def test_an_export_of_a_consent_that_is_not_there_is_not_found(run, told):
+    assert run("journal", "export", "--out", "out", "--consent", "demobank/none").status == 1

@@ -13,8 +13,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tracker.journal.checkpoint import Checkpoint, assemble, note_text, vkey
 from tracker.journal.entry import Draft, Entry, Evidence, seal
-from tracker.journal.export import ExportWriter
-from tracker.journal.tree import root
+from tracker.journal.export import EntryWriter, publish, row_of
+from tracker.journal.folder import ExportFolder
+from tracker.journal.gap import GAP_HASH, gap_of
+from tracker.journal.selection import Part, whole
+from tracker.journal.stretch import Around
+from tracker.journal.tiles import covering
+from tracker.journal.tree import inclusion_proof, root
 from tracker.journal.verify import Answer, Verdict
 
 JOURNAL_ID = "0198f1c2-0000-7000-8000-000000000001"
@@ -114,13 +119,43 @@ class Signer:
         return assemble(text, self.name, self.public_key, self.sign(text.encode()))
 
 
+def leaves_of(entries: Iterable[Entry]) -> list[bytes]:
+    """The leaves of the tree over them, with those of declared gaps."""
+    leaves: list[bytes] = []
+    for entry in entries:
+        gap = gap_of(entry.leaf)
+        leaves += [GAP_HASH] * (0 if gap is None else gap.count) + [entry.leaf_hash]
+    return leaves
+
+
 def export(folder: Path, entries: Sequence[Entry], signer: Signer | None = None) -> Path:
     """Write a whole export."""
-    with ExportWriter(folder, journal_id=JOURNAL_ID) as writer:
-        for entry in entries:
-            writer.add(entry)
-        writer.finish(None if signer is None else signer.note(writer.checkpoint(ORIGIN)))
+    return export_part(folder, entries, whole(JOURNAL_ID, entries[-1].sequence if entries else 0), signer)
+
+
+def export_part(folder: Path, entries: Sequence[Entry], part: Part, signer: Signer | None = None) -> Path:
+    """Write a part of a journal that has these entries."""
+    leaves = leaves_of(entries)
+    tree_root, place = root(leaves), ExportFolder(folder, part.members())
+    beside = Around(subtrees(leaves, 0, part.first - 1), subtrees(leaves, part.last, part.tree_size))
+    around, proofs = (None, {}) if part.selection.is_filter else (beside, None)
+    chosen = [row_of(entry) for entry in entries if part.first <= entry.sequence <= part.last]
+    if proofs is not None:
+        chosen = [row for row in chosen if part.selection.fault(json.loads(row[1])) is None]
+        proofs = {row[0]: inclusion_proof(leaves, row[0] - 1) for row in chosen}
+    with EntryWriter(place, part, left=beside.left if around else ()) as writer:
+        writer.add(chosen, proofs)
+        writer.finish()
+        note = None if signer is None else signer.note(Checkpoint(ORIGIN, part.tree_size, tree_root))
+        publish(place, part, writer.count, root=tree_root, around=around, note=note)
     return folder
+
+
+def subtrees(leaves: Sequence[bytes], first: int, end: int) -> tuple[bytes, ...]:
+    """The roots of the complete subtrees over some leaves, from the definition."""
+    return tuple(
+        root(leaves[node.position << node.height : (node.position + 1) << node.height]) for node in covering(first, end)
+    )
 
 
 def read_lines(folder: Path) -> list[bytes]:

@@ -31,17 +31,24 @@ from tests.usecases.bench import CONSENT, Bench, data, event, message, open_benc
 from tests.usecases.chain import EXPIRY, NEXT, hear, renew
 from tests.usecases.keeping import OF_RETENTION, be_retained
 from tracker.adapters.checkpoint_signer import Ed25519NoteSigner, checkpoint_vkey
+from tracker.adapters.parquet import ParquetWriter
 from tracker.domain import decision, lifecycle, overlay
 from tracker.domain.completion import CompletionTerms
 from tracker.domain.errors import RevocationRefusedError
 from tracker.journal import leaf
+from tracker.journal.csv_form import CSV_NAME, HEAD, csv_lines
+from tracker.journal.export import EntryWriter, row_of
+from tracker.journal.folder import ExportFolder
 from tracker.journal.gap import Gap
+from tracker.journal.selection import Part, Selection, whole
+from tracker.journal.table import publish_table
 from tracker.journal.verify import Answer, verify_export
 from tracker.usecases.complete import COMPLETED, OVERDUE, CompletionReport, Completions
 from tracker.usecases.drift import DRIFT_FOUND
 from tracker.usecases.expire import AUTHORIZATION_OVERDUE
 from tracker.usecases.export import Exporting
 from tracker.usecases.payments import PAYMENT_CHANGED
+from tracker.usecases.proofs import Proofs
 from tracker.usecases.wake import Bell
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "journal.md").read_text("utf-8")
@@ -195,6 +202,9 @@ LINE: dict[str, Form] = {
 }
 
 
+PROVED: dict[str, Form] = {**LINE, "proof": lambda value: isinstance(value, list) and all(map(HEX, value))}
+
+
 def require_form(value: Any, forms: dict[str, Form]) -> None:
     require(isinstance(value, dict) and value.keys() == forms.keys(), "other members")
     for name, form in forms.items():
@@ -229,26 +239,33 @@ def verify(folder: Path, vkeys: list[str]) -> Verdict:
     verdict = Verdict(manifest["root_hash"], "")
     leaves: list[bytes] = []
     last_of: dict[str, int] = {}
-    time = ""
+    first, is_filter = manifest["range"]["from"], manifest.get("left", ()) is None
+    n, time = first - 1, ""
     for line in lines:
         members = only_json(line)
-        require_form(members, LINE)
+        require_form(members, PROVED if is_filter else LINE)
         entry = members["entry"]
-        leaves += lost_before(entry, len(leaves) + 1)
-        n = len(leaves) + 1
+        n = number_of(entry, n, manifest) if is_filter else number_behind(entry, n, leaves, is_first=n == first - 1)
         require(entry.get("sequence") == f"{n:020d}", f"entry {n} is missing")
         leaves.append(sha256(b"\x00" + canonical(entry)).digest())
         require(leaves[-1].hex() == members["leaf_hash"], "hash")
         require_leaf(entry)
         require(entry["source"] == f"urn:uuid:{manifest['journal_id']}", "source")
         require(entry["time"] >= time, "time")
-        require(entry["data"]["previous"] == last_of.get(entry["subject"]), "previous")
+        previous, before = entry["data"]["previous"], last_of.get(entry["subject"])
+        require(previous == before or (before is None and previous is not None and previous < first), "previous")
+        require_chosen(entry, manifest.get("selection"))
+        if is_filter:
+            root = root_by(leaves[-1], n - 1, manifest["tree_size"], [bytes.fromhex(one) for one in members["proof"]])
+            require(root is not None and root.hex() == manifest["root_hash"], "proof")
         require_private(members)
         require(canonical(members) + b"\n" == line and len(line) <= 4 * 2**20, "line")
         time, last_of[entry["subject"]] = entry["time"], n
         verdict.counts[word_of(entry["data"])] += 1
-    require((len(lines), len(leaves)) == (manifest["count"], manifest["tree_size"]), "count")
-    require(root_of(leaves).hex() == manifest["root_hash"], "root")
+    require(len(lines) == manifest["count"], "count")
+    if not is_filter:
+        require(n == manifest["range"]["to"], "range")
+        require(root_between(leaves, manifest).hex() == manifest["root_hash"], "root")
     file = {"name": "entries.jsonl.gz", "bytes": len(packed), "sha256": sha256(packed).hexdigest()}
     require(manifest["file"] == file, "file")
     verdict.by_whom = by_whom(manifest, vkeys)
@@ -258,30 +275,141 @@ def verify(folder: Path, vkeys: list[str]) -> Verdict:
 LOST = sha256(b"\x00consent-tracker/journal-gap").digest()
 
 
-def lost_before(entry: dict[str, Any], n: int) -> list[bytes]:
-    """What stands in the tree for the entries from n on that this one declares as lost."""
+def gap_in(entry: dict[str, Any]) -> tuple[int, int] | None:
+    """The first and the last of the entries that this one declares as lost."""
     if entry.get("type") != "journal.gap":
-        return []
+        return None
     said = entry.get("data")
     require(isinstance(said, dict), "data")
     first, last, reason = said.get("from"), said.get("to"), said.get("reason")
     is_number = like(r"[1-9][0-9]{0,18}")
-    require(is_number(first) and is_number(last) and first == str(n), "a gap that begins elsewhere")
+    require(is_number(first) and is_number(last), "a gap that is none")
     require(int(first) <= int(last) and entry.get("sequence") == f"{int(last) + 1:020d}", "a gap that ends elsewhere")
     found = re.fullmatch(r"backup_restored,size_([1-9][0-9]{0,18}),root_[0-9a-f]{64}", reason or "")
     require(found is not None and int(found[1]) <= int(last), "a gap that names nothing")
-    return [LOST] * (int(last) - n + 1)
+    return int(first), int(last)
+
+
+def number_behind(entry: dict[str, Any], before: int, leaves: list[bytes], *, is_first: bool) -> int:
+    """The next number; or, of a declared gap, the one after it, when its leaves are in their places."""
+    lost = gap_in(entry)
+    if lost is None:
+        return before + 1
+    begin, end = lost
+    begins = begin == before + 1 or (is_first and begin <= before + 1 <= end + 1)
+    require(begins, "a gap that begins elsewhere")
+    leaves += [LOST] * (end - before)
+    return end + 1
+
+
+def number_of(entry: dict[str, Any], before: int, manifest: dict[str, Any]) -> int:
+    told = entry.get("sequence")
+    require(like(r"\d{20}")(told) and before < int(told) <= manifest["range"]["to"], "sequence")
+    return int(told)
+
+
+def require_chosen(entry: dict[str, Any], selection: dict[str, Any] | None) -> None:
+    if selection is None:
+        return
+    said = entry["data"]
+    for name in ("provider", "kind"):
+        require(selection[name] in (None, said[name]), name)
+    require(selection["tracking_ids"] is None or said["tracking_id"] in selection["tracking_ids"], "tracking_id")
+    require(selection["from"] is None or entry["time"] >= selection["from"], "from")
+    require(selection["to"] is None or entry["time"] < selection["to"], "to")
+
+
+def root_by(leaf: bytes, index: int, size: int, proof: list[bytes]) -> bytes | None:
+    """RFC 6962, section 2.1.1, from the root down: which half the leaf is in decides on which side its sibling stands."""
+    if size == 1:
+        return leaf if not proof else None
+    if not proof:
+        return None
+    k = 1 << (size - 1).bit_length() - 1
+    *rest, sibling = proof
+    half = root_by(leaf, index, k, rest) if index < k else root_by(leaf, index - k, size - k, rest)
+    if half is None:
+        return None
+    return sha256(b"\x01" + (half + sibling if index < k else sibling + half)).digest()
+
+
+def root_between(leaves: list[bytes], manifest: dict[str, Any]) -> bytes:
+    """The root over what lies left, the leaves, and what lies right."""
+    first, size = manifest["range"]["from"] - 1, manifest["tree_size"]
+    known: dict[tuple[int, int], bytes] = {(first + n, 1): leaf for n, leaf in enumerate(leaves)}
+    at, left = 0, [bytes.fromhex(one) for one in manifest.get("left", ())]
+    heights = [h for h in reversed(range(first.bit_length())) if first >> h & 1]
+    require(len(heights) == len(left), "left")
+    for height, one in zip(heights, left):
+        known[at, 1 << height] = one
+        at += 1 << height
+    at = first + len(leaves)
+    for one in manifest.get("right", ()):
+        require(at < int(size), "right")
+        width = 1
+        while at % (2 * width) == 0 and at + 2 * width <= size:
+            width *= 2
+        known[at, width] = bytes.fromhex(one)
+        at += width
+    require(at == size, "right")
+    return root_over(0, size, known)
+
+
+def root_over(first: int, count: int, known: dict[tuple[int, int], bytes]) -> bytes:
+    if (first, count) in known:
+        return known[first, count]
+    if not count:
+        return sha256(b"").digest()
+    require(count > 1, "a leaf that nobody knows")
+    k = 1 << (count - 1).bit_length() - 1
+    return sha256(b"\x01" + root_over(first, k, known) + root_over(first + k, count - k, known)).digest()
 
 
 def require_manifest(manifest: Any) -> None:
     names = {"format", "version", "journal_id", "range", "count", "tree_size", "file", "root_hash", "checkpoint"}
+    is_part = isinstance(manifest, dict) and manifest.get("version") == 2
+    names |= {"selection", "left", "right"} if is_part else set()
     require(isinstance(manifest, dict) and manifest.keys() == names, "manifest")
-    count, size = manifest["count"], manifest["tree_size"]
-    require(type(count) is type(size) is int and count <= size, "count")
-    require(manifest["range"] == {"from": 1, "to": size}, "range")
-    require((manifest["format"], manifest["version"]) == ("consent-tracker/journal-export", 1), "format")
+    count, span = manifest["count"], manifest["range"]
+    require(type(count) is int and type(manifest["tree_size"]) is int, "count")
+    if is_part:
+        require_part(manifest, span, count)
+    else:
+        size = manifest["tree_size"]
+        require((size >= count > 0 or size == count == 0) and span == {"from": 1, "to": size}, "range")
+    require((manifest["format"], manifest["version"]) == ("consent-tracker/journal-export", 1 + is_part), "format")
     require(like(UUID)(manifest["journal_id"]) and HEX(manifest["root_hash"]), "manifest")
     require(or_null(ANY_TEXT)(manifest["checkpoint"]), "checkpoint")
+
+
+SELECTION: dict[str, Form] = {
+    **dict.fromkeys(("provider", "kind", "consent_id", "user_ref"), or_null(ANY_TEXT)),
+    **dict.fromkeys(("from", "to"), or_null(is_time)),
+    "tracking_ids": or_null(
+        lambda value: isinstance(value, list) and all(map(like(UUID), value)) and value == sorted(set(value))
+    ),
+}
+
+
+def require_part(manifest: dict[str, Any], span: Any, count: int) -> None:
+    selection = manifest["selection"]
+    require_form(selection, SELECTION)
+    require(
+        isinstance(span, dict) and span.keys() == {"from", "to"} and {type(one) for one in span.values()} == {int},
+        "range",
+    )
+    require(1 <= span["from"] <= span["to"] + 1 and span["to"] <= manifest["tree_size"], "range")
+    named = selection["consent_id"] is not None or selection["user_ref"] is not None
+    require(named == (selection["tracking_ids"] is not None), "tracking_ids")
+    is_filter = any(selection[name] is not None for name in ("provider", "kind", "tracking_ids"))
+    for side in ("left", "right"):
+        hashes = manifest[side]
+        require((hashes is None) == is_filter, side)
+        require(is_filter or (isinstance(hashes, list) and all(map(HEX, hashes))), side)
+    width = span["to"] - span["from"] + 1
+    require(0 <= count <= width and (is_filter or (count > 0) == (width > 0)), "count")
+    is_all = not any(is_set is not None for is_set in selection.values())
+    require(not is_all or (span["from"] > 1 and span["to"] == manifest["tree_size"]), "selection")
 
 
 def require_leaf(entry: Any) -> None:
@@ -473,7 +601,8 @@ async def test_what_the_tracker_records_and_exports_is_as_documented(database: P
     async with open_bench(database, our_crypto(tmp_path)) as bench:
         await _live(bench)
         signer = Ed25519NoteSigner(key, "demo.example/journal")
-        exporting = Exporting(bench.store, checkpointing(bench.store, bench.clock, signer))
+        checkpoints = checkpointing(bench.store, bench.clock, signer)
+        exporting = Exporting(bench.store, Proofs(bench.store), checkpoints)
         await exporting.export(tmp_path / "export")
         lines = example_lines(tmp_path / "export")
     assert verify(tmp_path / "export", [vkey]).by_whom == "+".join(vkey.split("+", 2)[:2])
@@ -580,6 +709,90 @@ def test_most_of_what_is_spoilt_is_refused(good: Path, signer: drafts.Signer, tm
         except Refused:
             answers["not intact"] += 1
     assert answers == {"not intact": 11, signer.short: 2, "unanchored": 1, "no": 3}
+
+
+def _part(first: int, last: int, **chosen: Any) -> Part:
+    return Part(
+        journal_id=drafts.JOURNAL_ID, selection=Selection(**chosen), first=first, last=last, tree_size=drafts.COUNT
+    )
+
+
+def _at(sequence: int) -> datetime:
+    return drafts.START + timedelta(seconds=sequence)
+
+
+PARTS = {
+    "a stretch": _part(4, 9, since=_at(4), until=_at(10)),
+    "the end": _part(6, 12, since=_at(6)),
+    "the beginning": _part(1, 5, until=_at(6)),
+    "nothing": _part(13, 12, since=_at(99)),
+    "a filter": _part(1, 12, user_ref="customer-1", tracking_ids=(drafts.uuid(101),)),
+    "a filter in a stretch": _part(5, 12, since=_at(5), provider="demobank", kind="account-access"),
+    "none of a filter": _part(1, 12, provider="otherbank"),
+}
+HASHES = ["0" * 64]
+SPOILT_PARTS: dict[str, Callable[[Path], None]] = {
+    "nothing": _untouched,
+    "last line missing": _cut,
+    "usable turned around": _changed(lambda line: line["entry"]["data"].update(usable=True), rehash=True),
+    "private value destroyed": _changed(lambda line: line.update(private=None, private_salt=None)),
+    "another root": lambda folder: drafts.change_manifest(folder, root_hash="1" * 64),
+    "larger tree": lambda folder: drafts.change_manifest(folder, tree_size=13),
+    "left taken away": lambda folder: drafts.change_manifest(folder, left=[]),
+    "right made up": lambda folder: drafts.change_manifest(folder, right=HASHES),
+    "left and right null": lambda folder: drafts.change_manifest(folder, left=None, right=None),
+    "range moved": lambda folder: drafts.change_manifest(folder, range={"from": 2, "to": 7}),
+    "nothing chosen": lambda folder: drafts.change_manifest(folder, selection=Selection().members()),
+    "another provider chosen": lambda folder: drafts.change_manifest(
+        folder, selection=Selection(provider="b").members(), left=None, right=None
+    ),
+}
+
+
+@pytest.mark.parametrize("part", PARTS.values(), ids=PARTS)
+@pytest.mark.parametrize("spoil", SPOILT_PARTS.values(), ids=SPOILT_PARTS)
+def test_both_verifiers_agree_on_parts(
+    tmp_path: Path, signer: drafts.Signer, part: Part, spoil: Callable[[Path], None]
+) -> None:
+    folder = drafts.export_part(tmp_path / "part", drafts.ENTRIES, part, signer)
+    if spoil is _untouched:
+        assert verify(folder, [signer.vkey]).by_whom == signer.short
+    elif len(drafts.read_lines(folder)) < 2:
+        pytest.skip("there is nothing to spoil")
+    else:
+        spoil(folder)
+    ours = verify_export(folder, [signer.vkey])
+    try:
+        verdict = verify(folder, [signer.vkey])
+    except Refused:
+        assert ours.intact.answer is Answer.NO
+        return
+    assert ours.intact.answer is Answer.OK
+    assert verdict.by_whom == {Answer.OK: signer.short, Answer.NO: "no"}.get(ours.by_whom.answer, "unanchored")
+    assert spoil in (_untouched, SPOILT_PARTS["private value destroyed"], _cut) or ours.by_whom.answer is Answer.OK
+
+
+def test_duckdb_reads_what_the_document_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import duckdb
+
+    drafts.export(tmp_path / "export", drafts.ENTRIES)
+    part = whole(drafts.JOURNAL_ID, drafts.COUNT)
+    table = ExportFolder(tmp_path / "table", part.members())
+    with EntryWriter(table, part, CSV_NAME, lines=csv_lines, head=HEAD) as writer:
+        writer.add(list(map(row_of, drafts.ENTRIES)))
+        writer.finish()
+    publish_table(table, part, "csv", drafts.COUNT, [CSV_NAME], None)
+    columns = ExportFolder(tmp_path / "columns", part.members())
+    with ParquetWriter(columns, part) as packed:
+        packed.add(list(map(row_of, drafts.ENTRIES)))
+        publish_table(columns, part, "parquet", drafts.COUNT, packed.finish(), None)
+    monkeypatch.chdir(tmp_path)
+    commands = re.search(r"```sql\n(.*?)```", DOCUMENT, re.DOTALL)
+    assert commands is not None
+    by_type, to, latest = (duckdb.sql(command).fetchall() for command in commands[1].strip().splitlines())
+    assert dict(by_type) == Counter(entry.type for entry in drafts.ENTRIES)
+    assert dict(to) == Counter(e.to_status for e in drafts.ENTRIES if e.type == "consent.status_changed")
+    assert latest == [("demobank", drafts.COUNT)]
 
 
 def test_empty_journal(tmp_path: Path, signer: drafts.Signer) -> None:

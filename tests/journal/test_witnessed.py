@@ -4,12 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.journal.drafts import JOURNAL_ID as JOURNAL
-from tests.journal.drafts import ORIGIN, Signer, a_draft, sealed
+from tests.journal.drafts import ORIGIN, Signer, a_draft, change_manifest, export, sealed
 from tests.tokens import ed_key
-from tracker.journal.checkpoint import parse_note, parse_vkey, vkey
-from tracker.journal.export import ExportWriter
+from tracker.journal.checkpoint import Checkpoint, parse_note, parse_vkey, vkey
 from tracker.journal.note import COSIGNATURE, NoteError, NoteSignature, SignedNote, cosigned
+from tracker.journal.tree import root
 from tracker.journal.verify import Answer, Verdict, verify_export
 
 WITNESS = vkey("w.example", ed_key("w").public_key().public_bytes_raw(), COSIGNATURE)
@@ -22,12 +21,11 @@ def _line(text: str, time: int = TIME) -> NoteSignature:
 
 
 def _verified(folder: Path, signer: Signer, *keys: str, time: int = TIME, with_ours: bool = True) -> Verdict:
-    with ExportWriter(folder, journal_id=JOURNAL) as writer:
-        for entry in sealed([a_draft()]):
-            writer.add(entry)
-        note = parse_note(signer.note(writer.checkpoint(ORIGIN)))
-        ours = note.signatures if with_ours else ()
-        writer.finish(SignedNote(note.text, (*ours, _line(note.text, time))).written())
+    entries = sealed([a_draft()])
+    note = parse_note(signer.note(Checkpoint(ORIGIN, 1, root([entries[0].leaf_hash]))))
+    ours = note.signatures if with_ours else ()
+    export(folder, entries)
+    change_manifest(folder, checkpoint=SignedNote(note.text, (*ours, _line(note.text, time))).written())
     return verify_export(folder, keys)
 
 

@@ -27,6 +27,7 @@ from tracker.adapters.store.tables import metadata
 from tracker.domain.belief import Belief
 from tracker.domain.completion import Work
 from tracker.domain.consent import Channel, Status
+from tracker.domain.export import ExportJob, ExportRequest
 from tracker.domain.journey import Journey
 from tracker.domain.lags import Lags
 from tracker.domain.overlay import Overlay, Revocation
@@ -121,6 +122,8 @@ async def fill(database: Database) -> None:
         Access(id=IDS.ordered(), at=START, who="a", what="consent.list", interaction_id="i", shown=1, shown_ids=("t",))
     )
     await retained.keep_some(store, consent)
+    asked = ExportJob(id=subscription.id, request=ExportRequest(until=START), asked_by="a", created_at=START)
+    assert await store.exports.add(asked)
     await store.hold_leases("somebody", [subscription_lease(subscription.id)], 60)
     await store.add_api_key(
         ApiKey(id="a", name="n", secret_sha256="0" * 64, scopes=frozenset({"read"}), created_at=START)

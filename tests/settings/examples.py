@@ -81,6 +81,8 @@ overlap_grace = 3600
 [audit]
 origin = "tracker.bank.example/journal"
 checkpoint_key = "keys/checkpoint.jwk.json"
+exports_folder = "/var/lib/tracker/exports"
+exports_keep_days = 30
 
 [security]
 key_file_mode = "warn"

@@ -143,6 +143,8 @@ OVERRIDES = {
     "TRACKER_AUDIT__CHECKPOINT_EVERY_SECONDS": "60",
     "TRACKER_AUDIT__PUBLISH_TO": "keys/published",
     "TRACKER_AUDIT__TIMESTAMP_URL": "http://tsa.example/",
+    "TRACKER_AUDIT__EXPORTS_FOLDER": "exports",
+    "TRACKER_AUDIT__EXPORTS_KEEP_DAYS": "30",
     "TRACKER_SECURITY__KEY_FILE_MODE": "refuse",
     "TRACKER_SECURITY__AT_REST_KEYS": "keys/receiver.key",
     "TRACKER_METRICS__HOST": "::1",
@@ -186,6 +188,8 @@ def test_variables_override_every_single_value(load, folder, text):
     assert settings.audit.key_files == (folder / "keys/ca.pem", folder / "keys/http.key")
     assert settings.audit.publish_to == folder / "keys/published"
     assert (settings.audit.checkpoint_every_seconds, settings.audit.timestamp_url) == (60, "http://tsa.example/")
+    assert settings.audit.checkpoint_key == folder / "keys/ca.pem"
+    assert (settings.audit.exports_folder, settings.audit.exports_keep_days) == ("exports", 30)
     assert settings.security.key_file_mode == "refuse"
     assert settings.at_rest_keys == settings.security.at_rest_keys == keys / "receiver.key"
     assert (settings.metrics.host, settings.metrics.port) == ("::1", 9001)

@@ -18,7 +18,7 @@ from tests.postgres import as_service
 from tests.usecases.telling import telling
 from tracker.adapters.clock import SystemIds
 from tracker.adapters.store.postgres import PostgresDatabase
-from tracker.adapters.store.replays import _first_since
+from tracker.adapters.store.replays import first_since
 from tracker.adapters.store.sqlite import SqliteDatabase
 from tracker.adapters.store.store import Database, SqlStore
 from tracker.app.database import require_own_past
@@ -109,7 +109,7 @@ async def test_the_journal_goes_on_behind_the_checkpoint_and_the_margin(
     assert "yes: 22 entries, 1 to 37, root " in verdict.intact.sentence
     assert "entries 21 to 35 are lost, as entry 36 declares" in verdict.intact.sentence
     ours = a_signer()
-    await Exporting(store, checkpointing(store, ManualClock(START), ours)).export(tmp_path / "export")
+    await Exporting(store, Proofs(store), checkpointing(store, ManualClock(START), ours)).export(tmp_path / "export")
     verdict = verify_export(tmp_path / "export", [SIGNER.vkey, ours.vkey], published=published())
     assert verdict.accepted, verdict
     assert (await proofs.root(37)).hex() in verdict.intact.sentence
@@ -220,7 +220,7 @@ async def test_a_replay_finds_its_first_entry_on_either_side_of_the_gap(database
     (last,) = await append(store, draft_about(a_consent()))
 
     async def first(time: object) -> int:
-        return await store._database.read(lambda connection: _first_since(connection, time))  # type: ignore[arg-type]
+        return await store._database.read(lambda connection: first_since(connection, time))  # type: ignore[arg-type]
 
     entries = await store.entries_after(0, 99)
     assert await first(entries[0].recorded_at) == 1

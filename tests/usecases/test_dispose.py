@@ -18,6 +18,7 @@ from tracker.ports import Progress
 from tracker.usecases.consult import Consulting
 from tracker.usecases.export import Exporting
 from tracker.usecases.holds import Placing
+from tracker.usecases.proofs import Proofs
 
 TABLES = ("consent", "identity", "report", "evidence", "confirmation", "payment", "other_event")
 
@@ -100,7 +101,7 @@ async def test_nothing_personal_is_left_in_any_file_and_exports_before_and_after
             f"SELECT e.jws FROM evidence e JOIN report r USING (jws_sha256) WHERE r.consent_id = '{CONSENT}'"
         )
     ]
-    exporting = Exporting(bench.store, checkpointing(bench.store, bench.clock))
+    exporting = Exporting(bench.store, Proofs(bench.store), checkpointing(bench.store, bench.clock))
     await exporting.export(tmp_path / "before")
     pass_years(bench)
     personal = [PERSON.encode(), *tokens_of_it]

@@ -19,6 +19,7 @@ from tracker.adapters.store.tables import evidence
 from tracker.domain.errors import InboxFullError, RejectedEventError, StorageError
 from tracker.journal.verify import verify_export
 from tracker.usecases.export import Exporting
+from tracker.usecases.proofs import Proofs
 
 REVOKED = data("Revoked", "2026-03-02T15:13:19+04:00", RevokedBy="LFI.InitiatedByUser")
 
@@ -395,5 +396,7 @@ async def test_another_ecosystem_goes_the_same_way(database, crypto, tmp_path) -
         bench.holders.answers["card-7"] = a_card("card-7", "handed back", since=1772449500)
         await bench.asker.ask_now((await bench.consent("card-7")).tracking_id)
         assert await bench.status("card-7") == ("Revoked", False)
-        await Exporting(bench.store, checkpointing(bench.store, bench.clock)).export(tmp_path / "export")
+        await Exporting(bench.store, Proofs(bench.store), checkpointing(bench.store, bench.clock)).export(
+            tmp_path / "export"
+        )
         assert verify_export(tmp_path / "export", [], allow_unanchored=True).accepted

@@ -18,6 +18,7 @@ from yarl import URL
 from tests import tokens
 from tests.adapters.hub.scripted_hub import ScriptedHub
 from tests.clocks import ManualClock
+from tests.damage import unguarded
 from tests.usecases.bench import CONSENT, NOW, data, message
 from tests.web.described import require_as_described
 from tracker.adapters.key_files import make_jwks
@@ -72,6 +73,7 @@ def settings_for(
                 for name, issuer in issuers.items()
             ],
             "notifications": {"ownership_challenge": False},
+            "audit": {"exports_folder": str(database.parent / "exports")},
             **sections,
         }
     )
@@ -182,9 +184,8 @@ class Site:
 
     def execute(self, statement: str) -> None:
         """Do something to the file, past all our code."""
-        with sqlite3.connect(self.database) as connection:
+        with unguarded(self.database) as connection:
             connection.execute(statement)
-        connection.close()
 
     @property
     def seconds(self) -> int:

@@ -120,6 +120,7 @@ async def test_every_call_on_the_page_is_one_that_works(site: Site) -> None:
         "checkpoint_not_found",
         "quarantined_event_not_found",
         "hold_not_found",
+        "export_not_found",
     }
     assert codes.count("consent_not_found") == 1
 

@@ -14,6 +14,7 @@ from tests.adapters.hub.scripted_hub import says, says_json
 from tests.checkpointing import a_signer
 from tests.usecases.bench import CONSENT
 from tests.web.site import Said, Site
+from tracker.domain.export import MOST_OPEN as MOST_EXPORTS
 from tracker.domain.replay import MOST_OPEN
 from tracker.ports import Delivery, Sender
 from tracker.usecases.sparing import MOST
@@ -153,6 +154,29 @@ class Silent:
         return Delivery(status=204)
 
 
+EXPORTS = "/v1/audit/exports"
+
+
+async def exports_not_configured(site: Site) -> Said:
+    site.tracker.auditing.jobs._folder = None
+    return await site.call("POST", EXPORTS, json={})
+
+
+async def too_many_exports(site: Site) -> Said:
+    for _ in range(MOST_EXPORTS):
+        assert (await site.call("POST", EXPORTS, json={})).status == 202
+    return await site.call("POST", EXPORTS, json={})
+
+
+async def export_elsewhere(site: Site) -> Said:
+    await site.register()
+    made = (await site.call("POST", EXPORTS, json={})).json
+    assert site.tracker.auditing.runner is not None
+    assert await site.tracker.auditing.runner.run_once()
+    site.tracker.auditing.jobs._folder = site.database.parent / "another"
+    return await site.get(f"{EXPORTS}/{made['id']}/files/manifest.json")
+
+
 async def internal_error(site: Site) -> Said:
     await site.register()
     site.execute("UPDATE consent SET told_status = 'Nonsense'")
@@ -229,6 +253,10 @@ PROVOKED: dict[str, tuple[int, Callable[[Site], Awaitable[Said]]]] = {
     "not_resendable": (409, not_resendable),
     "too_many_jobs": (409, too_many_jobs),
     "rate_limited": (429, rate_limited),
+    "export_not_found": (404, lambda site: site.get(f"{EXPORTS}/none")),
+    "exports_not_configured": (409, exports_not_configured),
+    "too_many_exports": (409, too_many_exports),
+    "export_elsewhere": (409, export_elsewhere),
     "version_conflict": (412, version_conflict),
     "body_too_large": (
         413,

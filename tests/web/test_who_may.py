@@ -13,7 +13,7 @@ ONE = f"/v1/consents/demobank/{CONSENT}"
 
 
 def a_path(template: str) -> str:
-    names = {"consent_id": CONSENT, "base_consent_id": CONSENT, "hold_id": "x"}
+    names = {"consent_id": CONSENT, "base_consent_id": CONSENT, "hold_id": "x", "export_id": "x", "file_name": "x"}
     return template.format(provider="demobank", tracking_id="x", subscription_id="x", job_id="x", event_id="x", **names)
 
 

@@ -5,21 +5,30 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
+from socket import gethostname
+from typing import Protocol
 
 from tracker.adapters.checkpoint_file import CheckpointFile
 from tracker.adapters.checkpoint_signer import is_signed
+from tracker.adapters.parquet import ParquetWriter
 from tracker.adapters.store.store import SqlStore
 from tracker.app.timestamping import authority_of
 from tracker.domain.errors import TrackerError
 from tracker.journal.checkpoint import parse_vkey
-from tracker.ports import Clock, Meters
+from tracker.ports import Clock, Ids, Meters
 from tracker.ports.checkpoints import NoteSigner
 from tracker.settings import Settings
 from tracker.usecases.checkpoints import Checkpointing, CheckpointTerms
+from tracker.usecases.consent_records import ConsentRecords
 from tracker.usecases.evidence import EvidencePacks
 from tracker.usecases.export import Exporting
+from tracker.usecases.export_jobs import ExportJobs
+from tracker.usecases.export_running import ExportRunner
+from tracker.usecases.leasing import Leasing
 from tracker.usecases.proofs import Proofs
 from tracker.usecases.providers import Providers
+from tracker.usecases.wake import Bell
 from tracker.usecases.witnessing import Witnessing
 from tracker.web.services import AuditAnswers
 from tracker.worker import Tick
@@ -41,6 +50,8 @@ class Auditing:
     checkpoints: Checkpointing
     witnessing: Witnessing
     exporting: Exporting
+    jobs: ExportJobs
+    runner: ExportRunner | None
     packs: EvidencePacks
     look_every_seconds: float
 
@@ -55,6 +66,10 @@ class Auditing:
             Tick(name="checkpoints", run=self.checkpoints.run_once, every_seconds=self.look_every_seconds),
         ]
 
+    def standing(self) -> list[asyncio.Task[None]]:
+        """What runs all the time in a worker: exports are written."""
+        return [] if self.runner is None else [asyncio.create_task(self.runner.run(), name="exports")]
+
     async def leave(self) -> None:
         """Sign what there is before we stop; if that cannot be done now, whoever starts next does."""
         with suppress(TrackerError, TimeoutError):
@@ -63,13 +78,28 @@ class Auditing:
                     await self.checkpoints.at_head()
 
 
+class World(Protocol):
+    """What of the world it needs."""
+
+    @property
+    def clock(self) -> Clock:
+        """Our clock."""
+
+    @property
+    def ids(self) -> Ids:
+        """Fresh ids."""
+
+
 def auditing(
     store: SqlStore,
     settings: Settings,
     signers: Sequence[NoteSigner],
-    clock: Clock,
     meters: Meters,
     providers: Providers,
+    *,
+    world: World,
+    changed: Bell,
+    leasing: Leasing | None,
 ) -> Auditing:
     """Make all of it.
 
@@ -84,13 +114,38 @@ def auditing(
         outlet=None if audit.publish_to is None else CheckpointFile(audit.publish_to),
         authority=authority_of(audit),
     )
+    clock = world.clock
     checkpoints = Checkpointing(proofs, store.checkpoints, clock, meters, terms, signers)
     witnesses = [parse_vkey(text) for text in audit.witnesses]
+    exporting = Exporting(
+        store,
+        proofs,
+        checkpoints,
+        floor=store.retention.journal_floor,
+        parquet=ParquetWriter,
+        records=ConsentRecords(store, providers),
+    )
+    folder = None if audit.exports_folder is None else Path(audit.exports_folder).absolute()
+    book = store.exports
+    runner = None
+    if folder is not None:
+        runner = ExportRunner(
+            book=book,
+            exporting=exporting,
+            clock=clock,
+            folder=folder,
+            place=f"{folder} on {gethostname()}",
+            keep=timedelta(days=audit.exports_keep_days),
+            changed=changed,
+            leasing=leasing,
+        )
     return Auditing(
         proofs=proofs,
         checkpoints=checkpoints,
         witnessing=Witnessing(store.checkpoints, clock, is_signed, witnesses),
-        exporting=Exporting(store, checkpoints),
+        exporting=exporting,
+        jobs=ExportJobs(book=book, exporting=exporting, clock=clock, ids=world.ids, folder=folder, changed=changed),
+        runner=runner,
         packs=EvidencePacks(store, store.evidence, proofs, checkpoints, providers, clock, graves=store.retention),
         look_every_seconds=max(1.0, audit.checkpoint_every_seconds / _LOOKS_PER_CHECKPOINT),
     )

@@ -17,6 +17,7 @@ class Bells:
         asks: Somebody to be asked.
         subscriptions: One came or went.
         replays: One was asked for, or cancelled.
+        exports: One was asked for, or deleted.
     """
 
     inbox: Bell = field(default_factory=Bell)
@@ -24,6 +25,7 @@ class Bells:
     asks: Bell = field(default_factory=Bell)
     subscriptions: Bell = field(default_factory=Bell)
     replays: Bell = field(default_factory=Bell)
+    exports: Bell = field(default_factory=Bell)
 
     def connect(self, place: DatabasePlace) -> Wakeups | None:
         """Have other services on the same database hear them, and hear theirs; None if there can be none."""

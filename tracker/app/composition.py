@@ -223,8 +223,8 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
             Opener(providers, crypto, holders) if traces is None else TracedOpener(providers, crypto, holders, traces)
         )
         holder = world.ids.random()
-        leases = (Leasing(store, world.clock, holder) if place.is_shared else None for _ in range(4))
-        telling, asking, first, again = leases
+        leases = (Leasing(store, world.clock, holder) if place.is_shared else None for _ in range(5))
+        telling, asking, first, again, exporting = leases
         opening = Opening(
             store,
             world.clock,
@@ -251,7 +251,16 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
         consulting = Consulting(store, providers, world.clock, office.tempo, store.retention)
         believing = Believing(store, store.past, world.clock, consulting)
         feed = Feed(store, bells.journal, store.retention.journal_floor)
-        audit = auditing(store, settings, keys.signers, world.clock, meters, providers)
+        audit = auditing(
+            store,
+            settings,
+            keys.signers,
+            meters,
+            providers,
+            world=world,
+            changed=bells.exports,
+            leasing=exporting,
+        )
         sparing = Sparing(world.clock)
         services = Services(
             clock=world.clock,
@@ -302,6 +311,7 @@ async def build(  # noqa: PLR0915 - one list of what is made of what; cut in two
             ),
             completions=Completions(store, office, bells.journal, trail),
             resending=resending(store, watched_sender, world.clock, world.ids, world.entropy, bells, again),
+            exports=audit.jobs,
             ownership=Ownership(
                 store, watched_sender, world.clock, world.ids, world.entropy, bells.subscriptions, sparing
             ),

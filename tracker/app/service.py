@@ -151,6 +151,7 @@ async def running(tracker: Tracker, roles: Collection[Role] = ALL_ROLES) -> Asyn
     if Role.WORKER in roles:
         standing.append(asyncio.create_task(tracker.notifier.run(), name="notifications"))
         standing.append(asyncio.create_task(tracker.services.resending.replayer.run(), name="replays"))
+        standing.extend(tracker.auditing.standing())
     if tracker.wakeups is not None:
         standing.append(asyncio.create_task(tracker.wakeups.run(), name="wake-ups"))
 

@@ -2,18 +2,12 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from tracker.cli.checkpoints import checkpoint, stamp_told
-from tracker.cli.looking import exported
-from tracker.cli.output import Json, console, print_json, print_line
-from tracker.cli.running import do
-
-if TYPE_CHECKING:
-    from tracker.app import Tracker
-    from tracker.journal.manifest import Manifest
+from tracker.cli.output import Json, print_json, print_line
 
 app = typer.Typer(
     help="Export the journal, and verify exports.",
@@ -24,31 +18,25 @@ app = typer.Typer(
 app.command(epilog="Example: tracker journal checkpoint")(checkpoint)
 
 
-@app.command(epilog="Example: tracker journal export --out export-2026-11")
-def export(out: Annotated[Path, typer.Option(help="The folder to make; it must hold nothing.")]) -> None:
-    """Export the whole journal, with personal values, so that others can verify it without us."""
-    from rich.progress import Progress  # noqa: PLC0415
+@app.command(
+    epilog="Example: tracker journal export --out export-2026-11 --from 2026-11-01T00:00:00Z --provider demobank"
+)
+def export(
+    out: Annotated[
+        Path, typer.Option(help="The folder to make; it holds nothing, or an export that was cut off and goes on.")
+    ],
+    form: Annotated[str, typer.Option("--format", help="jsonl (proved), csv, parquet or consent-records.")] = "jsonl",
+    since: Annotated[str | None, typer.Option("--from", metavar="T", help="Recorded at this time or later.")] = None,
+    until: Annotated[str | None, typer.Option("--to", metavar="T", help="Recorded before this time.")] = None,
+    provider: Annotated[str | None, typer.Option(help="Of this provider.")] = None,
+    kind: Annotated[str | None, typer.Option(help="Of this kind of consent.")] = None,
+    consent: Annotated[str | None, typer.Option(metavar="P/ID", help="About this consent.")] = None,
+    user: Annotated[str | None, typer.Option(metavar="REF", help="About the consents of this user_ref.")] = None,
+) -> None:
+    """Export the journal or a part of it, with personal values, so that others can read it, and verify it without us."""
+    from tracker.cli.exporting import export_to, wanted  # noqa: PLC0415
 
-    from tracker.domain.errors import InvalidRequestError  # noqa: PLC0415
-    from tracker.journal.export import ExportError  # noqa: PLC0415
-
-    screen = console(stderr=True)
-
-    async def deed(tracker: "Tracker") -> "Manifest":
-        await exported(tracker, "journal.export", {"out": out, "entries": await tracker.store.head()})
-        with Progress(console=screen, transient=True, disable=not screen.is_terminal) as bar:
-            task = bar.add_task("exporting", total=None)
-            return await tracker.auditing.exporting.export(
-                out, lambda done, total: bar.update(task, completed=done, total=total)
-            )
-
-    try:
-        manifest = do(deed)
-    except ExportError as error:
-        raise InvalidRequestError(str(error)) from error
-    count = "1 entry" if manifest.count == 1 else f"{manifest.count} entries"
-    signed = "signed" if manifest.checkpoint else "not signed: there is no [audit] checkpoint_key"
-    print_line(f"{out}: {count}, {signed}.")
+    export_to(out, wanted(form, since, until, provider=provider, kind=kind, consent=consent, user_ref=user))
 
 
 @app.command(epilog="Example: tracker journal verify export-2026-11 --key 'tracker.example/journal+1a2b3c4d+AX…'")

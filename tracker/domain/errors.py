@@ -16,6 +16,7 @@ TrackerError
 │   ├── ProviderNotFoundError
 │   ├── QuarantinedEventNotFoundError
 │   ├── CompletionNotFoundError
+│   ├── ExportNotFoundError
 │   ├── SubscriptionNotFoundError
 │   └── ReplayNotFoundError
 ├── BrokerNotConfiguredError      a subscription's URL names a broker that the configuration does not
@@ -32,6 +33,9 @@ TrackerError
 ├── TooManyReplaysError           of this subscription enough replays wait
 ├── JournalTruncatedError         entries that old are not in the database any more
 ├── RateLimitedError              that was asked for too often lately
+├── ExportsNotConfiguredError     there is no folder for exports
+├── TooManyExportsError           enough exports wait
+├── ExportElsewhereError          another process has an export's files
 ├── InboxFullError                nothing can be admitted now
 ├── ConsentApiError               asking the holder failed
 │   ├── ConsentApiUnavailableError    time-out, 5xx, 429
@@ -266,6 +270,30 @@ class JournalTruncatedError(TrackerError):
     """The journal's entries up to there were moved out of the database; begin behind them."""
 
     code = "journal_truncated"
+
+
+class ExportNotFoundError(NotFoundError):
+    """There is no such export, or not any more."""
+
+    code = "export_not_found"
+
+
+class ExportsNotConfiguredError(TrackerError):
+    """No folder is configured to write exports to: set [audit] exports_folder."""
+
+    code = "exports_not_configured"
+
+
+class TooManyExportsError(TrackerError):
+    """Enough exports wait."""
+
+    code = "too_many_exports"
+
+
+class ExportElsewhereError(TrackerError):
+    """The files of this export lie with another process."""
+
+    code = "export_elsewhere"
 
 
 class InboxFullError(TrackerError):

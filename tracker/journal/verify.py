@@ -6,6 +6,10 @@ intact         Are the entries whole, in order, and what the manifest says they 
 by whom        Did a key that the auditor trusts sign size and root of exactly these entries?
 holder's word  On whose word do the entries rest?
 
+A part of a journal is intact when it is a part of the tree whose root is signed: a contiguous one shows that nothing in it is
+missing; what a filter left out nobody can see, but for the entries of a consent that others name as the one before. A table
+is in no tree: it is not proved by anything, and said to be `unanchored`.
+
 A folder of which the first is true can still have been written by anyone: without a trusted signature it is
 *unanchored*, and that is never a yes. Whatever the folder holds, the answer is a verdict and never an exception.
 """
@@ -46,8 +50,11 @@ from tracker.journal.manifest import (
     parse_manifest,
 )
 from tracker.journal.published import Published, lost_words
+from tracker.journal.stretch import after
+from tracker.journal.table import check_table, is_table
 
 _LABEL_WIDTH: Final = 15
+_MOST_SHOWN: Final = 300
 
 
 class Answer(StrEnum):
@@ -109,14 +116,18 @@ def verify_export(
         vkeys: The keys that the auditor trusts, got on another way than the folder.
         allow_unanchored: Accept a folder that no trusted key signed, if it is intact.
         published: A checkpoint that the auditor has on another way, too; the entries must be those that it is of, or begin with
-            them. Where keys are trusted, one of them must have signed it.
+            them, and a part must be of such a journal as far as that can be seen. Where keys are trusted, one of them must have
+            signed it.
 
     Raises:
         NoteError: One of the auditor's own keys is malformed. Nothing in the folder raises anything.
     """
     trusted = [parse_vkey(key) for key in vkeys]
     try:
-        manifest = _read_manifest(folder)
+        cover = _read_manifest(folder)
+        if is_table(cover):
+            return _verdict_on_table(check_table(folder, cover), allow_unanchored=allow_unanchored)
+        manifest = parse_manifest(cover)
         seen = _examine(folder, manifest, published)
         words = "" if published is None else published.compared(seen)
     except BrokenExportError as error:
@@ -154,7 +165,7 @@ def anchored(
     signer = signer_of(published.note, published.checkpoint.origin, trusted)
     if signer.answer is not Answer.OK:
         return Finding(Answer.NO, f"no: the checkpoint given is by no key that you trust. {signer.sentence}")
-    is_of_all = published.checkpoint.size == seen.frontier.size
+    is_of_all = published.checkpoint.size == seen.tree_size
     return signer if is_of_all and signed.answer is Answer.UNANCHORED else signed
 
 
@@ -168,12 +179,40 @@ def broken(fault: str) -> Verdict:
     )
 
 
+def _verdict_on_table(what: str, *, allow_unanchored: bool) -> Verdict:
+    return Verdict(
+        intact=Finding(Answer.UNKNOWN, what),
+        by_whom=Finding(
+            Answer.UNANCHORED, "unanchored: nothing ties the rows to the journal; a JSONL export is proved"
+        ),
+        holders_word=Finding(Answer.UNKNOWN, "not checked here: rows are not read"),
+        accepted=allow_unanchored,
+    )
+
+
 def _intact_sentence(seen: Examination) -> str:
-    size, withheld = seen.frontier.size, seen.tally.withheld
-    span = f"{seen.unseen + 1} to {size}, " if size > seen.unseen else ""
+    part, size, withheld = seen.part, seen.tree_size, seen.tally.withheld
     without = f"; {_entries(withheld)} without the private value" if withheld else ""
-    apart = f"; of 1 to {seen.unseen}, which are detached, there are the hashes" if seen.unseen else ""
-    return f"yes: {_entries(seen.count)}, {span}root {seen.frontier.root().hex()}{apart}{lost_words(seen)}{without}"
+    said = f"root {seen.root.hex()}{lost_words(seen)}{without}"
+    if part.is_whole:
+        span = f"{seen.unseen + 1} to {size}, " if size > seen.unseen else ""
+        apart = f"; of 1 to {seen.unseen}, which are detached, there are the hashes" if seen.unseen else ""
+        return f"yes: {_entries(seen.count)}, {span}root {seen.root.hex()}{apart}{lost_words(seen)}{without}"
+    of, chosen = f"of {size} in the journal, {said}", printable(part.selection.told)
+    if not part.selection.is_filter:
+        without_gap = "" if seen.gaps else " without a gap"
+        span = f"{part.first} to {part.last}{without_gap}, " if seen.count else ""
+        return f"yes: {_entries(seen.count)}, {span}{of}; chosen: {chosen}"
+    return (
+        f"yes: {_entries(seen.count)}, each proved, {of}; chosen: {chosen}. Not shown: that nothing else is; "
+        f"no consent here lacks an entry before one of its others"
+    )
+
+
+def printable(text: str) -> str:
+    """Show what a stranger wrote, so that it cannot move the cursor or fill the screen."""
+    cut = text if len(text) <= _MOST_SHOWN else text[:_MOST_SHOWN] + "…"
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode() for c in cut)
 
 
 def _entries(count: int) -> str:
@@ -188,36 +227,56 @@ def _word_sentence(tally: Tally) -> str:
     )
 
 
-def _read_manifest(folder: Path) -> Manifest:
+def _read_manifest(folder: Path) -> bytes:
     with _open(folder / MANIFEST_NAME) as file:
         data = file.read(MAX_MANIFEST_BYTES + 1)
     if len(data) > MAX_MANIFEST_BYTES:
         raise BrokenExportError(f"{MANIFEST_NAME} is larger than {MAX_MANIFEST_BYTES} bytes")
-    return parse_manifest(data)
+    return data
 
 
 def _examine(folder: Path, manifest: Manifest, published: Published | None) -> Examination:
     """Read all entries. What is wrong with one of them is told before what is wrong with the file as a whole."""
-    watched = frozenset[int]() if published is None else published.watched
-    examination = Examination(source=f"urn:uuid:{manifest.journal_id}", watched=watched)
+    around = manifest.around
+    seen = Examination(
+        manifest.part,
+        root=bytes.fromhex(manifest.root_hash),
+        left=() if around is None else around.left,
+        watched=frozenset[int]() if published is None else published.watched,
+    )
     with _open(folder / ENTRIES_NAME) as file:
-        for line in _lines(file, manifest.count):
-            examination.take(line)
+        for line in _lines(file, manifest, seen):
+            seen.take(line)
         file.seek(0)
         digest = file_digest(file, "sha256").hexdigest()
         size = file.tell()
-    reached = examination.frontier.size
-    if examination.count != manifest.count:
-        raise BrokenExportError(
-            f"entry {reached + 1} is missing: the file ends before it, {manifest.count} are promised"
-        )
-    if reached != manifest.tree_size:
-        raise BrokenExportError(f"the last entry is {reached}, and {MANIFEST_NAME} says {manifest.tree_size}")
-    if examination.frontier.root().hex() != manifest.root_hash:
-        raise BrokenExportError(f"the entries have another root than {MANIFEST_NAME} says")
-    if digest != manifest.file_sha256 or size != manifest.file_bytes:
+    if seen.count != manifest.count:
+        raise BrokenExportError(f"{_next(seen)} is missing: the file ends before it, {manifest.count} are promised")
+    if around is not None:
+        _close(seen, around.right, manifest)
+    if digest != manifest.file.sha256 or size != manifest.file.bytes:
         raise BrokenExportError(f"{ENTRIES_NAME} is not the file that {MANIFEST_NAME} describes")
-    return examination
+    return seen
+
+
+def _close(seen: Examination, right: Sequence[bytes], manifest: Manifest) -> None:
+    """Hold the entries, with what lies beside them, against the root that the manifest says."""
+    if seen.position != manifest.part.last:
+        raise BrokenExportError(f"the last entry is {seen.position}, and {MANIFEST_NAME} says {manifest.part.last}")
+    root = seen.frontier.root()
+    try:
+        for reached in after(seen.frontier, right, manifest.part.tree_size):
+            seen.look(reached)
+            root = reached.root()
+    except ValueError as error:
+        raise BrokenExportError("right has not a hash for each complete subtree after the part") from error
+    if root.hex() != manifest.root_hash:
+        raise BrokenExportError(f"the entries have another root than {MANIFEST_NAME} says")
+
+
+def _next(seen: Examination) -> str:
+    """Name what comes next: in a filter nobody knows its sequence."""
+    return f"line {seen.count + 1}" if seen.part.selection.is_filter else f"entry {seen.position + 1}"
 
 
 def _open(path: Path) -> BufferedReader:
@@ -229,18 +288,17 @@ def _open(path: Path) -> BufferedReader:
     return path.open("rb")
 
 
-def _lines(file: BufferedReader, count: int) -> Iterator[bytes]:
+def _lines(file: BufferedReader, manifest: Manifest, seen: Examination) -> Iterator[bytes]:
     """Unpack lines. None is held that is longer than `MAX_LINE_BYTES` and one byte, however much it unpacks to."""
-    number = 1
     try:
         with gzip.GzipFile(fileobj=file, mode="rb") as unpacked:
             while line := unpacked.readline(MAX_LINE_BYTES + 1):
-                if number > count:
-                    raise BrokenExportError(f"there is more after entry {count}, the last that is promised")
+                if seen.count == manifest.count:
+                    last = f"line {manifest.count}" if manifest.around is None else f"entry {manifest.part.last}"
+                    raise BrokenExportError(f"there is more after {last}, the last that is promised")
                 yield line
-                number += 1
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise BrokenExportError(f"entry {number} or what follows it cannot be unpacked from {ENTRIES_NAME}") from error
+        raise BrokenExportError(f"{_next(seen)} or what follows it cannot be unpacked from {ENTRIES_NAME}") from error
 
 
 def _by_whom(manifest: Manifest, trusted: Sequence[VerifierKey]) -> Finding:
@@ -251,7 +309,7 @@ def _by_whom(manifest: Manifest, trusted: Sequence[VerifierKey]) -> Finding:
         checkpoint = parse_checkpoint(note.text)
     except NoteError as error:
         return Finding(Answer.NO, f"no: the checkpoint cannot be read. {error}")
-    if checkpoint != Checkpoint(checkpoint.origin, manifest.tree_size, bytes.fromhex(manifest.root_hash)):
+    if checkpoint != Checkpoint(checkpoint.origin, manifest.part.tree_size, bytes.fromhex(manifest.root_hash)):
         return Finding(
             Answer.NO,
             f"no: the checkpoint is of another tree: {_entries(checkpoint.size)}, root {checkpoint.root.hex()}",

@@ -15,6 +15,7 @@ from tracker.domain.tracked import TrackedConsent
 from tracker.journal.entry import Entry
 from tracker.ports.access import AccessesOf
 from tracker.ports.completion import WorkKey, WorkQuery
+from tracker.ports.exports import ExportStore
 from tracker.ports.lags import Lag
 from tracker.ports.providers import Health, ProviderFacts, Signs
 from tracker.ports.pull import Pulled
@@ -51,7 +52,7 @@ class Inbox(Protocol):
         """How many items wait, and since when the most overdue one should have been opened."""
 
 
-class Store(Inbox, AccessesOf, TreeStore, Protocol):
+class Store(Inbox, AccessesOf, TreeStore, ExportStore, Protocol):
     """The database. Every method raises `StorageError` when it is away."""
 
     async def transact(self, script: Callable[[Transaction], T]) -> T:

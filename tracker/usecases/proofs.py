@@ -1,9 +1,9 @@
 """Proofs from the stored tree: an entry is in the journal, a journal only grew, a part of it has its place."""
 
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
 from typing import TypeVar
 
+from tracker.journal.stretch import Around
 from tracker.journal.tiles import (
     Node,
     Subtree,
@@ -22,19 +22,6 @@ T = TypeVar("T")
 
 _ENTRIES_AT_ONCE = 10_000
 _TILES_AT_ONCE = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Around:
-    """What ties a contiguous part of the journal to the tree: the roots of the complete subtrees beside it.
-
-    Attributes:
-        left: Of the leaves before the part, as `covering` cuts them, the first leaves first.
-        right: Of the leaves after it.
-    """
-
-    left: tuple[bytes, ...]
-    right: tuple[bytes, ...]
 
 
 class Proofs:

@@ -6,6 +6,7 @@ What is held grows with the consents and the stored checkpoints, and not with th
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from tracker.journal import selection
 from tracker.journal.checkpoint import VerifierKey, parse_vkey
 from tracker.journal.entry import Entry
 from tracker.journal.examine import Examination
@@ -76,7 +77,8 @@ class DatabaseVerification:
             head = await self._audited.head()
             given = anchors.published.watched if anchors.published else frozenset[int]()
             watched = given | signed.roots.keys()
-            seen = _Seen(Examination(source=f"urn:uuid:{head.journal_id}", watched=watched), tree, signed)
+            part = selection.whole(head.journal_id, head.last)
+            seen = _Seen(Examination(part, watched=watched), tree, signed)
             await self._read(head, seen, progress)
             signed.compare(seen.examination)
             words = "" if anchors.published is None else anchors.published.compared(seen.examination)

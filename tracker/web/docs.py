@@ -64,7 +64,7 @@ def _operation(verb: str, path: str, operation: Mapping[str, Any], schemas: Mapp
     refusals = (
         f"<tr><td>{status}<td>{_problem_links(answer['description'])}"
         for status, answer in operation["responses"].items()
-        if status not in good
+        if status not in good and "content" in answer
     )
     parts.append(_table(("Status", "Problem"), refusals))
     return (
@@ -110,7 +110,9 @@ def _example(holder: Mapping[str, Any], schemas: Mapping[str, Any]) -> Any:
         return None
     if shown := next(iter(holder["content"].values())).get("example"):
         return shown
-    name = _content_schema(holder)["$ref"].rpartition("/")[2]
+    name = _content_schema(holder).get("$ref", "").rpartition("/")[2]
+    if not name:  # a file
+        return None
     return next(iter(schemas[name].get("examples", ())), None)
 
 

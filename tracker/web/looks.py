@@ -64,6 +64,12 @@ def shows_entries(request: web.Request, count: int, tracking_ids: Iterable[str],
     request[SHOWN] = Shown(shown=count, shown_ids=tuple(dict.fromkeys(tracking_ids)), asked=asked)
 
 
+def shows_export(request: web.Request, **asked: Any) -> None:
+    """An export is asked for, told of or given; what it holds is what was asked for. A user is left out."""
+    given = {name: value for name, value in asked.items() if value is not None}
+    request[SHOWN] = Shown(asked={name: True if name in _PERSONAL else str(value) for name, value in given.items()})
+
+
 def shows_nothing(request: web.Request) -> None:
     """Nothing of any consent is shown."""
     request[SHOWN] = Shown(is_nothing=True)

@@ -24,6 +24,7 @@ Mode = Literal["validation", "serialization"]
 _REF = "#/components/schemas/{model}"
 _ALWAYS = ("unauthorized", "forbidden", "invalid_request", "internal_error", "not_ready")
 _AUTHORIZATION = 2  # of these are about the key
+_WITH_FILE = (200, 206)
 _WITH_BODY = ("malformed_json", "unsupported_media_type", "body_too_large")
 _PARAMETERS = {
     "provider": "The provider's id in the configuration.",
@@ -32,6 +33,8 @@ _PARAMETERS = {
     "tracking_id": "Our own key of the consent.",
     "subscription_id": "The subscription's id.",
     "job_id": "The id of the job.",
+    "export_id": "The id of the export.",
+    "file_name": "The name of a file of it.",
     "event_id": "The id of the event in the quarantine.",
     "hold_id": "The id of the legal hold.",
 }
@@ -189,6 +192,8 @@ def _responses(operation: Operation, shapes: _Shapes) -> dict[str, Any]:
         described: dict[str, Any] = {"description": "Done." if model is None else (model.__doc__ or "").splitlines()[0]}
         if operation.is_stream:
             described["content"] = {"text/event-stream": {"schema": {"type": "string"}, "example": examples.STREAM}}
+        elif operation.is_file and status in _WITH_FILE:
+            described["content"] = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
         elif model is not None:
             described["content"] = {"application/json": {"schema": shapes.ref(model, "serialization")}}
             if operation.also_text:

@@ -15,6 +15,7 @@ from tracker.usecases.checkpoints import Checkpointing
 from tracker.usecases.complete import Completions
 from tracker.usecases.consult import Consulting
 from tracker.usecases.evidence import EvidencePacks
+from tracker.usecases.export_jobs import ExportJobs
 from tracker.usecases.feed import Feed
 from tracker.usecases.groups import Groups
 from tracker.usecases.journeys import Journeys
@@ -97,6 +98,7 @@ class Services:
     resending: Resending
     ownership: Ownership
     auditing: AuditAnswers
+    exports: ExportJobs
     api_keys: ApiKeys
     provider_health: ProviderHealth
     meters: Meters

@@ -18,6 +18,9 @@ from tracker.adapters.store import (
     completion_tables as completion_tables,
 )
 from tracker.adapters.store import (
+    export_tables as export_tables,
+)
+from tracker.adapters.store import (
     provider_tables as provider_tables,
 )
 from tracker.adapters.store import (

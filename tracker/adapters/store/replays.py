@@ -110,7 +110,7 @@ class SqlReplays:
 
     async def first_since(self, time: datetime) -> int:
         """The first entry that was recorded at this time or later."""
-        return await self._database.read(partial(_first_since, time=time))
+        return await self._database.read(partial(first_since, time=time))
 
     async def save(self, progress: ReplayProgress) -> bool:
         """Write how far one has come, all in one."""
@@ -159,7 +159,7 @@ def _chosen(subscription_id: str, selection: Selection) -> list[ColumnElement[bo
     return conditions
 
 
-def _first_since(connection: Connection, time: datetime) -> int:
+def first_since(connection: Connection, time: datetime) -> int:
     """Times never go back in the journal, so it is found by halving: a look at the key for each bit of its length."""
     low, high = 1, int(connection.execute(select(journal.c.next_sequence)).scalar_one())
     while low < high:

@@ -12,6 +12,7 @@ from tracker.adapters.store import (
     aside,
     checkpoints,
     claims,
+    exports,
     lags,
     leases,
     partitions,
@@ -28,6 +29,7 @@ from tracker.adapters.store.audited import SqlAudited
 from tracker.adapters.store.consent_store import ConsentStore
 from tracker.adapters.store.database import Database as Database  # noqa: PLC0414 - it is known from here
 from tracker.adapters.store.evidence import SqlEvidence
+from tracker.adapters.store.export_store import SqlExportStore
 from tracker.adapters.store.gathering import Gathering
 from tracker.adapters.store.keyed import KeyedDatabase
 from tracker.adapters.store.many import insert_rows
@@ -68,7 +70,7 @@ _BATCHES_KEPT = timedelta(days=1)
 _MOVES_KEPT = timedelta(days=8)
 
 
-class SqlStore(AccessStore, ConsentStore, SubscriberStore, SqlTreeStore):
+class SqlStore(AccessStore, ConsentStore, SubscriberStore, SqlTreeStore, SqlExportStore):
     """Implements `ports.Store`."""
 
     def __init__(self, database: Database, ids: Ids, vault: Vault | None = None) -> None:
@@ -91,6 +93,7 @@ class SqlStore(AccessStore, ConsentStore, SubscriberStore, SqlTreeStore):
         self.sealing = SqlSealing(self._database, self.vault.safe)
         self.retention = SqlRetention(self._database)
         self.evidence = SqlEvidence(self._database)
+        self.exports = exports.SqlExports(self._database)
         self._admitted = Gathering(self._admit_all)
         self._fresh = claims.FreshBodies()
 

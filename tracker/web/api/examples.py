@@ -10,6 +10,8 @@ PARAMETERS: Final[dict[str, Any]] = {
     "tracking_id": "019cad00-a8f0-7b5e-8b0a-1f6d3c2e9a77",
     "subscription_id": "019cad02-3c11-7d09-a2f4-6b8e0f1d5c33",
     "job_id": "019cad04-1b2c-7d3e-9f40-5a6b7c8d9e10",
+    "export_id": "019cad06-2c3d-7e4f-8a51-6b7c8d9e0f21",
+    "file_name": "entries.jsonl.gz",
     "event_id": "019cad03-5f20-7a41-b6c9-0d7e1a2b3c44",
     "hold_id": "019cad05-2d31-7e42-8a63-1c0d9e8f7a65",
     "why": "case closed",
@@ -178,6 +180,7 @@ COSIGNATURES: Final[dict[str, Any]] = {
 OF_MODELS: Final[dict[str, dict[str, Any]]] = {
     "CosignaturesIn": COSIGNATURES,
     "RegistrationIn": REGISTRATION,
+    "ExportIn": {"format": "jsonl", "from": "2026-01-01T00:00:00Z", "to": "2026-04-01T00:00:00Z"},
     "BatchIn": BATCH,
     "ConsentOut": CONSENT,
     "UsableOut": USABLE,

@@ -41,6 +41,7 @@ class Operation:
         is_stream: It answers with server-sent events; what it `answers` with is what each of these has for data.
         also_text: It answers with plain text for those that ask for it.
         look: What the access record calls it; None: it shows nothing of any consent, or writes down by itself what it shows.
+        is_file: It answers with a file.
         problems: Codes that it can answer with, besides those that any can.
     """
 
@@ -57,6 +58,7 @@ class Operation:
     is_stream: bool = False
     also_text: bool = False
     look: str | None = None
+    is_file: bool = False
     problems: tuple[str, ...] = ()
 
     def route(self) -> web.RouteDef:

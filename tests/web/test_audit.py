@@ -136,6 +136,7 @@ async def test_what_a_witness_says_is_kept_and_shown(site: Site) -> None:
         (f"not\na checkpoint\n\n{line}\n", "invalid_request"),
         (7, "invalid_request"),
         (f"{ORIGIN}\n9\n{b64encode(bytes(32)).decode()}\n\n{line}\n", "checkpoint_not_found"),
+        (f"{ORIGIN}\n{2**63}\n{b64encode(bytes(32)).decode()}\n\n{line}\n", "checkpoint_not_found"),
     ):
         assert (await say(refused)).problem == why
     kept = await say(f"{note.text}\n{line}\n")

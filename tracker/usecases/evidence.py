@@ -14,6 +14,7 @@ from tracker.journal.checkpoint import Checkpoint
 from tracker.journal.entry import Entry
 from tracker.journal.instant import rfc3339
 from tracker.journal.pack import LEFT_OUT, pack_bytes
+from tracker.journal.pack_terms import terms_as_granted
 from tracker.ports import Access, Clock, EvidenceBook, KeptToken, Store, StoredReport
 from tracker.usecases import pack_parts
 from tracker.usecases.checkpoints import Checkpointing
@@ -86,7 +87,7 @@ class EvidencePacks:
             "tokens": [pack_parts.token_part(token) for token in tokens],
             "unsigned_answers": pack_parts.unsigned_parts(reports),
             "keys": await self._keys(consent, tokens),
-            "terms": pack_parts.terms_part(entries) if with_private else None,
+            "terms": terms_as_granted(entries) if with_private else None,
             "told": await self._told(entries),
             "access": await self._looks(consent),
         }

@@ -66,8 +66,8 @@ def test_a_good_one_is_accepted(pack: bytes, signer: Signer) -> None:
         f"by whom        {ORIGIN}, key {signer.short}",
         f"holder's word  yes: 3 entries on tokens signed by keys of demobank that you trust; {REST}",
         (
-            "covers         entries 2 to 10, none missing between them; that none follows up to 12 is the word of whoever "
-            "signed the pack; there may be later ones from 13 on"
+            "covers         entries 2 to 10, none missing between them but what a restore may have lost; "
+            "that none follows up to 12 is the word of whoever signed the pack; there may be later ones from 13 on"
         ),
     )
     assert [one.word for one in verdict.words] == [Word.OWN, *[Word.HOLDERS] * 3]
@@ -510,6 +510,11 @@ WRITTEN: dict[str, Callable[[bytes], bytes]] = {
 def test_there_is_one_way_to_write_a_pack(pack: bytes, signer: Signer, change: Callable[[bytes], bytes]) -> None:
     assert change(pack) != pack
     refused(check(change(pack), signer), "not written as packs are written")
+
+
+@pytest.mark.parametrize("part", [b"[],", b'"ab",', b"{},"])
+def test_what_would_fill_the_memory_is_not_read(part: bytes, signer: Signer) -> None:
+    refused(check(b'{"pack":[' + part * 4_000_001 + b"1]}", signer), "more than 4000000 parts")
 
 
 def test_member_twice_is_refused(pack: bytes, signer: Signer) -> None:

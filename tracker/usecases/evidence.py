@@ -13,7 +13,7 @@ from tracker.domain.tracked import TrackedConsent
 from tracker.journal.checkpoint import Checkpoint
 from tracker.journal.entry import Entry
 from tracker.journal.instant import rfc3339
-from tracker.journal.pack import LEFT_OUT, pack_bytes
+from tracker.journal.pack import LEFT_OUT, MAX_PACK_BYTES, pack_bytes
 from tracker.journal.pack_terms import terms_as_granted
 from tracker.ports import Access, Clock, EvidenceBook, KeptToken, Store, StoredReport
 from tracker.usecases import pack_parts
@@ -59,7 +59,8 @@ class EvidencePacks:
 
         Raises:
             ConsentNotFoundError: It is not tracked.
-            InvalidRequestError: The checkpoint is of another journal, or of another history than this one has.
+            InvalidRequestError: The checkpoint is of another journal, or of another history than this one has; or the pack would
+                be larger than those that are verified.
             JournalForkedError: The journal does not begin with what was signed of it before.
             StorageError: The database is away.
         """
@@ -91,7 +92,12 @@ class EvidencePacks:
             "told": await self._told(entries),
             "access": await self._looks(consent),
         }
-        return await asyncio.to_thread(pack_bytes, said, self._checkpoints.signed)
+        made = await asyncio.to_thread(pack_bytes, said, self._checkpoints.signed)
+        if len(made) > MAX_PACK_BYTES:
+            raise InvalidRequestError(
+                f"The pack would have {len(made)} bytes, and {MAX_PACK_BYTES} are verified at most; leave private values out."
+            )
+        return made
 
     async def _find(self, provider: str, consent_id: str) -> TrackedConsent:
         name = ProviderId(provider), ConsentId(consent_id)

@@ -452,6 +452,16 @@ def test_a_profile_that_is_not_known_leaves_it_open(pack: bytes, signer: Signer)
     assert not verdict.accepted
 
 
+@pytest.mark.parametrize(
+    "facts", [{"use": "enc"}, {"alg": "RS256"}, {"key_ops": ["encrypt"]}, {"key_ops": None}, {"d": "AQAB"}]
+)
+def test_a_key_that_is_for_something_else_anchors_nothing(pack: bytes, signer: Signer, facts: Any) -> None:
+    keys = json.loads(tokens.hub_jwks())
+    keys["keys"] = [key | facts for key in keys["keys"]]
+    verdict = check(pack, signer, holder_keys=json.dumps(keys).encode())
+    assert (verdict.holders_word.answer, verdict.accepted) == (Answer.UNANCHORED, False)
+
+
 def test_keys_of_another_provider_anchor_nothing(pack: bytes, signer: Signer) -> None:
     for keys, answer in (
         ({"demobank": json.loads(tokens.hub_jwks())}, Answer.OK),

@@ -106,8 +106,9 @@ class Witness:
         self._unsigned_answers = found.unsigned_answers
         self._profile = profile
         self._found = found
-        self._trusted = {thumbprint(key): key for key in trusted}
-        self._trusted_kids = {key.get("kid") for key in trusted if isinstance(key.get("kid"), str)}
+        signing = [key for key in trusted if _may_sign(key)]
+        self._trusted = {thumbprint(key): key for key in signing}
+        self._trusted_kids = {key.get("kid") for key in signing if isinstance(key.get("kid"), str)}
         self._told_before = _told_before(found.entries)
         self._good: dict[str, _Token] = {}
         self.faults: dict[str, str] = {}
@@ -260,6 +261,14 @@ def _told_before(entries: Sequence[Entry]) -> dict[int, str | None]:
         before[entry.sequence] = told
         told = entry.to_status or told
     return before
+
+
+def _may_sign(jwk: Jwk) -> bool:
+    """Whether the holder has the key for signing, as opening would ask too. Spec: RFC 7517 §4.2 to §4.4."""
+    operations = jwk.get("key_ops", ["verify"])
+    is_to_verify = isinstance(operations, list) and "verify" in operations
+    is_public = "d" not in jwk  # with its secret in the set, anybody may have signed
+    return is_public and is_to_verify and jwk.get("use", "sig") == "sig" and jwk.get("alg", "PS256") == "PS256"
 
 
 def _is_signed(token: bytes, signature: bytes, jwk: Jwk) -> bool:

@@ -50,6 +50,7 @@ def pack(
     ] = None,
 ) -> None:
     """Write one consent's story with all that proves it, so that others can verify it without us."""
+    from tracker.cli.looking import looked_at, looking_for  # noqa: PLC0415
     from tracker.domain.errors import InvalidRequestError  # noqa: PLC0415
     from tracker.journal.checkpoint import NoteError, parse_checkpoint, parse_note  # noqa: PLC0415
 
@@ -60,7 +61,12 @@ def pack(
         raise InvalidRequestError(f"{checkpoint} is no signed checkpoint: {error}") from error
 
     async def deed(tracker: "Tracker") -> bytes:
-        return await tracker.auditing.packs.pack(provider, consent_id, with_private=not without_private, since=since)
+        packs = tracker.auditing.packs
+        async with looking_for(tracker, "evidence.pack", provider, consent_id):
+            found = await packs.find(provider, consent_id)
+            made = await packs.pack(provider, consent_id, with_private=not without_private, since=since)
+        await looked_at(tracker, "evidence.pack", found, {"private": not without_private})
+        return made
 
     data = do(deed)
     _write_new(out, data)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tracker.cli.looking import looked_at_several
 from tracker.cli.output import Json, print_json, print_line, print_table, time_text
 from tracker.cli.running import do, split_name
 
@@ -40,7 +41,10 @@ def export(
     """Write all that is held of one person into a JSON file that only this user can read."""
 
     async def deed(tracker: "Tracker") -> dict[str, Any]:
-        return await tracker.services.retention.privacy.held(user)
+        held = await tracker.services.retention.privacy.held(user)
+        keys = [one["consent"]["tracking_id"] for one in held["consents"]]
+        await looked_at_several(tracker, "privacy.export", keys, {"user_ref": user})
+        return held
 
     held = do(deed)
     new = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -63,10 +67,10 @@ def erase(
     from tracker.domain.errors import InvalidRequestError  # noqa: PLC0415
 
     async def look(tracker: "Tracker") -> "list[Fate]":
-        return await tracker.services.retention.privacy.preview(user)
+        return await _noted(tracker, await tracker.services.retention.privacy.preview(user), dry_run=True)
 
     async def deed(tracker: "Tracker") -> "list[Fate]":
-        return await tracker.services.retention.privacy.erase(user, by)
+        return await _noted(tracker, await tracker.services.retention.privacy.erase(user, by), dry_run=False)
 
     if json and not (dry_run or yes):
         raise InvalidRequestError("--json does not ask: add --dry-run or --yes.")
@@ -84,6 +88,13 @@ def erase(
         return
     gone = sum(fate.is_gone for fate in fates)
     print_line(f"Erased: {gone}; scheduled: {len(fates) - gone}.")
+
+
+async def _noted(tracker: "Tracker", fates: "list[Fate]", *, dry_run: bool) -> "list[Fate]":
+    """Write down whose fate is shown, and not whom they are of."""
+    keys = [fate.consent.tracking_id for fate in fates]
+    await looked_at_several(tracker, "privacy.erase", keys, {"user_ref": True, "dry_run": dry_run})
+    return fates
 
 
 def _print_fates(fates: "list[Fate]") -> None:
@@ -114,7 +125,9 @@ def erasures(json: Json = False) -> None:
     """List the consents that go by themselves once nothing stands against it."""
 
     async def deed(tracker: "Tracker") -> "list[Erasure]":
-        return await tracker.services.retention.privacy.scheduled()
+        found = await tracker.services.retention.privacy.scheduled()
+        await looked_at_several(tracker, "privacy.erasures", [one.tracking_id for one in found])
+        return found
 
     found = do(deed)
     if json:
@@ -151,7 +164,9 @@ def hold(
         found = None if named is None else await tracker.services.consulting.get(*named)
         tracking_id = None if found is None else found.consent.tracking_id
         placing = Placing(tracking_id=tracking_id, user_ref=user, reason=reason, placed_by=by)
-        return await tracker.services.retention.holds.place(placing)
+        placed = await tracker.services.retention.holds.place(placing)
+        await looked_at_several(tracker, "privacy.hold", dict.fromkeys(one.tracking_id for one in placed))
+        return placed
 
     _print_holds(do(deed), json=json)
 
@@ -177,7 +192,9 @@ def holds(json: Json = False) -> None:
     """List the legal holds that stand."""
 
     async def deed(tracker: "Tracker") -> "list[Hold]":
-        return await tracker.services.retention.holds.standing()
+        found = await tracker.services.retention.holds.standing()
+        await looked_at_several(tracker, "privacy.holds", dict.fromkeys(one.tracking_id for one in found))
+        return found
 
     _print_holds(do(deed), json=json)
 

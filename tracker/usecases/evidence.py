@@ -62,7 +62,7 @@ class EvidencePacks:
             JournalForkedError: The journal does not begin with what was signed of it before.
             StorageError: The database is away.
         """
-        consent = await self._find(provider, consent_id)
+        consent = await self.find(provider, consent_id)
         checkpoint = await self._checkpoints.at_head()
         size = await self._proofs.extend() if checkpoint is None else checkpoint.size
         root = await self._proofs.root(size)
@@ -92,7 +92,12 @@ class EvidencePacks:
         }
         return await asyncio.to_thread(pack_bytes, said, self._checkpoints.signed)
 
-    async def _find(self, provider: str, consent_id: str) -> TrackedConsent:
+    async def find(self, provider: str, consent_id: str) -> TrackedConsent:
+        """The consent that a pack would be about.
+
+        Raises:
+            ConsentNotFoundError: It is not tracked.
+        """
         name = ProviderId(provider), ConsentId(consent_id)
         consent = await self._store.find_consent(name) if is_consent_id(consent_id) else None
         if consent is None:

@@ -4,6 +4,7 @@ from aiohttp import web
 
 from tracker.web.api.operation import Operation, query_of
 from tracker.web.api.shapes.evidence import EvidencePackOut, EvidenceQuery
+from tracker.web.looks import shows
 from tracker.web.services import Services
 
 
@@ -11,6 +12,7 @@ async def pack(request: web.Request, services: Services) -> web.Response:
     """Make one, and give it byte for byte as it is verified."""
     query = query_of(request, EvidenceQuery)
     place = request.match_info
+    shows(request, (await services.packs.find(place["provider"], place["consent_id"])).tracking_id)
     made = await services.packs.pack(place["provider"], place["consent_id"], with_private=query.private)
     return web.Response(body=made, content_type="application/json", charset="utf-8")
 
@@ -26,6 +28,7 @@ OPERATIONS = (
             "and every one of them counts."
         ),
         handle=pack,
+        look="evidence.pack",
         query=EvidenceQuery,
         answers={200: EvidencePackOut},
         problems=("consent_not_found",),

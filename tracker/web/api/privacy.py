@@ -1,8 +1,11 @@
 """Erasure of one person's data, and legal holds."""
 
+from collections.abc import Iterable
+
 from aiohttp import web
 
 from tracker.domain.consent import TrackingId
+from tracker.ports.retention import Hold
 from tracker.web.api.operation import KEY, Operation, answer, body_of, query_of
 from tracker.web.api.shapes.privacy import (
     ErasureIn,
@@ -15,6 +18,7 @@ from tracker.web.api.shapes.privacy import (
     HoldsOut,
     LiftQuery,
 )
+from tracker.web.looks import shows_several
 from tracker.web.services import Services
 
 _ERASURES = "/v1/privacy/erasures"
@@ -30,13 +34,14 @@ async def erase(request: web.Request, services: Services) -> web.Response:
         fates = await privacy.preview(given.user_ref)
     else:
         fates = await privacy.erase(given.user_ref, request[KEY].name)
+    shows_several(request, (fate.consent.tracking_id for fate in fates), user_ref=True, dry_run=given.dry_run)
     return answer(FatesOut(items=tuple(FateOut.of(fate) for fate in fates)))
 
 
 async def scheduled(request: web.Request, services: Services) -> web.Response:
     """List what waits."""
-    del request
     found = await services.retention.privacy.scheduled()
+    shows_several(request, (one.tracking_id for one in found))
     return answer(ErasuresOut(items=tuple(ErasureOut.of(one) for one in found)))
 
 
@@ -47,13 +52,19 @@ async def hold(request: web.Request, services: Services) -> web.Response:
     if given.provider is not None and given.consent_id is not None:
         tracking_id = (await services.consulting.get(given.provider, given.consent_id)).consent.tracking_id
     placed = await services.retention.holds.place(given.placing(tracking_id, request[KEY].name))
+    _shows_holds(request, placed)
     return answer(HoldsOut(items=tuple(HoldOut.of(one) for one in placed)))
 
 
 async def holds(request: web.Request, services: Services) -> web.Response:
     """List holds."""
-    del request
-    return answer(HoldsOut(items=tuple(HoldOut.of(one) for one in await services.retention.holds.standing())))
+    standing = await services.retention.holds.standing()
+    _shows_holds(request, standing)
+    return answer(HoldsOut(items=tuple(HoldOut.of(one) for one in standing)))
+
+
+def _shows_holds(request: web.Request, found: Iterable[Hold]) -> None:
+    shows_several(request, dict.fromkeys(one.tracking_id for one in found))
 
 
 async def lift(request: web.Request, services: Services) -> web.Response:
@@ -74,6 +85,7 @@ OPERATIONS = (
             "scheduled, and the answer says why and until when. Begin with `dry_run`."
         ),
         handle=erase,
+        look="privacy.erase",
         body=ErasureIn,
         answers={200: FatesOut},
     ),
@@ -84,6 +96,7 @@ OPERATIONS = (
         summary="List scheduled erasures",
         description="Consents that go by themselves once nothing stands against it.",
         handle=scheduled,
+        look="privacy.erasures",
         answers={200: ErasuresOut},
     ),
     Operation(
@@ -93,6 +106,7 @@ OPERATIONS = (
         summary="Place a legal hold",
         description="A consent on which one lies stays, whatever the clocks say. The journal tells it: `consent.hold_placed`.",
         handle=hold,
+        look="privacy.hold",
         body=HoldIn,
         answers={200: HoldsOut},
         problems=("consent_not_found", "provider_not_found"),
@@ -103,6 +117,7 @@ OPERATIONS = (
         scope=_SCOPE,
         summary="List legal holds",
         handle=holds,
+        look="privacy.holds",
         answers={200: HoldsOut},
     ),
     Operation(

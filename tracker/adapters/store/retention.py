@@ -8,8 +8,10 @@ from typing import Any, Final, Protocol, TypeVar
 from sqlalchemy import ColumnElement, Connection, Table, and_, delete, func, select, tuple_
 
 from tracker.adapters.store import rows
+from tracker.adapters.store.at_hand import with_their_keys
 from tracker.adapters.store.completion_tables import completion
 from tracker.adapters.store.disposals import to_erasure, to_hold, to_tombstone
+from tracker.adapters.store.evidence import to_jws
 from tracker.adapters.store.retention_tables import disposed_consent, erasure, journal_detached, legal_hold
 from tracker.adapters.store.rows.reading import sorted_out
 from tracker.adapters.store.scrubbing import scrub_log
@@ -145,6 +147,13 @@ def _held_about(connection: Connection, kept: TrackedConsent) -> HeldAbout:
         table.name: [_plain(row._asdict()) for row in connection.execute(select(table).where(which))]
         for table, which in parts
     }
+    opened = {
+        row.jws_sha256: to_jws(row) for row in with_their_keys(connection.execute(select(evidence).where(parts[1][1])))
+    }
+    # Whoever asks what is held of him is not to be given what he cannot read.
+    tables[evidence.name] = [
+        {**token, "jws": _plain_value(opened[token["jws_sha256"]])} for token in tables[evidence.name]
+    ]
     return HeldAbout(tables={name: found for name, found in tables.items() if found})
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tracker.cli.looking import looked_at
+from tracker.cli.looking import looked_at, looking_for
 from tracker.cli.output import Json, print_json, print_line
 from tracker.cli.running import do, split_name
 
@@ -61,10 +61,12 @@ def pack(
         raise InvalidRequestError(f"{checkpoint} is no signed checkpoint: {error}") from error
 
     async def deed(tracker: "Tracker") -> bytes:
-        subject = await tracker.auditing.packs.subject(provider, consent_id)
-        asked = {"out": out, "private": not without_private}
+        packs, asked = tracker.auditing.packs, {"out": out, "private": not without_private}
+        async with looking_for(tracker, "evidence.pack", provider, consent_id):
+            subject = await packs.subject(provider, consent_id)
+            made = await packs.pack(provider, consent_id, with_private=not without_private, since=since)
         await looked_at(tracker, "evidence.pack", subject.tracking_id, (provider, consent_id), asked)
-        return await tracker.auditing.packs.pack(provider, consent_id, with_private=not without_private, since=since)
+        return made
 
     data = do(deed)
     _write_new(out, data)

@@ -152,13 +152,6 @@ def _held_about(connection: Connection, kept: TrackedConsent) -> HeldAbout:
         table.name: [_plain(row._asdict()) for row in connection.execute(select(table).where(which))]
         for table, which in parts
     }
-    opened = {
-        row.jws_sha256: to_jws(row) for row in with_their_keys(connection.execute(select(evidence).where(parts[1][1])))
-    }
-    # Whoever asks what is held of him is not to be given what he cannot read.
-    tables[evidence.name] = [
-        {**token, "jws": _plain_value(opened[token["jws_sha256"]])} for token in tables[evidence.name]
-    ]
     return HeldAbout(tables={name: found for name, found in tables.items() if found})
 
 

@@ -1,5 +1,6 @@
 """Checkpoints are stamped by an RFC 3161 authority, here one that the test runs with OpenSSL, and checked offline."""
 
+import asyncio
 import shutil
 import subprocess
 from collections.abc import AsyncIterator, Callable
@@ -64,12 +65,22 @@ class _Server:
     """The authority behind HTTP; what it answers can be changed."""
 
     answer: Callable[[bytes], web.Response]
+    pieces: bool = False
     url: str = ""
     heard: list[web.Request] = field(default_factory=list)
 
-    async def handle(self, request: web.Request) -> web.Response:
+    async def handle(self, request: web.Request) -> web.StreamResponse:
         self.heard.append(request)
-        return self.answer(await request.read())
+        answer = self.answer(await request.read())
+        if not self.pieces or not isinstance(answer.body, bytes):
+            return answer
+        stream = web.StreamResponse()
+        await stream.prepare(request)
+        for at in range(0, len(answer.body), 500):  # as many segments as a slow line makes of it
+            await stream.write(answer.body[at : at + 500])
+            await asyncio.sleep(0)
+        await stream.write_eof()
+        return stream
 
 
 @pytest.fixture
@@ -99,6 +110,15 @@ async def test_a_stamp_is_taken_and_holds_offline_for_us_and_for_openssl(
     for wrong in (TEXT + b"x", b""):
         with pytest.raises(TimestampError):
             stamped_at(token, wrong, [_root(authority_files)])
+
+
+async def test_an_answer_that_comes_in_pieces_is_read_to_its_end(server: _Server, authority_files: Path) -> None:
+    server.pieces = True
+    token = await Rfc3161Authority(server.url).stamp(TEXT)
+    assert stamped_at(token, TEXT, [_root(authority_files)])
+    server.answer = lambda _: web.Response(body=bytes(300_000))
+    with pytest.raises(TimestampError, match="too much"):
+        await Rfc3161Authority(server.url).stamp(TEXT)
 
 
 async def test_a_stamp_of_nobody_who_is_trusted_does_not_hold(server: _Server, authority_files: Path) -> None:

@@ -111,6 +111,33 @@ async def test_they_are_made_when_it_is_time_and_something_is_new(store: SqlStor
     assert (await made.run_once() or await made.at(0)).size == 4
 
 
+async def test_a_clock_that_was_ahead_does_not_keep_us_from_signing(store: SqlStore, leaves: list[bytes]) -> None:
+    clock = ManualClock()
+    clock.advance(timedelta(days=365).total_seconds())
+    await _tell(store, leaves, 1)
+    assert (await checkpointing(store, clock, a_signer()).run_once() or await store.checkpoints.at(0)) is not None
+    await _tell(store, leaves, 1)
+    right = checkpointing(store, ManualClock(), a_signer())
+    made = await right.run_once()
+    assert made is not None
+    assert made.size == 2
+
+
+def test_a_link_is_published_through_and_none_is_followed_elsewhere(tmp_path: Path) -> None:
+    elsewhere, link = tmp_path / "elsewhere", tmp_path / "checkpoint"
+    elsewhere.mkdir()
+    link.symlink_to(elsewhere / "shown")
+    outlet = CheckpointFile(link)
+
+    async def show() -> None:
+        await asyncio.gather(*(outlet.show(f"{n}\n") for n in range(20)))
+
+    asyncio.run(show())
+    assert link.is_symlink()
+    assert (elsewhere / "shown").read_text().endswith("\n")
+    assert [file.name for file in elsewhere.iterdir()] == ["shown"]
+
+
 async def test_many_who_try_at_once_make_one_line_of_checkpoints(store: SqlStore, leaves: list[bytes]) -> None:
     makers = [checkpointing(store, ManualClock(), a_signer()) for _ in range(6)]
 

@@ -245,12 +245,7 @@ def verify(folder: Path, vkeys: list[str]) -> Verdict:
         members = only_json(line)
         require_form(members, PROVED if is_filter else LINE)
         entry = members["entry"]
-        if is_filter:
-            n = number_of(entry, n, manifest)
-        else:
-            lost = lost_before(entry, n + 1, is_first=n == first - 1)
-            leaves += lost
-            n += len(lost) + 1
+        n = number_of(entry, n, manifest) if is_filter else number_behind(entry, n, leaves, is_first=n == first - 1)
         require(entry.get("sequence") == f"{n:020d}", f"entry {n} is missing")
         leaves.append(sha256(b"\x00" + canonical(entry)).digest())
         require(leaves[-1].hex() == members["leaf_hash"], "hash")
@@ -280,21 +275,31 @@ def verify(folder: Path, vkeys: list[str]) -> Verdict:
 LOST = sha256(b"\x00consent-tracker/journal-gap").digest()
 
 
-def lost_before(entry: dict[str, Any], n: int, *, is_first: bool) -> list[bytes]:
-    """What stands in the tree for the entries from n on that this one declares as lost."""
+def gap_in(entry: dict[str, Any]) -> tuple[int, int] | None:
+    """The first and the last of the entries that this one declares as lost."""
     if entry.get("type") != "journal.gap":
-        return []
+        return None
     said = entry.get("data")
     require(isinstance(said, dict), "data")
     first, last, reason = said.get("from"), said.get("to"), said.get("reason")
     is_number = like(r"[1-9][0-9]{0,18}")
-    require(is_number(first) and is_number(last), "a gap of no numbers")
-    begins_here = first == str(n) or (is_first and int(first) < n <= int(last) + 1)
-    require(begins_here, "a gap that begins elsewhere")
+    require(is_number(first) and is_number(last), "a gap that is none")
     require(int(first) <= int(last) and entry.get("sequence") == f"{int(last) + 1:020d}", "a gap that ends elsewhere")
     found = re.fullmatch(r"backup_restored,size_([1-9][0-9]{0,18}),root_[0-9a-f]{64}", reason or "")
     require(found is not None and int(found[1]) <= int(last), "a gap that names nothing")
-    return [LOST] * (int(last) - n + 1)
+    return int(first), int(last)
+
+
+def number_behind(entry: dict[str, Any], before: int, leaves: list[bytes], *, is_first: bool) -> int:
+    """The next number; or, of a declared gap, the one after it, when its leaves are in their places."""
+    lost = gap_in(entry)
+    if lost is None:
+        return before + 1
+    begin, end = lost
+    begins = begin == before + 1 or (is_first and begin <= before + 1 <= end + 1)
+    require(begins, "a gap that begins elsewhere")
+    leaves += [LOST] * (end - before)
+    return end + 1
 
 
 def number_of(entry: dict[str, Any], before: int, manifest: dict[str, Any]) -> int:
@@ -823,9 +828,8 @@ async def with_gap(database: Path, tmp_path: Path) -> Path:
         await bench.store.restored.jump(lambda _head, _gaps: gap, drafts.uuid(77), bench.clock.now())
         for name in ("four", "five"):
             await bench.register(name)
-        await Exporting(bench.store, Proofs(bench.store), checkpointing(bench.store, bench.clock, a_signer())).export(
-            tmp_path / "export"
-        )
+        checkpoints = checkpointing(bench.store, bench.clock, a_signer())
+        await Exporting(bench.store, Proofs(bench.store), checkpoints).export(tmp_path / "export")
     return tmp_path / "export"
 
 

@@ -47,7 +47,7 @@ EXAMPLE = (DOCS / "evidence-example.json").read_bytes()
 SCHEMA = json.loads(schema_text())
 
 Said = dict[str, Any]
-Statement = tuple[str, str, datetime]
+Statement = tuple[str, str, datetime, str]
 
 # ---------------------------------------------------------------------------------------------- a verifier
 
@@ -132,7 +132,17 @@ def require_terms(pack: Said) -> None:
         assert stated is not None and granted is not None
         require(granted["entry"]["data"]["to"] == "Authorized", "never authorized")
         require((stated["private"] or {}).get("terms") == terms["data"], "terms")
-    left_out = pack["left_out"]
+    left_out, stated_by = pack["left_out"], None
+    for sequence, part in by_sequence.items():
+        data = part["entry"]["data"]
+        if "terms" in (part["private"] or {}):
+            stated_by = sequence
+        elif part["private"] is None and data["private_digest"] and part["entry"]["type"].startswith("consent."):
+            stated_by = None
+        if data["to"] == "Authorized":
+            expected = None if stated_by is None else (sequence, stated_by)
+            require(expected == (terms and (terms["authorized_by"], terms["stated_by"])), "other terms")
+            break
     shown = [part for part in pack["entries"] if part["private"] is not None]
     require("private" not in left_out or (not shown and pack["terms"] is None), "left out")
     require("tokens" not in left_out or not pack["tokens"], "left out")
@@ -203,10 +213,10 @@ def words_of(pack: Said, jwks: dict[str, Any]) -> dict[int, str]:
     stated = {name: statement_of(said, consent["consent_id"]) for name, said in claims.items()}
     by_name = {token["jws_sha256"]: token for token in pack["tokens"]}
     answers = [
-        (one["received_at"], ("consent", one["status"].lower(), instant(one["status_date_time"])))
+        (one["received_at"], ("consent", one["status"].lower(), instant(one["status_date_time"]), ""))
         for one in pack["unsigned_answers"]
     ]
-    words = {}
+    words, last = {}, None
     for part in pack["entries"]:
         entry, said = part["entry"], part["entry"]["data"]
         sequence, word = int(entry["sequence"]), "own"
@@ -222,13 +232,20 @@ def words_of(pack: Said, jwks: dict[str, Any]) -> dict[int, str]:
             require(is_event == (proof["channel"] == "webhook"), "way")
             if said["received_at"] is not None:
                 require_claims(claims[proof["jws_sha256"]], token, said["received_at"], consent)
+            terms = (part["private"] or {}).get("terms")
+            require(terms is None or terms == message_of(claims[proof["jws_sha256"]])["Data"], "other terms")
             had = [stated[name] for name, one in by_name.items() if one["received_at"] <= entry["time"]]
-            tells = told_by(entry)
-            if tells is None or any(meets(tells, one) for one in [stated[proof["jws_sha256"]], *had]):
+            tells, moves = told_by(entry), entry["type"] in {"consent.status_changed", "consent.status_confirmed"}
+            is_stated = tells is None or any(meets(tells, one) for one in [stated[proof["jws_sha256"]], *had])
+            if tells is None or (not moves and said["to"] not in {None, last} and is_stated):
+                word = "own"
+            elif is_stated:
                 word = "holder's" if token["jwk_thumbprint"] in trusted else "unanchored"
             else:
-                require(any(at <= entry["time"] and meets(tells, one) for at, one in answers), "says something else")
-        words[sequence] = word
+                unsigned = (*tells[:3], "")
+                require(any(at <= entry["time"] and meets(unsigned, one) for at, one in answers), "says something else")
+                word = "unsigned" if moves or said["to"] in {None, last} else "own"
+        words[sequence], last = word, said["to"] or last
     return words
 
 
@@ -280,32 +297,34 @@ def statement_of(said: Said, consent_id: str) -> Statement | None:
             ("AcceptedSettlementCompleted", "AcceptedCreditSettlementCompleted", "AcceptedWithoutPosting"), "successful"
         )
         outcome = (ends | {"Rejected": "failed"}).get(about["Status"], "pending")
-        return "payment", outcome, instant(about["StatusUpdateDateTime"])
+        return "payment", outcome, instant(about["StatusUpdateDateTime"]), ""
     if "EventType" in meta and not about.keys() & {"Permissions", "ControlParameters"}:
         return None
-    return "consent", about["Status"].lower(), instant(about["StatusUpdateDateTime"])
+    return "consent", about["Status"].lower(), instant(about["StatusUpdateDateTime"]), about.get("RevokedBy", "")
 
 
 def told_by(entry: Said) -> Statement | None:
     said, name = entry["data"], entry["type"]
     if said["status_date_time"] is None:
         return None
-    since = instant(said["status_date_time"])
+    since, by = instant(said["status_date_time"]), said["revoked_by"] or ""
     if name == "payment.status_changed":
-        return "payment", said["reason"], since
+        return "payment", said["reason"], since, ""
     if name == "consent.drift_found":
-        return "consent", said["reason"].removesuffix("_missed"), since
+        return "consent", said["reason"].removesuffix("_missed"), since, by
     if name in {"consent.status_changed", "consent.status_confirmed"} and not said["inferred"]:
-        return "consent", said["to"].lower(), since
+        return "consent", said["to"].lower(), since, by
     if name in {"consent.status_learned_late", "consent.irregular", "consent.terms_changed"}:
-        return "consent", "", since
+        return "consent", "", since, by
     return None
 
 
 def meets(tells: Statement, stated: Statement | None) -> bool:
     if stated is None:
         return False
-    return (tells[0], tells[2]) == (stated[0], stated[2]) and tells[1] in {"", stated[1]}
+    return (
+        (tells[0], tells[2]) == (stated[0], stated[2]) and tells[1] in {"", stated[1]} and tells[3] in {"", stated[3]}
+    )
 
 
 # ---------------------------------------------------------------------------------------------- packs

@@ -66,8 +66,8 @@ def test_a_good_one_is_accepted(pack: bytes, signer: Signer) -> None:
         f"by whom        {ORIGIN}, key {signer.short}",
         f"holder's word  yes: 3 entries on tokens signed by keys of demobank that you trust; {REST}",
         (
-            "covers         entries 2 to 10, none missing between them; that none follows up to 12 is the word of whoever "
-            "signed the pack; there may be later ones from 13 on"
+            "covers         entries 2 to 10, none missing between them but what a restore may have lost; "
+            "that none follows up to 12 is the word of whoever signed the pack; there may be later ones from 13 on"
         ),
     )
     assert [one.word for one in verdict.words] == [Word.OWN, *[Word.HOLDERS] * 3]
@@ -149,6 +149,8 @@ WRONG: dict[str, tuple[Callable[[Said], Any], str]] = {
     "terms changed": (lambda p: p["terms"]["data"].update(Purpose="anything"), "the terms are not those"),
     "terms of no entry": (lambda p: p["terms"].update(stated_by=5), "the terms are not those"),
     "terms before they were granted": (lambda p: p["terms"].update(authorized_by=2), "an entry that authorized"),
+    "terms of a later authorization": (lambda p: p["terms"].update(authorized_by=6), "an entry that authorized"),
+    "terms not told": (lambda p: p.update(terms=None), "the terms as granted are in its entries"),
     "left out what is there": (lambda p: p.update(left_out=["private"]), "private values are said to be left out"),
     "left out tokens that are there": (lambda p: p.update(left_out=["tokens"]), "tokens are said to be left out"),
     "left out twice": (lambda p: p.update(left_out=["tokens", "tokens"]), "left_out says something twice"),
@@ -265,6 +267,21 @@ def resigned_keeping(said: Said, signer: Signer) -> bytes:
     return pack_bytes(said, sealing(signer))
 
 
+def test_terms_that_were_changed_before_they_were_granted_are_not_those_as_granted(signer: Signer) -> None:
+    story = Story()
+    drafts = story.drafts()
+    at = [n for n, draft in enumerate(drafts) if draft.consent_id == CONSENT]
+    asked = {"terms": {"Permissions": ["ReadBalances"]}}
+    more = replace(drafts[at[0]], id="0198f1c2-0000-7000-8000-0000000000ff", private=asked, private_salt=b"u" * 32)
+    drafts.insert(at[0] + 1, replace(more, type="consent.terms_changed"))
+    said = pack_of(sealed(drafts), story.kept)
+    said["told"] = []
+    said["terms"] = {"authorized_by": 6, "stated_by": 3, "data": asked["terms"]}
+    assert check(resigned(said, signer), signer).accepted
+    said["terms"] = {"authorized_by": 6, "stated_by": 2, "data": said["entries"][0]["private"]["terms"]}
+    refused(check(resigned(said, signer), signer), "the terms are not those that were told last")
+
+
 # ---------------------------------------------------------------------------------------------- the holder's word
 
 
@@ -330,6 +347,14 @@ FALSE: dict[str, tuple[Callable[[Story, list[Any]], list[Any]], str]] = {
         swapped(3, evidence=lambda s: (replace(s.token("Revoked", TIMES[2]), jwe_sha256="1" * 64),)),
         "another body than the entry names",
     ),
+    "another who revoked": (
+        swapped(3, revoked_by="TPP.InitiatedByUser"),
+        "by 'TPP.InitiatedByUser'",
+    ),
+    "other terms than the token's": (
+        swapped(2, private={"terms": {"Permissions": ["ReadEverything"]}}, private_salt=b"t" * 32),
+        "it has other terms",
+    ),
     "came another way": (
         swapped(3, evidence=lambda s: (replace(s.token("Revoked", TIMES[2]), channel="poll"),)),
         "no message of the kind",
@@ -347,6 +372,23 @@ def test_a_token_that_does_not_say_so_is_named(
     assert words in verdict.holders_word.sentence, verdict.holders_word.sentence
     assert not verdict.accepted
     assert not verify_pack(told(signer, change), anchors(signer), allow_unanchored=True).accepted
+
+
+NOT_STATED: dict[str, Callable[[Story, list[Any]], list[Any]]] = {
+    "a move by a type that tells none": swapped(3, type="consent.irregular"),
+    "an unheard-of type": swapped(3, type="consent.status_moved"),
+    "a move that we inferred": swapped(3, confirmed=False, inferred=True),
+    "a move without a time": swapped(3, status_date_time=None),
+}
+
+
+@pytest.mark.parametrize("change", NOT_STATED.values(), ids=NOT_STATED.keys())
+def test_what_no_token_has_to_state_is_not_told_as_the_holders_word(
+    signer: Signer, change: Callable[[Story, list[Any]], list[Any]]
+) -> None:
+    verdict = check(told(signer, change), signer)
+    assert [one.word for one in verdict.words] == [Word.OWN, Word.HOLDERS, Word.HOLDERS, Word.OWN], verdict.lines()
+    assert "2 on our own word" in verdict.holders_word.sentence
 
 
 def test_a_key_that_only_the_pack_vouches_for_is_never_a_yes(signer: Signer) -> None:
@@ -410,6 +452,16 @@ def test_a_profile_that_is_not_known_leaves_it_open(pack: bytes, signer: Signer)
     assert not verdict.accepted
 
 
+@pytest.mark.parametrize(
+    "facts", [{"use": "enc"}, {"alg": "RS256"}, {"key_ops": ["encrypt"]}, {"key_ops": None}, {"d": "AQAB"}]
+)
+def test_a_key_that_is_for_something_else_anchors_nothing(pack: bytes, signer: Signer, facts: Any) -> None:
+    keys = json.loads(tokens.hub_jwks())
+    keys["keys"] = [key | facts for key in keys["keys"]]
+    verdict = check(pack, signer, holder_keys=json.dumps(keys).encode())
+    assert (verdict.holders_word.answer, verdict.accepted) == (Answer.UNANCHORED, False)
+
+
 def test_keys_of_another_provider_anchor_nothing(pack: bytes, signer: Signer) -> None:
     for keys, answer in (
         ({"demobank": json.loads(tokens.hub_jwks())}, Answer.OK),
@@ -468,6 +520,11 @@ WRITTEN: dict[str, Callable[[bytes], bytes]] = {
 def test_there_is_one_way_to_write_a_pack(pack: bytes, signer: Signer, change: Callable[[bytes], bytes]) -> None:
     assert change(pack) != pack
     refused(check(change(pack), signer), "not written as packs are written")
+
+
+@pytest.mark.parametrize("part", [b"[],", b'"ab",', b"{},"])
+def test_what_would_fill_the_memory_is_not_read(part: bytes, signer: Signer) -> None:
+    refused(check(b'{"pack":[' + part * 4_000_001 + b"1]}", signer), "more than 4000000 parts")
 
 
 def test_member_twice_is_refused(pack: bytes, signer: Signer) -> None:

@@ -4,9 +4,11 @@ from datetime import timedelta
 
 import pytest
 
+from tests.cli.histories import hear
 from tests.usecases.bench import CONSENT, DEMOBANK, Bench, data, event
 from tests.usecases.chain import time_text
 from tests.usecases.test_ask import answer
+from tracker.domain.consent import Status
 from tracker.domain.errors import ConsentNotFoundError, InvalidRequestError
 from tracker.usecases.consult import UsableReason
 from tracker.usecases.was_usable import Hindsight, WasUsable, WasUsableAnswers
@@ -115,3 +117,39 @@ async def test_a_story_is_cut_at_what_was_known(bench: Bench) -> None:
     whole, cut = await bench.timelines.of(consent), await bench.timelines.of(consent, then)
     assert [item.to_status for item in whole if item.is_move] == ["Authorized", "Revoked"]
     assert [item.to_status for item in cut if item.is_move] == ["Authorized"]
+
+
+async def test_what_was_learnt_late_and_moved_nothing_is_known_of_its_own_time(bench: Bench) -> None:
+    """A missed suspension that comes after the word that ended it: data pulled in between were pulled without a right."""
+    await bench.register()
+    began = bench.clock.now()
+    await hear(bench, "Authorized", time_text(began))
+    bench.advance(hours=3)
+    await hear(bench, "Authorized", time_text(bench.clock.now()))
+    before = bench.clock.now()
+    bench.advance(minutes=1)
+    await hear(bench, "Suspended", time_text(began + timedelta(hours=1)))
+    seen = await bench.consulting.get(DEMOBANK, CONSENT)
+    pulled_at = began + timedelta(hours=2)
+    now = await bench.believing.known_at(seen, bench.clock.now(), pulled_at)
+    today = await bench.consulting.as_of(seen, pulled_at)
+    assert (now.effective_status, now.usable) == (today.effective_status, today.usable) == (Status.SUSPENDED, False)
+    assert now.known is not None and {"status", "usable"} <= now.known.beside, "the entry says no more than its date"
+    assert (await bench.believing.known_at(seen, before, pulled_at)).usable, "nobody knew before it came"
+    assert (await bench.believing.known_at(seen, bench.clock.now(), began + timedelta(minutes=59))).usable
+
+
+async def test_of_two_words_for_one_instant_the_last_vouched(bench: Bench) -> None:
+    await bench.register()
+    await hear(bench, "Authorized", time_text(bench.clock.now()))
+    bench.holders.answers[CONSENT] = answer()
+    told = {}
+    for seconds in (2, 0, 0):
+        bench.advance(seconds=seconds)
+        await bench.asker.ask_now((await bench.consent()).tracking_id)
+        await hear(bench, "Authorized", time_text(bench.clock.now()))
+        seen = await bench.consulting.get(DEMOBANK, CONSENT)
+        told[bench.clock.now()] = (seen.consent.confirmed_at, seen.consent.confirmed_by)
+    for instant, then in told.items():
+        known = await bench.believing.known_at(seen, instant)
+        assert (known.consent.confirmed_at, known.consent.confirmed_by) == then

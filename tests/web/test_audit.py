@@ -63,6 +63,22 @@ async def test_nothing_is_signed_without_a_key_or_of_a_changed_journal(site: Sit
     assert 'tracker_checkpoints_total{outcome="refused"} 1.0' in (await site.call_bare("GET", "/metrics")).body.decode()
 
 
+async def test_nothing_is_signed_while_nobody_can_read_what_was_published(
+    database: Path, keys: Path, tmp_path: Path
+) -> None:
+    place = tmp_path / "checkpoint"
+    async with open_site(database, keys, audit={"origin": ORIGIN, "publish_to": str(place)}) as site:
+        site.tracker.auditing.checkpoints.sign_with([a_signer()])
+        place.mkdir()
+        consent = await site.register()
+        for method, path in (("POST", CHECKPOINT), ("GET", f"/v1/consents/demobank/{consent['consent_id']}/evidence")):
+            answer = await site.call(method, path)
+            assert (answer.status, answer.problem) == (503, "not_ready")
+        place.rmdir()
+        assert (await site.call("POST", CHECKPOINT)).status == 200
+        assert place.read_text().startswith(ORIGIN)
+
+
 async def test_keys_come_and_go_and_are_all_told(site: Site) -> None:
     (only,) = (await site.get("/v1/audit/key")).json["keys"]
     assert (only["vkey"], only["state"], only["since"]) == (a_signer().vkey, "active", None)
@@ -136,6 +152,7 @@ async def test_what_a_witness_says_is_kept_and_shown(site: Site) -> None:
         (f"not\na checkpoint\n\n{line}\n", "invalid_request"),
         (7, "invalid_request"),
         (f"{ORIGIN}\n9\n{b64encode(bytes(32)).decode()}\n\n{line}\n", "checkpoint_not_found"),
+        (f"{ORIGIN}\n{2**63}\n{b64encode(bytes(32)).decode()}\n\n{line}\n", "checkpoint_not_found"),
     ):
         assert (await say(refused)).problem == why
     kept = await say(f"{note.text}\n{line}\n")

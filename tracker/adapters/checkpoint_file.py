@@ -4,6 +4,7 @@ import asyncio
 import os
 from contextlib import suppress
 from pathlib import Path
+from threading import get_ident
 from typing import Final
 
 from tracker.domain.checkpoint_errors import PublishingError
@@ -36,14 +37,18 @@ class CheckpointFile:
             raise PublishingError(f"{self._path} cannot be read: {error.strerror}.") from error
 
     def _write(self, note: str) -> None:
-        partial = self._path.with_name(f".{self._path.name}.{os.getpid()}.partial")
+        path = Path(os.path.realpath(self._path))  # a link stays a link: it leads to where others look
+        partial = path.with_name(f".{path.name}.{os.getpid()}.{get_ident()}.partial")  # of this thread alone
         try:
-            with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _MODE), "wb") as file:
+            partial.unlink(
+                missing_ok=True
+            )  # of a process that died at it; a link that somebody put there is not followed
+            with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE), "wb") as file:
                 file.write(note.encode())
                 file.flush()
                 os.fsync(file.fileno())
-            partial.replace(self._path)
-            _settle(self._path.parent)
+            partial.replace(path)
+            _settle(path.parent)
         except OSError as error:
             with suppress(OSError):
                 partial.unlink(missing_ok=True)

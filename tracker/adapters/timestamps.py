@@ -21,6 +21,7 @@ _SECONDS: Final = 10.0
 _MAX_BYTES: Final = 262_144
 _CONTENT_TYPE: Final = "application/timestamp-query"
 _OK: Final = 200
+_SHA256: Final = x509.ObjectIdentifier("2.16.840.1.101.3.4.2.1")
 
 
 class Rfc3161Authority:
@@ -40,7 +41,12 @@ class Rfc3161Authority:
             if status is not rfc3161.PKIStatus.GRANTED:
                 raise TimestampError(f"The time-stamping authority answered {status.name.lower()}.")
             info = response.tst_info
-            is_ours = info.message_imprint.message == sha256(text).digest() and info.nonce == request.nonce
+            imprint = info.message_imprint
+            is_ours = (
+                imprint.hash_algorithm == _SHA256
+                and imprint.message == sha256(text).digest()
+                and info.nonce == request.nonce
+            )
         except ValueError as error:
             raise TimestampError("The time-stamping authority did not answer with a time stamp.") from error
         if not is_ours:
@@ -58,10 +64,12 @@ class Rfc3161Authority:
             ):
                 if response.status != _OK:
                     raise TimestampError(f"The time-stamping authority answered with status {response.status}.")
-                answer = await response.content.read(_MAX_BYTES)
-                if not response.content.at_eof():
-                    raise TimestampError("The time-stamping authority sent too much.")
-                return answer
+                answer = bytearray()
+                async for piece in response.content.iter_any():
+                    answer += piece
+                    if len(answer) > _MAX_BYTES:
+                        raise TimestampError("The time-stamping authority sent too much.")
+                return bytes(answer)
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise TimestampError(f"The time-stamping authority could not be asked ({type(error).__name__}).") from error
 

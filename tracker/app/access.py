@@ -15,6 +15,7 @@ def access_recording(store: SqlStore, clock: Clock, ids: Ids, settings: AccessRe
         store,
         clock,
         ids,
+        graves=store.retention,
         is_required=settings.access_record == "required",
         kept_for=timedelta(days=settings.access_record_days),
     )

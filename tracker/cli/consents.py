@@ -9,7 +9,7 @@ from rich.text import Text
 from tracker.cli.completion import kinds, providers, statuses
 from tracker.cli.consent_facts import print_consent
 from tracker.cli.hindsight import instant_of
-from tracker.cli.looking import find, looked, looked_at_several
+from tracker.cli.looking import find, looked, looked_at_several, looking_for
 from tracker.cli.output import Json, console, print_json, print_line, print_table, status_text, time_text
 from tracker.cli.running import do, split_name
 
@@ -126,9 +126,10 @@ def show(
     known = None if known_at is None else instant_of("known-at", known_at)
 
     async def deed(tracker: "Tracker") -> "ConsentView":
-        seen = await find(tracker, provider, consent_id)
+        seen = await find(tracker, provider, consent_id, "consent.show")
         if known is not None:
-            seen = await tracker.services.believing.known_at(seen, known, instant)
+            async with looking_for(tracker, "consent.show", provider, consent_id):
+                seen = await tracker.services.believing.known_at(seen, known, instant)
         elif instant is not None:
             seen = await tracker.services.consulting.as_of(seen, instant)
         return await looked(tracker, "consent.show", seen, {"as_of": as_of, "known_at": known_at})
@@ -148,7 +149,8 @@ def group(
     provider, base_consent_id = split_name(name)
 
     async def deed(tracker: "Tracker") -> "Group":
-        found = await tracker.services.groups.get(provider, base_consent_id)
+        async with looking_for(tracker, "consent.group", provider, base_consent_id):
+            found = await tracker.services.groups.get(provider, base_consent_id)
         keys = (one.seen.consent.tracking_id for one in found.members)
         await looked_at_several(tracker, "consent.group", keys, {"base_consent": name})
         return found
@@ -177,7 +179,7 @@ def timeline(
     known = None if known_at is None else instant_of("known-at", known_at)
 
     async def deed(tracker: "Tracker") -> "list[TimelineItem]":
-        seen = await looked(tracker, "consent.timeline", await find(tracker, provider, consent_id))
+        seen = await looked(tracker, "consent.timeline", await find(tracker, provider, consent_id, "consent.timeline"))
         return await tracker.services.timelines.of(seen.consent, known)
 
     items = do(deed)
@@ -193,9 +195,9 @@ def refresh(name: Name, json: Json = False) -> None:
     provider, consent_id = split_name(name)
 
     async def deed(tracker: "Tracker") -> "ConsentView":
-        seen = await find(tracker, provider, consent_id)
+        seen = await find(tracker, provider, consent_id, "consent.refresh")
         await tracker.services.asker.ask_now(seen.consent.tracking_id)
-        return await looked(tracker, "consent.refresh", await find(tracker, provider, consent_id))
+        return await looked(tracker, "consent.refresh", await find(tracker, provider, consent_id, "consent.refresh"))
 
     print_consent(do(deed), json=json)
 
@@ -222,13 +224,13 @@ def revoke(
 
     async def deed(tracker: "Tracker") -> "ConsentView":
         revoker = tracker.services.revoker
-        tracking_id = (await find(tracker, provider, consent_id)).consent.tracking_id
+        tracking_id = (await find(tracker, provider, consent_id, "consent.revoke")).consent.tracking_id
         if withdraw:
             await revoker.withdraw(tracking_id)
         else:
             await revoker.request(tracking_id, revoked_by)
             await revoker.carry_out(tracking_id)
-        return await looked(tracker, "consent.revoke", await find(tracker, provider, consent_id))
+        return await looked(tracker, "consent.revoke", await find(tracker, provider, consent_id, "consent.revoke"))
 
     seen = do(deed)
     print_consent(seen, json=json)
@@ -242,8 +244,10 @@ def pause(name: Name, json: Json = False) -> None:
     provider, consent_id = split_name(name)
 
     async def deed(tracker: "Tracker") -> "ConsentView":
-        await tracker.services.pausing.pause((await find(tracker, provider, consent_id)).consent.tracking_id)
-        return await looked(tracker, "consent.pause", await find(tracker, provider, consent_id))
+        await tracker.services.pausing.pause(
+            (await find(tracker, provider, consent_id, "consent.pause")).consent.tracking_id
+        )
+        return await looked(tracker, "consent.pause", await find(tracker, provider, consent_id, "consent.pause"))
 
     print_consent(do(deed), json=json)
 
@@ -254,8 +258,10 @@ def resume(name: Name, json: Json = False) -> None:
     provider, consent_id = split_name(name)
 
     async def deed(tracker: "Tracker") -> "ConsentView":
-        await tracker.services.pausing.resume((await find(tracker, provider, consent_id)).consent.tracking_id)
-        return await looked(tracker, "consent.resume", await find(tracker, provider, consent_id))
+        await tracker.services.pausing.resume(
+            (await find(tracker, provider, consent_id, "consent.resume")).consent.tracking_id
+        )
+        return await looked(tracker, "consent.resume", await find(tracker, provider, consent_id, "consent.resume"))
 
     print_consent(do(deed), json=json)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tracker.cli.looking import looked_at
+from tracker.cli.looking import looked_at, looking_for
 from tracker.cli.output import Json, print_json, print_line
 from tracker.cli.running import do, split_name
 
@@ -61,10 +61,12 @@ def pack(
         raise InvalidRequestError(f"{checkpoint} is no signed checkpoint: {error}") from error
 
     async def deed(tracker: "Tracker") -> bytes:
-        subject = await tracker.auditing.packs.subject(provider, consent_id)
-        asked = {"out": out, "private": not without_private}
+        packs, asked = tracker.auditing.packs, {"out": out, "private": not without_private}
+        async with looking_for(tracker, "evidence.pack", provider, consent_id):
+            subject = await packs.subject(provider, consent_id)
+            made = await packs.pack(provider, consent_id, with_private=not without_private, since=since)
         await looked_at(tracker, "evidence.pack", subject.tracking_id, (provider, consent_id), asked)
-        return await tracker.auditing.packs.pack(provider, consent_id, with_private=not without_private, since=since)
+        return made
 
     data = do(deed)
     _write_new(out, data)
@@ -83,7 +85,7 @@ def verify(
     json: Json = False,
 ) -> None:
     """Verify a pack offline: is it intact, by whom is it, and does the holder stand behind it."""
-    verdict = _verdict(file, key, holder_keys, checkpoint, allow_unanchored=allow_unanchored)
+    verdict = _verdict(_bytes(file), key, holder_keys, checkpoint, allow_unanchored=allow_unanchored)
     if json:
         print_json(_as_json(verdict))
     else:
@@ -107,8 +109,9 @@ def show(
     """Write a pack as a page for people, to be read or printed, with what verifying it came to."""
     from tracker.journal.pack_page import page  # noqa: PLC0415
 
-    verdict = _verdict(file, key, holder_keys, checkpoint, allow_unanchored=allow_unanchored)
-    _write_new(out, page(_bytes(file), verdict).encode())
+    data = _bytes(file)  # once: the page names the digest of what was verified
+    verdict = _verdict(data, key, holder_keys, checkpoint, allow_unanchored=allow_unanchored)
+    _write_new(out, page(data, verdict).encode())
     for line in verdict.lines():
         print_line(line)
     if not verdict.accepted:
@@ -124,7 +127,7 @@ def schema() -> None:
 
 
 def _verdict(
-    file: Path, key: list[str] | None, holder_keys: Path | None, checkpoint: Path | None, *, allow_unanchored: bool
+    data: bytes, key: list[str] | None, holder_keys: Path | None, checkpoint: Path | None, *, allow_unanchored: bool
 ) -> "PackVerdict":
     from tracker.domain.errors import InvalidRequestError  # noqa: PLC0415
     from tracker.journal.checkpoint import NoteError  # noqa: PLC0415
@@ -136,7 +139,6 @@ def _verdict(
         holder_keys=None if holder_keys is None else _bytes(holder_keys),
         checkpoint=None if checkpoint is None else _text(checkpoint),
     )
-    data = _bytes(file)
     try:
         return verify_pack(data, anchors, allow_unanchored=allow_unanchored)
     except NoteError as error:
@@ -164,8 +166,11 @@ def _bytes(path: Path) -> bytes:
 
     if not path.is_file():
         raise InvalidRequestError(f"{path} is no file that can be read; correct the path.")
-    with path.open("rb") as file:
-        return file.read(MAX_PACK_BYTES + 1)
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_PACK_BYTES + 1)
+    except OSError as error:
+        raise InvalidRequestError(f"{path} cannot be read: {error.strerror}.") from error
 
 
 def _text(path: Path) -> str:
@@ -185,12 +190,14 @@ def _write_new(path: Path, data: bytes) -> None:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError as error:
         raise InvalidRequestError(f"{path} is there already: name a new file.") from error
+    except OSError as error:
+        raise InvalidRequestError(f"{path} cannot be written: {error.strerror}.") from error
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-    except OSError:
+    except OSError as error:
         with suppress(OSError):
             path.unlink()
-        raise
+        raise InvalidRequestError(f"{path} cannot be written: {error.strerror}.") from error

@@ -36,7 +36,7 @@ def was_usable(
     instant = instant_of("at", at)
 
     async def deed(tracker: "Tracker") -> "WasUsable":
-        seen = await find(tracker, provider, consent_id)
+        seen = await find(tracker, provider, consent_id, "consent.was_usable")
         answer = await tracker.services.was_usable.of(seen, instant)
         await looked(tracker, "consent.was_usable", seen, {"at": at})
         return answer

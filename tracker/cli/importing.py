@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tracker.cli.import_results import ImportResults
+from tracker.cli.looking import looked_at_several
 from tracker.domain.consent import TrackingId
 from tracker.usecases.register import MOST_IN_ONE_TRANSACTION
 from tracker.web.api.shapes.imports import ImportRowIn, RowResultOut
@@ -50,8 +51,9 @@ async def import_rows(
         began = clock.monotonic()
         done = iter(await tracker.services.registrar.register_many(sound, is_rehearsal=is_rehearsal))
         took = clock.monotonic() - began
-        results.add(
-            [(row, RowResultOut.of(next(done)) if isinstance(row.said, ImportRowIn) else row.said) for row in part]
-        )
+        said = [(row, RowResultOut.of(next(done)) if isinstance(row.said, ImportRowIn) else row.said) for row in part]
+        keys = [result.tracking_id for _, result in said if result.tracking_id is not None]
+        await looked_at_several(tracker, "consent.register_batch", keys)
+        results.add(said)
         tell(part[-1].read_bytes)
         await asyncio.sleep(took * _REST)

@@ -1,7 +1,8 @@
 """Looks from the command line: found by name, and written down before anything is printed."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -9,17 +10,48 @@ if TYPE_CHECKING:
     from tracker.usecases.consult import ConsentView
 
 
-async def find(tracker: "Tracker", provider: str, consent_id: str) -> "ConsentView":
-    """One consent.
+@asynccontextmanager
+async def looking_for(tracker: "Tracker", what: str, provider: str, consent_id: str) -> AsyncIterator[None]:
+    """Have a look at one consent; if the answer is a no, write down that it was asked for.
+
+    Raises:
+        StorageError: It could not be written down, and must be.
+    """
+    from tracker.domain.consent import is_consent_id, is_provider_id  # noqa: PLC0415
+    from tracker.domain.errors import TrackerError  # noqa: PLC0415
+    from tracker.usecases.access import Look  # noqa: PLC0415
+    from tracker.web.looks import refusal_of  # noqa: PLC0415
+
+    try:
+        yield
+    except TrackerError as error:
+        status = refusal_of(error)
+        if status is not None:
+            await tracker.services.accesses.record(
+                Look(
+                    who=whoever(),
+                    what=what,
+                    provider=provider if is_provider_id(provider) else None,
+                    consent_id=consent_id if is_consent_id(consent_id) else None,
+                    status=status,
+                )
+            )
+        raise
+
+
+async def find(tracker: "Tracker", provider: str, consent_id: str, what: str) -> "ConsentView":
+    """One consent, for a look.
 
     Raises:
         ConsentDisposedError: Nothing is left of it but its entries.
         ConsentNotFoundError: It is not tracked.
+        StorageError: That could not be written down, and must be.
     """
     from tracker.domain.errors import ConsentDisposedError, ConsentNotFoundError  # noqa: PLC0415
 
     try:
-        return await tracker.services.consulting.get(provider, consent_id)
+        async with looking_for(tracker, what, provider, consent_id):
+            return await tracker.services.consulting.get(provider, consent_id)
     except ConsentDisposedError:
         raise
     except ConsentNotFoundError as error:
@@ -35,19 +67,8 @@ async def looked(
     Raises:
         StorageError: It could not be written down, and must be: nothing may be shown.
     """
-    from tracker.usecases.access import Look  # noqa: PLC0415
-
     consent = seen.consent
-    await tracker.services.accesses.record(
-        Look(
-            who=whoever(),
-            what=what,
-            tracking_id=consent.tracking_id,
-            provider=consent.provider,
-            consent_id=consent.consent_id,
-            asked=_given(asked),
-        )
-    )
+    await looked_at(tracker, what, consent.tracking_id, (consent.provider, consent.consent_id), asked)
     return seen
 
 

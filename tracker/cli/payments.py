@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from tracker.cli.looking import exported, looked
+from tracker.cli.looking import exported, find, looked
 from tracker.cli.output import Json, print_json, print_line, print_table, printable, time_text
 from tracker.cli.running import do, split_name
 
@@ -39,7 +39,7 @@ def listing(
     after = _place_in(query)
 
     async def deed(tracker: "Tracker") -> "list[Payment]":
-        seen = await tracker.services.consulting.get(provider, consent_id)
+        seen = await find(tracker, provider, consent_id, "payment.list")
         consent = (await looked(tracker, "payment.list", seen)).consent
         return await tracker.services.payments.under((consent.provider, consent.consent_id), limit + 1, after)
 

@@ -165,7 +165,9 @@ def hold(
         tracking_id = None if found is None else found.consent.tracking_id
         placing = Placing(tracking_id=tracking_id, user_ref=user, reason=reason, placed_by=by)
         placed = await tracker.services.retention.holds.place(placing)
-        await looked_at_several(tracker, "privacy.hold", (one.tracking_id for one in placed), {"user_ref": user})
+        await looked_at_several(
+            tracker, "privacy.hold", dict.fromkeys(one.tracking_id for one in placed), {"user_ref": user}
+        )
         return placed
 
     _print_holds(do(deed), json=json)
@@ -195,7 +197,7 @@ def holds(json: Json = False) -> None:
 
     async def deed(tracker: "Tracker") -> "list[Hold]":
         found = await tracker.services.retention.holds.standing()
-        await looked_at_several(tracker, "privacy.holds", (one.tracking_id for one in found))
+        await looked_at_several(tracker, "privacy.holds", dict.fromkeys(one.tracking_id for one in found))
         return found
 
     _print_holds(do(deed), json=json)

@@ -148,10 +148,15 @@ def jobs(
 
 
 def _show(found: "Replay", *, json: bool) -> None:
+    from tracker.cli.looking import looked_at_several  # noqa: PLC0415
     from tracker.web.api.shapes.replays import FollowedJobOut  # noqa: PLC0415
 
     async def deed(tracker: "Tracker") -> "FollowedJobOut":
         failures = await tracker.services.resending.replays.not_taken(found)
+        keys = dict.fromkeys(one.tracking_id for one in failures)
+        if keys:
+            asked = {"subscription": found.subscription_id, "job": found.id}
+            await looked_at_several(tracker, "subscription.job", keys, asked)
         return FollowedJobOut.with_failures(found, tuple(failures))
 
     shown = do(deed)
@@ -203,6 +208,7 @@ def preview(
     json: Json = False,
 ) -> None:
     """Say what of the last 1,000 entries a subscription would get."""
+    from tracker.cli.looking import exported  # noqa: PLC0415
     from tracker.domain.subscription import EntryFilter  # noqa: PLC0415
 
     wanted = EntryFilter(
@@ -213,7 +219,11 @@ def preview(
     )
 
     async def deed(tracker: "Tracker") -> "Preview":
-        return await tracker.services.resending.previews.of(wanted)
+        found = await tracker.services.resending.previews.of(wanted)
+        if found.newest:
+            last = {"entries": len(found.newest), "last": found.newest[0].sequence}
+            await exported(tracker, "subscription.preview", last)
+        return found
 
     found = do(deed)
     if json:

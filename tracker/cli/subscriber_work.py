@@ -30,6 +30,7 @@ def completions(
     json: Json = False,
 ) -> None:
     """List what a subscriber must do and what it has reported as done, in sequence."""
+    from tracker.cli.looking import looked_at_several  # noqa: PLC0415
     from tracker.ports import WorkQuery  # noqa: PLC0415
     from tracker.web.api.shapes.completions import CompletionOut, CompletionsOut  # noqa: PLC0415
 
@@ -37,6 +38,8 @@ def completions(
         service = tracker.services.completions
         now = service.now
         found = await service.list(subscription_id, WorkQuery(now=now, status=status, limit=limit))
+        keys = dict.fromkeys(work.tracking_id for work in found)
+        await looked_at_several(tracker, "subscription.completions", keys, {"subscription": subscription_id})
         return [CompletionOut.of(work, now) for work in found]
 
     found = known(deed, subscription_id)

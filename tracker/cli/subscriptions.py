@@ -271,10 +271,13 @@ def failures(
     json: Json = False,
 ) -> None:
     """List what a subscriber refused while it took other entries, and what waits behind that."""
+    from tracker.cli.looking import looked_at_several  # noqa: PLC0415
     from tracker.web.api.shapes.subscriptions import FailureOut, FailuresOut  # noqa: PLC0415
 
     async def deed(tracker: "Tracker") -> "list[FailureOut]":
         found = await tracker.services.subscriptions.undelivered(subscription_id, 0, limit)
+        keys = dict.fromkeys(undelivered.tracking_id for undelivered, _ in found)
+        await looked_at_several(tracker, "subscription.failures", keys, {"subscription": subscription_id})
         return [FailureOut.of(undelivered, entry) for undelivered, entry in found]
 
     found = known(deed, subscription_id)

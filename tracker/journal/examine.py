@@ -141,7 +141,7 @@ class Examination:
         return self.frontier.root() if self.part.is_whole else self._root
 
     def pass_over(self, hashes: Iterable[bytes]) -> None:
-        """Take leaves of which there is no more than the hashes; only before the first entry, and of no filter."""
+        """Take leaves of which there is no more than the hashes; only before the first entry of a whole journal."""
         for leaf_hash in hashes:
             self.frontier.append(leaf_hash)
             self.unseen += 1
@@ -251,8 +251,8 @@ class Examination:
         if entry.leaf["time"] < self._last_time:
             raise BrokenExportError(f"its time is before that of entry {self.position}")
         last, named = self._last_of.get(entry.subject), entry.previous
-        if last is None and named is not None and named < self.part.first + self.unseen:
-            return  # it lies before what is shown
+        if last is None and named is not None and (named < self.part.first or named <= self.unseen):
+            return  # it lies before what is here
         if named != last:
             raise BrokenExportError(
                 f"it names {named or 'none'} as its consent's entry before, and that is {last or 'none'}"

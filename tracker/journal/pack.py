@@ -47,6 +47,9 @@ SEAL: Final = "/evidence-pack"
 MAX_PACK_BYTES: Final = 64 * 1_048_576
 """A consent has some dozens of entries and tokens, of some kilobytes each."""
 
+_MAX_PARTS: Final = 4_000_000
+"""How many commas and opening brackets it may have: what is read of each takes up to a hundred bytes of memory."""
+
 PRIVATE: Final = "private"
 TOKENS: Final = "tokens"
 LEFT_OUT: Final = (PRIVATE, TOKENS)
@@ -141,6 +144,8 @@ def parse_pack(data: bytes) -> Pack:
     """
     if len(data) > MAX_PACK_BYTES:
         raise BrokenPackError(f"the file is larger than {MAX_PACK_BYTES} bytes")
+    if sum(map(data.count, (b",", b"[", b"{"))) > _MAX_PARTS:
+        raise BrokenPackError(f"the file has more than {_MAX_PARTS} parts")
     try:
         file = loads(data)
     except AmbiguousJsonError as error:

@@ -10,8 +10,8 @@ For each entry, in this order; the first that fails is what is told:
 5. its proof leads to the root of the tree.
 
 Then for each key, that it has its thumbprint; for each token, that it has its hash and that its key is there; that the terms are
-those of the entry that they are said to be from; that nothing is there that was left out; that proofs of consistency lead to the
-root; and that the file as a whole is what its digest was made of.
+those that were told last when the consent was first authorized; that nothing is there that was left out; that proofs of
+consistency lead to the root; and that the file as a whole is what its digest was made of.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,6 +26,7 @@ from tracker.journal.holder_key import thumbprint
 from tracker.journal.instant import parse_rfc3339
 from tracker.journal.leaf import is_sequence, leaf_fault
 from tracker.journal.pack import PRIVATE, TOKENS, BrokenPackError, Pack
+from tracker.journal.pack_terms import terms_as_granted
 from tracker.journal.private import SALT_BYTES, from_base64url, private_digest
 
 _AUTHORIZED: Final = "Authorized"
@@ -62,7 +63,7 @@ def examine(pack: Pack) -> Examined:
     entries = _entries(pack)
     keys = _keys(said["keys"])
     tokens = _tokens(said["tokens"], keys)
-    _check_terms(said["terms"], entries)
+    _check_terms(said, entries)
     _check_left_out(said, entries)
     _check_told(said["told"], entries)
     for one in said["tree"]["consistency"]:
@@ -197,8 +198,11 @@ def _tokens(parts: list[Part], keys: Mapping[str, Part]) -> dict[str, Part]:
     return tokens
 
 
-def _check_terms(terms: Part | None, entries: list[Entry]) -> None:
+def _check_terms(said: Part, entries: list[Entry]) -> None:
+    terms = said["terms"]
     if terms is None:
+        if PRIVATE not in said["left_out"] and terms_as_granted(entries) is not None:
+            raise BrokenPackError("the terms as granted are in its entries, and it does not tell them")
         return
     by_sequence = {entry.sequence: entry for entry in entries}
     granted, stated = by_sequence.get(terms["authorized_by"]), by_sequence.get(terms["stated_by"])
@@ -207,6 +211,9 @@ def _check_terms(terms: Part | None, entries: list[Entry]) -> None:
     told = None if stated.private is None else stated.private.get("terms")
     if not isinstance(told, dict) or canonical(told) != canonical(terms["data"]):
         raise BrokenPackError(f"the terms are not those in the private value of entry {stated.sequence}")
+    found = terms_as_granted(entries)
+    if found is None or (found["authorized_by"], found["stated_by"]) != (granted.sequence, stated.sequence):
+        raise BrokenPackError("the terms are not those that were told last when the consent was first authorized")
 
 
 def _check_left_out(said: Part, entries: list[Entry]) -> None:

@@ -8,7 +8,9 @@ such as when a poll takes back what an event had said, or a doubt ends. What is 
 `.status_learned_late`, `.irregular`, `.terms_changed`     the time alone: `to` is what was so in spite of it
 `payment.status_changed`                          what the payment came to, as `reason` has it, and since when
 
-What the tracker inferred (`inferred`) is its own word in any case.
+Where an entry says who revoked, that must be stated with it, and terms in its private value must be those of its own token.
+What the tracker inferred (`inferred`), what has no time of the holder's, and a move that an entry tells whose type tells none, is
+the tracker's own word, whatever token stands beside it.
 """
 
 from collections.abc import Collection, Mapping
@@ -16,9 +18,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TypeGuard
 
+from tracker.journal.canonical import canonical
 from tracker.journal.entry import Entry
 from tracker.journal.instant import parse_rfc3339
-from tracker.profiles.profile import Profile, UnreadableMessageError
+from tracker.profiles.profile import Profile, Snapshot, UnreadableMessageError
 
 LEEWAY_SECONDS: Final = 60
 _MISSED: Final = "_missed"
@@ -36,22 +39,25 @@ class Statement:
         status: In canonical words, lower case; None where any will do.
         since: The holder's time.
         is_payment: Whether it is a payment's.
+        revoked_by: Who revoked, in the holder's words; None where that is not said, or need not be.
     """
 
     status: str | None
     since: datetime
     is_payment: bool = False
+    revoked_by: str | None = None
 
     def is_met_by(self, other: "Statement") -> bool:
         """Whether another states this."""
         alike = (self.since, self.is_payment) == (other.since, other.is_payment)
-        return alike and self.status in {None, other.status}
+        return alike and self.status in {None, other.status} and self.revoked_by in {None, other.revoked_by}
 
     @property
     def told(self) -> str:
         """In words."""
         what = "payment " if self.is_payment else ""
-        return f"{what}{self.status or 'a status'} since {self.since:%Y-%m-%dT%H:%M:%S.%fZ}"
+        by = "" if self.revoked_by is None else f" by {self.revoked_by[:100]!a}"
+        return f"{what}{self.status or 'a status'} since {self.since:%Y-%m-%dT%H:%M:%S.%fZ}{by}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +67,19 @@ class Said:
     Attributes:
         consent_id: Of which consent.
         statement: What it states; None: nothing of a status.
+        terms: The consent as it has it; None: it has none.
     """
 
     consent_id: str | None
     statement: Statement | None
+    terms: Mapping[str, Any] | None = None
+
+    def has_terms_of(self, entry: Entry) -> bool:
+        """Whether the terms in an entry's private value, if any are shown, are those that the token has."""
+        shown = None if entry.private is None else entry.private.get("terms")
+        if shown is None:
+            return True
+        return self.terms is not None and canonical(dict(self.terms)) == canonical(shown)
 
 
 class UnreadableTokenError(UnreadableMessageError):
@@ -88,7 +103,7 @@ def said_by(claims: Mapping[str, Any], profile: Profile, kind: str, channel: str
     try:
         if channel == "poll":
             found = profile.read_consent(kind, profile.open_answer(claims))
-            return Said(found.consent_id, Statement(found.status.value.lower(), found.status_date_time))
+            return _said(found, found.consent_id)
         event = profile.read_event(claims)
     except UnreadableMessageError as error:
         raise UnreadableTokenError(error.reason) from error
@@ -101,7 +116,12 @@ def said_by(claims: Mapping[str, Any], profile: Profile, kind: str, channel: str
         return Said(event.consent_id, paid)
     if event.snapshot is None:
         return Said(event.consent_id, None)
-    return Said(event.consent_id, Statement(event.snapshot.status.value.lower(), event.snapshot.status_date_time))
+    return _said(event.snapshot, event.consent_id)
+
+
+def _said(found: Snapshot, consent_id: str | None) -> Said:
+    states = Statement(found.status.value.lower(), found.status_date_time, revoked_by=found.revoked_by)
+    return Said(consent_id, states, found.terms)
 
 
 def told_by(entry: Entry) -> Statement | None:
@@ -109,14 +129,24 @@ def told_by(entry: Entry) -> Statement | None:
     data = entry.data
     if data["status_date_time"] is None:
         return None
-    since = parse_rfc3339(data["status_date_time"])
+    since, by = parse_rfc3339(data["status_date_time"]), data["revoked_by"]
     if entry.type == _PAYMENT:
         return Statement(data["reason"], since, is_payment=True)
     if entry.type == _DRIFT:
-        return Statement((data["reason"] or "").removesuffix(_MISSED), since)
+        return Statement((data["reason"] or "").removesuffix(_MISSED), since, revoked_by=by)
     if entry.type in _MOVES and not data["inferred"]:
-        return Statement(data["to"].lower() if data["to"] else None, since)
-    return Statement(None, since) if entry.type in _DATED else None
+        return Statement(data["to"].lower() if data["to"] else None, since, revoked_by=by)
+    return Statement(None, since, revoked_by=by) if entry.type in _DATED else None
+
+
+def moves_by_itself(entry: Entry, before: str | None) -> bool:
+    """Whether an entry of a type that tells no move shows another status than was told before it.
+
+    Args:
+        entry: Which.
+        before: The status that the entries of the consent before it told last; None: none did.
+    """
+    return entry.type not in _MOVES and entry.to_status not in {None, before}
 
 
 def claims_fault(

@@ -258,3 +258,17 @@ def proof_of(subtrees: Collection[Subtree], tiles: Mapping[Tile, bytes]) -> tupl
         TornTreeError: A tile is missing, or does not reach as far.
     """
     return tuple(root_of(nodes, tiles) for nodes in subtrees)
+
+
+def proofs_of(paths: Mapping[int, Collection[Subtree]], tiles: Mapping[Tile, bytes]) -> dict[int, tuple[bytes, ...]]:
+    """The hashes of many proofs; what they share is hashed once.
+
+    Raises:
+        TornTreeError: A tile is missing, or does not reach as far.
+    """
+    roots: dict[Subtree, bytes] = {}
+    for path in paths.values():
+        for nodes in path:
+            if nodes not in roots:
+                roots[nodes] = root_of(nodes, tiles)
+    return {name: tuple(roots[nodes] for nodes in path) for name, path in paths.items()}

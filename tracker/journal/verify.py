@@ -193,11 +193,11 @@ def _verdict_on_table(what: str, *, allow_unanchored: bool) -> Verdict:
 def _intact_sentence(seen: Examination) -> str:
     part, size, withheld = seen.part, seen.tree_size, seen.tally.withheld
     without = f"; {_entries(withheld)} without the private value" if withheld else ""
-    apart = f"; of 1 to {seen.unseen}, which are detached, there are the hashes" if seen.unseen else ""
-    said = f"root {seen.root.hex()}{apart}{lost_words(seen)}{without}"
+    said = f"root {seen.root.hex()}{lost_words(seen)}{without}"
     if part.is_whole:
         span = f"{seen.unseen + 1} to {size}, " if size > seen.unseen else ""
-        return f"yes: {_entries(seen.count)}, {span}{said}"
+        apart = f"; of 1 to {seen.unseen}, which are detached, there are the hashes" if seen.unseen else ""
+        return f"yes: {_entries(seen.count)}, {span}root {seen.root.hex()}{apart}{lost_words(seen)}{without}"
     of, chosen = f"of {size} in the journal, {said}", printable(part.selection.told)
     if not part.selection.is_filter:
         without_gap = "" if seen.gaps else " without a gap"

@@ -150,7 +150,8 @@ def _covers(pack: Pack, found: Examined) -> str:
     first, last = found.entries[0].sequence, found.entries[-1].sequence
     span = f"entry {first}" if first == last else f"entries {first} to {last}"
     return (
-        f"{span}, none missing between them; that none follows up to {pack.size} is the word of whoever signed the pack; "
+        f"{span}, none missing between them but what a restore may have lost; "
+        f"that none follows up to {pack.size} is the word of whoever signed the pack; "
         f"there may be later ones from {pack.size + 1} on"
     )
 

@@ -19,7 +19,15 @@ from tracker.journal.holder_key import Jwk, thumbprint
 from tracker.journal.instant import parse_rfc3339
 from tracker.journal.leaf import HOLDERS_CHANNELS
 from tracker.journal.pack_examine import Examined, Part
-from tracker.journal.pack_word import Said, Statement, UnreadableTokenError, claims_fault, said_by, told_by
+from tracker.journal.pack_word import (
+    Said,
+    Statement,
+    UnreadableTokenError,
+    claims_fault,
+    moves_by_itself,
+    said_by,
+    told_by,
+)
 from tracker.journal.private import from_base64url
 from tracker.profiles.compact import JWS_PARTS, decoded, read_claims, take_apart
 from tracker.profiles.profile import Profile
@@ -98,8 +106,10 @@ class Witness:
         self._unsigned_answers = found.unsigned_answers
         self._profile = profile
         self._found = found
-        self._trusted = {thumbprint(key): key for key in trusted}
-        self._trusted_kids = {key.get("kid") for key in trusted if isinstance(key.get("kid"), str)}
+        signing = [key for key in trusted if _may_sign(key)]
+        self._trusted = {thumbprint(key): key for key in signing}
+        self._trusted_kids = {key.get("kid") for key in signing if isinstance(key.get("kid"), str)}
+        self._told_before = _told_before(found.entries)
         self._good: dict[str, _Token] = {}
         self.faults: dict[str, str] = {}
         for name, part in found.tokens.items() if profile is not None else ():
@@ -132,6 +142,8 @@ class Witness:
         fault = self._fault(entry, proof, part, token)
         if fault is not None:
             return EntryWord(entry.sequence, Word.FALSE, f"its token {name}: {fault}")
+        if told_by(entry) is None or moves_by_itself(entry, self._told_before[entry.sequence]):
+            return EntryWord(entry.sequence, Word.OWN, "what we ourselves made of it: no token has to state that")
         answered_at = self._only_unsigned(entry, token, proof["channel"])
         if answered_at is not None:
             sentence = f"what the holder answered without signing it, received {answered_at}"
@@ -156,6 +168,8 @@ class Witness:
         said = token.said.get(proof["channel"])
         if said is None:
             return "it is no message of the kind that the entry says it came as"
+        if not said.has_terms_of(entry):
+            return "it has other terms than the entry's private value"
         told = told_by(entry)
         if told is None or self._is_stated(told, said, entry, token) or self._unsigned(told, entry) is not None:
             return None
@@ -171,7 +185,9 @@ class Witness:
 
     def _unsigned(self, told: Statement, entry: Entry) -> str | None:
         for answer in self._unsigned_answers:
-            stated = Statement(answer["status"].lower(), parse_rfc3339(answer["status_date_time"]))
+            stated = Statement(
+                answer["status"].lower(), parse_rfc3339(answer["status_date_time"]), revoked_by=told.revoked_by
+            )  # who revoked is not kept of it: what is not signed is our own word in any case
             if answer["received_at"] <= entry.leaf["time"] and told.is_met_by(stated):
                 return str(answer["received_at"])
         return None
@@ -235,6 +251,24 @@ class Witness:
                 raise TokenFaultError("it is about another consent")
             return {channel: said}
         raise TokenFaultError("it cannot be read as a message about a consent")
+
+
+def _told_before(entries: Sequence[Entry]) -> dict[int, str | None]:
+    """The status that was told last when an entry came."""
+    told: str | None = None
+    before: dict[int, str | None] = {}
+    for entry in entries:
+        before[entry.sequence] = told
+        told = entry.to_status or told
+    return before
+
+
+def _may_sign(jwk: Jwk) -> bool:
+    """Whether the holder has the key for signing, as opening would ask too. Spec: RFC 7517 §4.2 to §4.4."""
+    operations = jwk.get("key_ops", ["verify"])
+    is_to_verify = isinstance(operations, list) and "verify" in operations
+    is_public = "d" not in jwk  # with its secret in the set, anybody may have signed
+    return is_public and is_to_verify and jwk.get("use", "sig") == "sig" and jwk.get("alg", "PS256") == "PS256"
 
 
 def _is_signed(token: bytes, signature: bytes, jwk: Jwk) -> bool:

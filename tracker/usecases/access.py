@@ -14,6 +14,7 @@ from typing import Any, Final
 from tracker.domain.consent import ConsentId, ProviderId, TrackingId, is_consent_id
 from tracker.domain.errors import InvalidRequestError, StorageError
 from tracker.ports import Access, AccessBook, AccessQuery, ApiKey, Clock, Ids, Store
+from tracker.ports.retention import RetentionStore
 
 _log = logging.getLogger(__name__)
 
@@ -67,6 +68,7 @@ class AccessRecording:
         clock: Clock,
         ids: Ids,
         *,
+        graves: RetentionStore | None = None,
         is_required: bool = True,
         kept_for: timedelta = _FIVE_YEARS,
     ) -> None:
@@ -77,6 +79,7 @@ class AccessRecording:
             store: Where the names of keys are, and the consents.
             clock: Our clock.
             ids: For looks, and for requests that bring no id.
+            graves: Where it is known what those consents were that are not there any more; None: nobody looks for these.
             is_required: Whether who cannot be written down is not answered.
             kept_for: How long a look is kept.
         """
@@ -84,6 +87,7 @@ class AccessRecording:
         self._store = store
         self._clock = clock
         self._ids = ids
+        self._graves = graves
         self._is_required = is_required
         self._kept_for = kept_for
 
@@ -146,7 +150,14 @@ class AccessRecording:
     async def _about(self, query: AccessQuery, provider: str, consent_id: str) -> AccessQuery:
         named = (ProviderId(provider), ConsentId(consent_id))
         consent = await self._store.find_consent(named) if is_consent_id(consent_id) else None
-        tracking_id = TrackingId("") if consent is None else consent.tracking_id
+        # Who looked at a consent is to be found out for as long as looks are kept, also when it itself is gone.
+        gone = (
+            await self._graves.tombstone(named)
+            if consent is None and self._graves and is_consent_id(consent_id)
+            else None
+        )
+        found = consent or gone
+        tracking_id = TrackingId("") if found is None else found.tracking_id
         if query.tracking_id not in {None, tracking_id}:
             raise InvalidRequestError("tracking_id is another consent's than provider and consent_id.")
         return AccessQuery(

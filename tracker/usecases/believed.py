@@ -1,6 +1,6 @@
 """What we believed of a consent at an instant: by its entries as they were recorded up to then, and never judged again."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -13,12 +13,13 @@ from tracker.domain.errors import ConsentNotFoundError, InvalidRequestError
 from tracker.domain.journey import Journey
 from tracker.domain.lifecycle import Verdict
 from tracker.journal.entry import Entry
-from tracker.ports import Clock, Confirmation, ConsentQuery, Past, Store
+from tracker.ports import Clock, Confirmation, ConsentQuery, Past, Store, StoredReport
 from tracker.usecases.back_then import overlay_at
 from tracker.usecases.consult import ConsentView, Consulting, Known
-from tracker.usecases.replayed import Replayed, holders_word_at, replayed
+from tracker.usecases.replayed import Replayed, holders_word_at, learned_late, replayed
 
 _BESIDE: Final = frozenset({"in_doubt", "expiration_date_time"})
+_OF_A_REPORT: Final = frozenset({"effective_status", "status", "usable"})
 _CONFIRMED: Final = frozenset({"confirmed_at", "confirmed_by"})
 _NEVER_TOLD: Final = frozenset({"authorizers", "journey", "next_poll_at", "payment_outcome", "version"})
 _READ_FROM_TERMS: Final = frozenset({"permissions", "created_date_time", "authorization_expiration_date_time"})
@@ -70,7 +71,9 @@ class Believing:
             raise ConsentNotFoundError("The consent was not tracked at that time.")
         beliefs = (await self._past.beliefs([key], known_at)).get(key, [])
         known = replayed(entries, beliefs, found.consent.overlay, known_at)
-        return _seen(found, known, known_at, as_of, await self._vouched(key, known_at))
+        reports = await self._store.reports_of(key)
+        seen = _seen(found, known, known_at, await self._vouched(key, reports, known_at))
+        return seen if as_of is None else _as_of(seen, known, as_of, learned_late(entries, reports))
 
     async def search(self, query: ConsentQuery, known_at: datetime) -> BelievedPage:
         """Search among what we believed, in order of tracking id; a page may hold fewer than there are behind it, or none.
@@ -111,7 +114,9 @@ class Believing:
             for seen, theirs in there
         ]
 
-    async def _vouched(self, tracking_id: TrackingId, known_at: datetime) -> Confirmation | None:
+    async def _vouched(
+        self, tracking_id: TrackingId, reports: Iterable[StoredReport], known_at: datetime
+    ) -> Confirmation | None:
         """The latest instant for which the holder had vouched: by the confirmation log, or by a report that moved something."""
         logged = await self._past.last_confirmation(tracking_id, known_at)
         heard = [
@@ -122,10 +127,14 @@ class Believing:
                 channel=stored.report.channel,
                 status=stored.report.status,
             )
-            for stored in await self._store.reports_of(tracking_id)
+            for stored in reports
             if stored.verdict in _VOUCHING and stored.report.recorded_at <= known_at
         ]
-        return max([*heard, *([] if logged is None else [logged])], key=lambda one: one.vouched_at, default=None)
+        # Of two that vouch for the same instant, a reader was told of the one that came last.
+        latest = sorted(
+            [*heard, *([] if logged is None else [logged])], key=lambda one: (one.vouched_at, one.recorded_at)
+        )
+        return latest[-1] if latest else None
 
     def _require_past(self, today: datetime, known_at: datetime, as_of: datetime | None) -> None:
         now = max(self._clock.now(), today)
@@ -148,7 +157,6 @@ def _seen(
     found: ConsentView,
     known: Replayed,
     known_at: datetime,
-    as_of: datetime | None = None,
     vouched: Confirmation | None = None,
 ) -> ConsentView:
     terms, untold = _terms(found, known.entries)
@@ -165,7 +173,7 @@ def _seen(
         payment_date_time=None,
         **terms,
     )
-    seen = replace(
+    return replace(
         found,
         consent=consent,
         decision=_decision(known),
@@ -181,7 +189,6 @@ def _seen(
             | (_CONFIRMED if vouched is None else _NOTHING),
         ),
     )
-    return seen if as_of is None else _as_of(seen, known, as_of)
 
 
 def _decision(known: Replayed) -> Decision:
@@ -194,18 +201,20 @@ def _decision(known: Replayed) -> Decision:
     )
 
 
-def _as_of(seen: ConsentView, known: Replayed, instant: datetime) -> ConsentView:
+def _as_of(seen: ConsentView, known: Replayed, instant: datetime, late: Mapping[int, Status]) -> ConsentView:
     """The same knowledge of another instant: by the holder's times as the entries tell them."""
-    decision = seen.decision
+    decision, on_what = seen.decision, seen.known
     if instant < seen.at:  # of a later one nothing else is known than of its own, but that time goes on
-        word = holders_word_at(known.entries, instant)
+        word = holders_word_at(known.entries, instant, late)
         decision = replace(
             decision,
             status=Status.NOT_STAGED if word is None else word.status,
             since=None if word is None else word.since,
         )
+        if on_what is not None and word is not None and word.entry.sequence in late:
+            on_what = replace(on_what, beside=on_what.beside | _OF_A_REPORT)
     overlay = overlay_at(seen.consent.overlay, known.entries, min(instant, seen.at))
-    return replace(seen, consent=changed(seen.consent, overlay=overlay), decision=decision, at=instant)
+    return replace(seen, consent=changed(seen.consent, overlay=overlay), decision=decision, at=instant, known=on_what)
 
 
 def _terms(found: ConsentView, entries: Iterable[Entry]) -> tuple[dict[str, Any], AbstractSet[str]]:

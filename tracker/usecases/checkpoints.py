@@ -171,7 +171,8 @@ class Checkpointing:
         """Make the next one if it is time, and have it stamped; give what was made."""
         last = await self._book.last()
         made = None
-        if last is None or last.signed_at is None or self._clock.now() - last.signed_at >= self._terms.every:
+        # a clock that was ahead and is set right must not keep us from signing until that time comes again
+        if last is None or last.signed_at is None or abs(self._clock.now() - last.signed_at) >= self._terms.every:
             if last is not None or await self._proofs.extend():  # nothing has happened yet: nothing to sign
                 made = await self.at_head()
         elif self._signers:

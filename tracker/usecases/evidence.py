@@ -13,7 +13,8 @@ from tracker.domain.errors import ConsentNotFoundError, InvalidRequestError
 from tracker.journal.checkpoint import Checkpoint
 from tracker.journal.entry import Entry
 from tracker.journal.instant import rfc3339
-from tracker.journal.pack import LEFT_OUT, pack_bytes
+from tracker.journal.pack import LEFT_OUT, MAX_PACK_BYTES, pack_bytes
+from tracker.journal.pack_terms import terms_as_granted
 from tracker.ports import Access, Clock, EvidenceBook, KeptToken, Store, StoredReport
 from tracker.ports.retention import RetentionStore
 from tracker.usecases import pack_parts
@@ -86,7 +87,8 @@ class EvidencePacks:
 
         Raises:
             ConsentNotFoundError: It is not tracked.
-            InvalidRequestError: The checkpoint is of another journal, or of another history than this one has.
+            InvalidRequestError: The checkpoint is of another journal, or of another history than this one has; or the pack would
+                be larger than those that are verified.
             JournalForkedError: The journal does not begin with what was signed of it before.
             StorageError: The database is away.
         """
@@ -114,11 +116,16 @@ class EvidencePacks:
             "tokens": [pack_parts.token_part(token) for token in tokens],
             "unsigned_answers": pack_parts.unsigned_parts(reports),
             "keys": await self._keys(consent, tokens),
-            "terms": pack_parts.terms_part(entries) if with_private else None,
+            "terms": terms_as_granted(entries) if with_private else None,
             "told": await self._told(entries),
             "access": await self._looks(consent),
         }
-        return await asyncio.to_thread(pack_bytes, said, self._checkpoints.signed)
+        made = await asyncio.to_thread(pack_bytes, said, self._checkpoints.signed)
+        if len(made) > MAX_PACK_BYTES:
+            raise InvalidRequestError(
+                f"The pack would have {len(made)} bytes, and {MAX_PACK_BYTES} are verified at most; leave private values out."
+            )
+        return made
 
     async def subject(self, provider: str, consent_id: str) -> Subject:
         """Say of which consent a pack would be.

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 from urllib.parse import urlsplit
 
 from tracker.domain.completion import Work
@@ -11,8 +11,6 @@ from tracker.journal.entry import Entry
 from tracker.journal.instant import rfc3339
 from tracker.journal.private import base64url
 from tracker.ports import Aftermath, KeptKey, KeptToken, StoredReport, Untold
-
-_AUTHORIZED: Final = "Authorized"
 
 Part = dict[str, Any]
 
@@ -78,33 +76,6 @@ def key_part(key: KeptKey) -> Part:
         "fetched_at": _time(key.origin.fetched_at),
         "first_seen_at": rfc3339(key.first_seen_at),
     }
-
-
-def terms_part(entries: Sequence[Entry]) -> Part | None:
-    """The terms as granted: those that were known last when the consent was first authorized.
-
-    None if it never was, if nobody said any, or if they were destroyed.
-    """
-    stated: Entry | None = None
-    for entry in entries:
-        if entry.private is not None and isinstance(entry.private.get("terms"), dict):
-            stated = entry
-        elif _told_terms(entry) and entry.private is None:
-            stated = None  # what was said last is not there any more: what was said before it are other terms
-        if entry.to_status == _AUTHORIZED:
-            if stated is None or stated.private is None:
-                return None
-            return {
-                "authorized_by": entry.sequence,
-                "stated_by": stated.sequence,
-                "data": stated.private["terms"],
-            }
-    return None
-
-
-def _told_terms(entry: Entry) -> bool:
-    """Whether an entry may have told terms: then it has a private value, destroyed or not, and is about the consent itself."""
-    return entry.data["private_digest"] is not None and entry.type.startswith("consent.")
 
 
 def told_parts(subscriptions: Sequence[Subscription], entries: Sequence[Entry], aftermath: Aftermath) -> list[Part]:

@@ -1,5 +1,6 @@
 """Proofs from the stored tree: an entry is in the journal, a journal only grew, a part of it has its place."""
 
+import asyncio
 from collections.abc import Callable, Collection, Iterable
 from typing import TypeVar
 
@@ -13,6 +14,7 @@ from tracker.journal.tiles import (
     hash_of,
     inclusion,
     proof_of,
+    proofs_of,
     root_of,
     tiles_of,
 )
@@ -61,9 +63,7 @@ class Proofs:
         """
         paths = {sequence: inclusion(sequence - 1, size) for sequence in sequences}
         wanted = [nodes for path in paths.values() for nodes in path]
-        return await self._read(
-            wanted, lambda tiles: {sequence: proof_of(path, tiles) for sequence, path in paths.items()}
-        )
+        return await self._read(wanted, lambda tiles: proofs_of(paths, tiles))
 
     async def consistency(self, old_size: int, size: int) -> tuple[bytes, ...]:
         """Prove that the tree over the first `size` entries begins with the one over the first `old_size`.
@@ -88,4 +88,4 @@ class Proofs:
         tiles: dict[Tile, bytes] = {}
         for at in range(0, len(names), _TILES_AT_ONCE):
             tiles |= await self._store.tiles(names[at : at + _TILES_AT_ONCE])
-        return made(tiles)
+        return await asyncio.to_thread(made, tiles)  # thousands of proofs are seconds of hashing

@@ -1,8 +1,10 @@
 """Replaying a consent's entries as they were recorded: what they said of it, one after the other. Pure; judges nothing."""
 
-from collections.abc import Iterator, Sequence
+from bisect import insort
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Final
 
 from tracker.domain.belief import Belief
@@ -10,6 +12,7 @@ from tracker.domain.consent import Status
 from tracker.domain.lifecycle import Telling
 from tracker.domain.overlay import Deed, Overlay
 from tracker.journal.entry import Entry, parse_rfc3339
+from tracker.ports import StoredReport
 from tracker.usecases.back_then import overlay_after, overlay_at
 
 REGISTERED: Final = "consent.registered"
@@ -127,21 +130,52 @@ class HeldSince:
     entry: Entry
 
 
-def holders_word_at(entries: Sequence[Entry], instant: datetime) -> HeldSince | None:
+def holders_word_at(
+    entries: Sequence[Entry], instant: datetime, late: Mapping[int, Status] = MappingProxyType({})
+) -> HeldSince | None:
     """The holder's word for an instant of the past, as these entries tell it; None: they tell of nothing so early.
 
     An entry that moves the status to one with an earlier date takes back what was told of later dates. What was learnt late
     and moved nothing says its date alone: its status is not in the entry. What is dated ahead speaks from when it was recorded.
+
+    Args:
+        entries: In sequence.
+        instant: Of when.
+        late: The statuses of which entries say no more than that they were learnt late, by sequence; see `learned_late`.
     """
     told: list[HeldSince] = []
     for entry in entries:
         data, since = entry.data, _time(entry.data["status_date_time"])
+        if entry.sequence in late and since is not None:
+            insort(told, HeldSince(late[entry.sequence], since, entry), key=lambda one: one.since)
+            continue
         if entry.type not in _MOVES or not data["confirmed"] or since is None or data["to"] is None:
             continue
         while told and told[-1].since > since:
             told.pop()
         told.append(HeldSince(Status(data["to"]), since, entry))
     return next((one for one in reversed(told) if min(one.since, one.entry.recorded_at) <= instant), None)
+
+
+def learned_late(entries: Sequence[Entry], reports: Iterable[StoredReport]) -> dict[int, Status]:
+    """Of what was learnt late and moved nothing: the status that it told, by the sequence of its entry.
+
+    Args:
+        entries: What is known.
+        reports: All of the consent that are on record; those of which no entry tells do not count.
+    """
+    said = [one for one in reports if one.report.channel.is_holders_word]
+    found: dict[int, Status] = {}
+    for entry in entries:
+        if entry.type != Telling.STATUS_LEARNED_LATE:
+            continue
+        tokens = {proof["jws_sha256"] for proof in entry.data["evidence"]}
+        since = _time(entry.data["status_date_time"])
+        by_then = (one for one in said if one.report.recorded_at <= entry.recorded_at)
+        theirs = [one for one in by_then if one.report.status_date_time == since and one.jws_sha256 in tokens]
+        if theirs:
+            found[entry.sequence] = theirs[0].report.status
+    return found
 
 
 def _time(text: str | None) -> datetime | None:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from tracker.domain.checkpoint_errors import CheckpointNotFoundError, CosignatureRefusedError
 from tracker.journal.checkpoint import parse_checkpoint, parse_note
+from tracker.journal.leaf import MAX_SEQUENCE
 from tracker.journal.note import NoteSignature, SignedNote, VerifierKey
 from tracker.ports import Clock
 from tracker.ports.checkpoints import CheckpointBook, SignatureCheck, StoredCheckpoint
@@ -46,7 +47,7 @@ class Witnessing:
         shown = parse_note(note)
         size = parse_checkpoint(shown.text).size
         while True:
-            stored = await self._book.at(size)
+            stored = await self._book.at(size) if size <= MAX_SEQUENCE else None
             if stored is None or stored.note is None:
                 raise CheckpointNotFoundError
             ours = parse_note(stored.note)

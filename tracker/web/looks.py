@@ -23,7 +23,8 @@ _GOOD_ID = re.compile(r"[!-~]{1,128}")
 _PERSONAL: Final = frozenset({"user_ref", "why"})
 _NOT_ASKED: Final = frozenset({"cursor", "provider", "consent_id"})
 _NOTHING_WAS_LOOKED_AT: Final = frozenset({"invalid_request", "cursor_invalid", "malformed_json"})
-_FIRST_OF_OURS: Final = 500
+_OUR_OWN_FAULTS: Final = frozenset({"internal_error", "journal_forked", "not_ready"})
+_TRACKING_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass(slots=True)
@@ -86,12 +87,18 @@ async def looked(
     try:
         response = await handle()
     except TrackerError as error:
-        code = code_of(error)
-        if STATUSES[code] < _FIRST_OF_OURS and code not in _NOTHING_WAS_LOOKED_AT:
-            await write_down(request, key, what, STATUSES[code])
+        status = refusal_of(error)
+        if status is not None:
+            await write_down(request, key, what, status)
         raise
     await write_down(request, key, what, response.status)
     return response
+
+
+def refusal_of(error: TrackerError) -> int | None:
+    """HTTP's status of a no that says something of a consent; None of one that does not."""
+    code = code_of(error)
+    return None if code in _OUR_OWN_FAULTS | _NOTHING_WAS_LOOKED_AT else STATUSES[code]
 
 
 async def write_down(request: web.Request, key: ApiKey, what: str, status: int = 200) -> None:
@@ -111,7 +118,7 @@ async def write_down(request: web.Request, key: ApiKey, what: str, status: int =
             who=key.id,
             what=what,
             interaction_id=_interaction_id(request),
-            tracking_id=shown.tracking_id,
+            tracking_id=shown.tracking_id or _tracking_id(request),
             provider=provider if provider is not None and is_provider_id(provider) else None,
             consent_id=consent_id if is_consent_id(consent_id) else None,
             asked=_asked(request.query) | shown.asked,
@@ -125,6 +132,12 @@ async def write_down(request: web.Request, key: ApiKey, what: str, status: int =
 
 def _asked(query: Mapping[str, str]) -> dict[str, Any]:
     return {name: True if name in _PERSONAL else text for name, text in query.items() if name not in _NOT_ASKED}
+
+
+def _tracking_id(request: web.Request) -> str | None:
+    """Our key, where the path names it: what is not there, or not any more, was asked for all the same."""
+    given = request.match_info.get("tracking_id", "")
+    return given if _TRACKING_ID.fullmatch(given) else None
 
 
 def _interaction_id(request: web.Request) -> str | None:

@@ -75,6 +75,7 @@ _OF_ERRORS = {
     "signing_key_missing": "not_ready",
     "storage_unavailable": "not_ready",
     "tree_torn": "journal_forked",
+    "publishing_failed": "not_ready",
     "row_inconsistent": "internal_error",
 }
 _RETRY_AFTER_SECONDS = {"rate_limited": 60, "holder_unavailable": 5, "not_ready": 1}

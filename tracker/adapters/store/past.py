@@ -18,6 +18,7 @@ from tracker.journal.entry import Entry
 from tracker.ports import Confirmation
 
 T = TypeVar("T")
+_LATEST = (confirmation.c.vouched_at.desc(), confirmation.c.recorded_at.desc(), confirmation.c.id.desc())
 
 
 class _Database(Protocol):
@@ -80,7 +81,7 @@ def _confirmation(connection: Connection, tracking_id: TrackingId, known_at: dat
     query = select(confirmation).where(
         confirmation.c.tracking_id == tracking_id, confirmation.c.recorded_at <= known_at
     )
-    row = connection.execute(query.order_by(confirmation.c.vouched_at.desc()).limit(1)).one_or_none()
+    row = connection.execute(query.order_by(*_LATEST).limit(1)).one_or_none()
     return None if row is None else _to_confirmation(row)
 
 

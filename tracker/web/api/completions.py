@@ -10,6 +10,7 @@ from tracker.web.api.cursor import cursor_after, key_of
 from tracker.web.api.operation import Operation, answer, body_of, query_of
 from tracker.web.api.polls import require_subscribers_key
 from tracker.web.api.shapes.completions import CompletionOut, CompletionReportIn, CompletionsOut, CompletionsQuery
+from tracker.web.looks import shows_several
 from tracker.web.services import Services
 
 _PATH = "/v1/subscriptions/{subscription_id}/completions"
@@ -34,6 +35,9 @@ async def listing(request: web.Request, services: Services) -> web.Response:
         WorkQuery(now=now, status=query.status, after=(int(sequence), word), limit=query.limit + 1),
     )
     page = found[: query.limit]
+    shows_several(
+        request, dict.fromkeys(work.tracking_id for work in page), subscription=request.match_info["subscription_id"]
+    )
     next_cursor = cursor_after(f"{page[-1].sequence} {page[-1].work}", query) if len(found) > len(page) else None
     items = tuple(CompletionOut.of(work, now) for work in page)
     return answer(CompletionsOut(items=items, next_cursor=next_cursor))
@@ -62,6 +66,7 @@ OPERATIONS = (
         summary="List what a subscriber must do",
         description="In sequence. An entry that was never delivered asks for its work all the same.",
         handle=listing,
+        look="subscription.completions",
         query=CompletionsQuery,
         answers={200: CompletionsOut},
         problems=("subscription_not_found", "cursor_invalid"),

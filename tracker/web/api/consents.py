@@ -143,6 +143,7 @@ async def refresh(request: web.Request, services: Services) -> web.Response:
     """Ask the holder now."""
     given = await body_of(request, RefreshIn) if request.can_read_body else None
     seen = await _named(request, services)
+    shows(request, seen.consent.tracking_id)
     require_version(request, seen.consent.version)
     if given is not None:
         await services.journeys.refused(seen.consent, given.status, given.code)

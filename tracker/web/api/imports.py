@@ -4,6 +4,7 @@ from aiohttp import web
 
 from tracker.web.api.operation import Operation, answer, body_of
 from tracker.web.api.shapes.imports import BatchIn, BatchOut, FaultyRow, RowResultOut
+from tracker.web.looks import shows_several
 from tracker.web.services import Services
 
 
@@ -12,8 +13,9 @@ async def register_batch(request: web.Request, services: Services) -> web.Respon
     rows = (await body_of(request, BatchIn)).rows()
     sound = [row.registration() for row in rows if not isinstance(row, FaultyRow)]
     done = iter(await services.registrar.register_many(sound))
-    results = (row.result if isinstance(row, FaultyRow) else RowResultOut.of(next(done)) for row in rows)
-    return answer(BatchOut(items=tuple(results)))
+    results = tuple(row.result if isinstance(row, FaultyRow) else RowResultOut.of(next(done)) for row in rows)
+    shows_several(request, (row.tracking_id for row in results if row.tracking_id is not None))
+    return answer(BatchOut(items=results))
 
 
 OPERATIONS = (
@@ -28,6 +30,7 @@ OPERATIONS = (
             "about them within its request rate; what is urgent comes before them, and those that end soonest come first."
         ),
         handle=register_batch,
+        look="consent.register_batch",
         body=BatchIn,
         answers={200: BatchOut},
     ),

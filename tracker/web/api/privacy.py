@@ -1,8 +1,11 @@
 """Erasure of one person's data, and legal holds."""
 
+from collections.abc import Iterable
+
 from aiohttp import web
 
 from tracker.domain.consent import TrackingId
+from tracker.ports.retention import Hold
 from tracker.web.api.operation import KEY, Operation, answer, body_of, query_of
 from tracker.web.api.shapes.privacy import (
     ErasureIn,
@@ -49,15 +52,19 @@ async def hold(request: web.Request, services: Services) -> web.Response:
     if given.provider is not None and given.consent_id is not None:
         tracking_id = (await services.consulting.get(given.provider, given.consent_id)).consent.tracking_id
     placed = await services.retention.holds.place(given.placing(tracking_id, request[KEY].name))
-    shows_several(request, (one.tracking_id for one in placed))
+    _shows_holds(request, placed)
     return answer(HoldsOut(items=tuple(HoldOut.of(one) for one in placed)))
 
 
 async def holds(request: web.Request, services: Services) -> web.Response:
     """List holds."""
-    found = await services.retention.holds.standing()
-    shows_several(request, (one.tracking_id for one in found))
-    return answer(HoldsOut(items=tuple(HoldOut.of(one) for one in found)))
+    standing = await services.retention.holds.standing()
+    _shows_holds(request, standing)
+    return answer(HoldsOut(items=tuple(HoldOut.of(one) for one in standing)))
+
+
+def _shows_holds(request: web.Request, found: Iterable[Hold]) -> None:
+    shows_several(request, dict.fromkeys(one.tracking_id for one in found))
 
 
 async def lift(request: web.Request, services: Services) -> web.Response:

@@ -8,6 +8,7 @@ from tracker.web.api.operation import Operation, answer, body_of, query_of
 from tracker.web.api.shapes.fields import PageQuery
 from tracker.web.api.shapes.previews import PreviewIn, PreviewOut
 from tracker.web.api.shapes.replays import FollowedJobOut, JobOut, JobsOut, ReplayIn
+from tracker.web.looks import shows_entries, shows_nothing, shows_several
 from tracker.web.services import Services
 
 _OF = "/v1/subscriptions/{subscription_id}"
@@ -43,6 +44,11 @@ async def show(request: web.Request, services: Services) -> web.Response:
     replays, names = services.resending.replays, request.match_info
     found = await replays.get(names["subscription_id"], names["job_id"])
     job = FollowedJobOut.with_failures(found, tuple(await replays.not_taken(found)))
+    keys = dict.fromkeys(failure.tracking_id for failure in job.failures)
+    if keys:
+        shows_several(request, keys, subscription=names["subscription_id"], job=names["job_id"])
+    else:
+        shows_nothing(request)
     shown = await with_answers(request, services, names["subscription_id"], job.failures)
     return answer(job.model_copy(update={"failures": shown}))
 
@@ -56,7 +62,12 @@ async def cancel(request: web.Request, services: Services) -> web.Response:
 async def preview(request: web.Request, services: Services) -> web.Response:
     """Try a filter."""
     given = await body_of(request, PreviewIn)
-    return answer(PreviewOut.of(await services.resending.previews.of(given.wanted())))
+    found = await services.resending.previews.of(given.wanted())
+    if found.newest:
+        shows_entries(request, len(found.newest), (), last=found.newest[0].sequence, private=False)
+    else:
+        shows_nothing(request)
+    return answer(PreviewOut.of(found))
 
 
 _NOT_FOUND = ("subscription_not_found", "job_not_found")
@@ -69,6 +80,7 @@ OPERATIONS = (
         summary="Try a filter",
         description="What of the last 1,000 entries a subscription with this filter would get. Nothing is kept.",
         handle=preview,
+        look="subscription.preview",
         body=PreviewIn,
         answers={200: PreviewOut},
     ),
@@ -106,6 +118,7 @@ OPERATIONS = (
         summary="Get one job",
         description="How far it has come, and what has failed in it.",
         handle=show,
+        look="subscription.job",
         answers={200: FollowedJobOut},
         problems=_NOT_FOUND,
     ),

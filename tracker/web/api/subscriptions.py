@@ -26,6 +26,7 @@ from tracker.web.api.shapes.subscriptions import (
     SubscriptionOut,
 )
 from tracker.web.auth import PRIVATE_SCOPES, forbidden
+from tracker.web.looks import shows_several
 from tracker.web.problems import Problem
 from tracker.web.services import Services
 
@@ -153,6 +154,7 @@ async def failures(request: web.Request, services: Services) -> web.Response:
     found = await services.subscriptions.undelivered(subscription_id, after, query.limit + 1)
     items = tuple(FailureOut.of(undelivered, entry) for undelivered, entry in found[: query.limit])
     next_cursor = cursor_after(items[-1].sequence, query) if len(found) > len(items) else None
+    shows_several(request, dict.fromkeys(item.tracking_id for item in items), subscription=subscription_id)
     shown = await with_answers(request, services, subscription_id, items)
     return answer(FailuresOut(items=shown, next_cursor=next_cursor))
 
@@ -218,6 +220,7 @@ OPERATIONS = (
             "`failing` endpoint has not been told yet lies behind its `cursor`, and is not here."
         ),
         handle=failures,
+        look="subscription.failures",
         query=FailuresQuery,
         answers={200: FailuresOut},
         problems=("subscription_not_found", "cursor_invalid"),

@@ -44,7 +44,7 @@ def export(
     async def deed(tracker: "Tracker") -> dict[str, Any]:
         found = await tracker.services.retention.privacy.held(user)
         ids = (one["consent"]["tracking_id"] for one in found["consents"])
-        await looked_at_several(tracker, "privacy.export", ids, {"user_ref": user, "out": out})
+        await looked_at_several(tracker, "privacy.export", ids, {"user_ref": user})
         return found
 
     held = do(deed)

@@ -23,6 +23,7 @@ TABLES = {
     "payment": GOES,
     "confirmation": GOES,
     "belief": GOES,
+    "export_job": "stays for its own time: whom it is about is sealed; its files go after `exports_keep_days`, as they were made",
     "quarantine": GOES + ", what names it; what was never believed goes by its age and is closed to everybody else",
     "parked": GOES + "; none can be there, as it stands against disposal",
     "dead_letter": GOES,

@@ -117,9 +117,9 @@ async def test_exports_made_before_and_after_a_key_is_destroyed_verify(
 ) -> None:
     kept = await filled(database)
     async with build(settings, World(clock=ManualClock(NOW))) as tracker:
-        await tracker.exporting.export(tmp_path / "before")
+        await tracker.auditing.exporting.export(tmp_path / "before")
         await destroy(tracker.store, kept)
-        await tracker.exporting.export(tmp_path / "after")
+        await tracker.auditing.exporting.export(tmp_path / "after")
     before, after = (verify_export(tmp_path / name, [], allow_unanchored=True) for name in ("before", "after"))
     assert before.accepted
     assert after.accepted

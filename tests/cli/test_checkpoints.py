@@ -1,11 +1,11 @@
 """`tracker journal checkpoint`, and keys that come and go: as an operator and an auditor see it."""
 
 import json
-import sqlite3
 
 import pytest
 
 from tests.cli.histories import authorized, tell
+from tests.damage import unguarded
 
 
 @pytest.fixture
@@ -48,9 +48,8 @@ def test_check_says_whether_the_journal_is_what_was_signed(run, told):
     assert "none is signed yet" in run("check").out
     run("journal", "checkpoint")
     assert "the last one is over 2 entries" in run("check").out
-    with sqlite3.connect(told / "tracker.db") as connection:
+    with unguarded(told / "tracker.db") as connection:
         connection.execute("UPDATE checkpoint SET root = zeroblob(32)")
-    connection.close()
     done = run("check")
     (line,) = [line for line in done.lines if "checkpoints" in line and line.startswith("FAIL")]
     assert (done.status, "were changed" in line) == (1, True)

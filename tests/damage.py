@@ -51,9 +51,12 @@ async def damage(store: SqlStore, statement: Any) -> None:
 def unguarded(path: Path) -> Iterator[sqlite3.Connection]:
     """A connection to a file whose triggers are gone while it lasts; committed and closed afterwards, with the triggers back."""
     with closing(sqlite3.connect(path, timeout=10)) as connection, connection:
-        triggers = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
-        for name, _ in triggers:
+        ours = "SELECT name, tbl_name, sql FROM sqlite_master WHERE type = 'trigger' AND name LIKE 'immutable%'"
+        triggers = connection.execute(ours).fetchall()
+        for name, *_ in triggers:
             connection.execute(f"DROP TRIGGER {name}")
         yield connection
-        for _, statement in triggers:
-            connection.execute(statement)
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        for _, table, statement in triggers:
+            if table in tables:
+                connection.execute(statement)

@@ -322,7 +322,7 @@ async def test_a_hundred_damaged_rows_keep_nobody_else_from_being_told(
     world: World, caplog: pytest.LogCaptureFixture, damage: str
 ) -> None:
     """They were the longest overdue, and nothing behind them was ever looked at."""
-    if "done_at" in damage and isinstance(world.store._database, PostgresDatabase):
+    if "done_at" in damage and isinstance(world.store._database.beneath, PostgresDatabase):
         pytest.skip("such a column cannot be damaged so")
     await world.subscribe()
     await world.move(*[f"bad{n}" for n in range(60)])

@@ -53,6 +53,7 @@ REFUSED_ALTHOUGH_DESCRIBED = {
     "to_sequence is not before": "likewise two numbers",
     "A sequence to resend is from 1": "it may not lie ahead of where the subscriber is",
     "done_at lies ahead": "an instant that is over",
+    "lies in the future": "likewise",
     "each once": "no piece of work twice",
     "token_url begins with": "where tokens may be fetched is more than a pattern says",
     "With another host": "what must be given again depends on the URL before",

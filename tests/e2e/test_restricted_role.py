@@ -73,6 +73,10 @@ async def test_all_of_the_evidence_is_made_and_disposed_of_with_the_rights_of_a_
             assert response.status == 200
         assert service.rows("SELECT count(*) FROM consent_key WHERE sealed_with <> '' AND provider <> ''") == [(2,)]
         assert service.rows("SELECT count(*) FROM entry WHERE private_salt IS NOT NULL AND private IS NULL")[0][0] >= 2
+        # Nothing goes by a clock that was not seen to go on for a day, nor within a day of its duty.
+        steady = "VALUES (1, now(), now() - interval '2 days') ON CONFLICT (id) DO UPDATE SET since = excluded.since"
+        query(owners, f"INSERT INTO steady_clock (id, seen_at, since) {steady}")
+        query(owners, "UPDATE consent SET registered_at = registered_at - interval '3 days', creation_date_time = NULL")
         await service.run("privacy", "erase", "--user", "c1", "--yes")
         (gone,) = service.rows("SELECT sequence FROM entry WHERE convert_from(leaf, 'UTF8') LIKE '%consent.disposed%'")
         assert service.rows("SELECT consent_id FROM consent") == [("c2",)]
